@@ -1,0 +1,49 @@
+# Every target sets up what it needs first: `make demo` and `make test` work in a fresh clone.
+PYTHON ?= python3
+VENV := .venv
+BIN := $(VENV)/bin
+TOPOLOGY := debug/topology_EPYC-7662-exp.json
+
+.DEFAULT_GOAL := help
+.PHONY: help setup demo test bench lock clean
+
+help: ## this list
+	@awk -F ':.*## ' '/^[a-z]+:.*## / {printf "make %-8s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
+
+setup: $(VENV)/.ready $(TOPOLOGY) ## the virtual environment .venv and debug/topology_EPYC-7662-exp.json
+
+# A machine whose Python has no venv (Debian splits it off) gets the package when we are root.
+$(VENV)/.ready: requirements.lock pyproject.toml
+	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' \
+	    || { echo "SlackVM needs Python 3.11 or newer; $(PYTHON) is older: make PYTHON=/path/to/python3 …"; exit 2; }
+	@$(PYTHON) -c 'import ensurepip' 2>/dev/null \
+	    || { test "$$(id -u)" = 0 && command -v apt-get >/dev/null && apt-get update && apt-get install -y python3-venv; } \
+	    || { echo "missing: the Debian package python3-venv (as root: apt-get install python3-venv); nothing can run without it"; exit 2; }
+	rm -rf $(VENV)
+	$(PYTHON) -m venv $(VENV)
+	$(BIN)/pip install --quiet --require-hashes -r requirements.lock
+	$(BIN)/pip install --quiet --no-deps --no-build-isolation -e .
+	@touch $@
+
+$(TOPOLOGY): $(VENV)/.ready
+	@mkdir -p $(@D)
+	$(BIN)/slackvm-local topology --preset epyc-7662 --output $@
+
+demo: setup ## a generated trace of one EPYC host, replayed; Fig. 3 and its numbers in demo/
+	@$(BIN)/python -m slackanalysis.demo --output demo
+
+test: setup ## lint, types, import rules and every test that this machine can run
+	$(BIN)/ruff check .
+	$(BIN)/ruff format --check .
+	$(BIN)/mypy
+	$(BIN)/python -m pytest
+
+bench: setup ## the benchmarks: a table of ratios, and bench.json
+	@$(BIN)/python -m tests.benchmarks --json debug/bench.json
+
+lock: ## requirements.lock anew from pyproject.toml (needs uv)
+	uv pip compile pyproject.toml --extra dev --universal --python-version 3.11 --generate-hashes \
+	    --no-emit-index-url --no-emit-find-links --no-annotate --no-header --quiet --output-file requirements.lock
+
+clean: ## remove what the targets made
+	rm -rf $(VENV) debug demo dist .mypy_cache .pytest_cache .ruff_cache .hypothesis .import_linter_cache

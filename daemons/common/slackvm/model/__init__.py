@@ -1,0 +1,41 @@
+"""Pure decisions: which CPUs a VM's level owns, where its VMs are pinned, which host is best.
+
+Nothing here reads a file or a clock, opens a connection or starts a thread, so the live daemons,
+a replay and a simulation decide with the same code.
+"""
+
+from slackvm.model.balance import pin_lists
+from slackvm.model.host import Change, Host, Plan, StalePlanError
+from slackvm.model.placement import Candidates, Fleet, HostSummary, LevelSummary, Placement, place
+from slackvm.model.policies import POLICIES, Policy
+from slackvm.model.scoring import progress
+from slackvm.model.selection import SELECTIONS, Selection, Situation
+from slackvm.model.topology import CPU, Topology
+from slackvm.model.vm import VM, milli_level, size_in_cpus
+from slackvm.model.vnode import VNode
+
+__all__ = [
+    "CPU",
+    "POLICIES",
+    "SELECTIONS",
+    "VM",
+    "Candidates",
+    "Change",
+    "Fleet",
+    "Host",
+    "HostSummary",
+    "LevelSummary",
+    "Placement",
+    "Plan",
+    "Policy",
+    "Selection",
+    "Situation",
+    "StalePlanError",
+    "Topology",
+    "VNode",
+    "milli_level",
+    "pin_lists",
+    "place",
+    "progress",
+    "size_in_cpus",
+]

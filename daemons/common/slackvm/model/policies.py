@@ -1,0 +1,48 @@
+"""Placement policies: each scores every host for one VM; the highest score wins.
+
+A policy is a function from `Candidates` to one double a host. Scores of hosts that do not take
+the VM are ignored; equal scores go to the first host.
+"""
+
+from collections.abc import Callable, Mapping
+from types import MappingProxyType
+
+import numpy as np
+from numpy.typing import NDArray
+
+from slackvm.model.placement import Candidates
+from slackvm.model.scoring import progress
+
+Policy = Callable[[Candidates], NDArray[np.float64]]
+
+
+def by_progress(candidates: Candidates) -> NDArray[np.float64]:
+    """Score by progress toward the host's ideal memory per CPU (the published policy)."""
+    return progress(
+        candidates.owned_cpus,
+        candidates.owned_memory_mib,
+        candidates.added_cpus,
+        candidates.vm.memory_mib,
+        candidates.cpus,
+        candidates.memory_mib,
+    )
+
+
+def by_progress_packed(candidates: Candidates) -> NDArray[np.float64]:
+    """Score by progress, an empty host only where no other takes the VM."""
+    scores = by_progress(candidates)
+    in_use = candidates.owned_cpus > 0
+    if np.any(candidates.fits & in_use):
+        scores[~in_use] = -np.inf
+    return scores
+
+
+def first_fit(candidates: Candidates) -> NDArray[np.float64]:
+    """Score all hosts alike: the first that takes the VM wins."""
+    return np.zeros(len(candidates.cpus))
+
+
+POLICIES: Mapping[str, Policy] = MappingProxyType(
+    {"progress": by_progress, "progress-packed": by_progress_packed, "first-fit": first_fit}
+)
+"""The policies that come with SlackVM, by name."""

@@ -1,0 +1,41 @@
+"""Progress: how far a VM brings a host's memory per CPU toward its ideal."""
+
+import numpy as np
+from numpy.typing import ArrayLike, NDArray
+
+
+def progress(
+    owned_cpus: ArrayLike,
+    owned_memory_mib: ArrayLike,
+    added_cpus: ArrayLike,
+    added_memory_mib: ArrayLike,
+    cpus: ArrayLike,
+    memory_mib: ArrayLike,
+) -> NDArray[np.float64]:
+    """Return the progress of hosts for a VM; higher is better. Arguments broadcast.
+
+    With `ideal` = all memory / all CPUs, `current` = owned memory / owned CPUs (`ideal` where no
+    CPU is owned) and `potential` = the same with what the VM adds, progress is
+    `|current - ideal| - |potential - ideal|`; below zero it is multiplied by
+    `1 + owned CPUs / all CPUs`: a bad fit hurts more on a fuller host (SlackVM, IEEE Cluster 2024).
+
+    Args:
+        owned_cpus: CPUs that the host's vNodes own.
+        owned_memory_mib: MiB that its VMs take.
+        added_cpus: CPUs by which the VM's vNode would grow.
+        added_memory_mib: MiB of the VM.
+        cpus: all CPUs of the host.
+        memory_mib: all MiB of the host.
+
+    Returns:
+        Doubles of MiB per CPU, no rounding, in the broadcast shape.
+    """
+    owned = np.asarray(owned_cpus, dtype=np.float64)
+    memory = np.asarray(owned_memory_mib, dtype=np.float64)
+    all_cpus = np.asarray(cpus, dtype=np.float64)
+    ideal = np.asarray(memory_mib, dtype=np.float64) / all_cpus
+    current = np.where(owned > 0, memory / np.where(owned > 0, owned, 1), ideal)
+    potential = (memory + np.asarray(added_memory_mib)) / (owned + np.asarray(added_cpus))
+    gain = np.abs(current - ideal) - np.abs(potential - ideal)
+    scores: NDArray[np.float64] = np.where(gain < 0, gain * (1 + owned / all_cpus), gain)
+    return scores

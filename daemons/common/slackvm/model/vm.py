@@ -1,0 +1,79 @@
+"""A virtual machine as it is asked for, and its oversubscription level."""
+
+import math
+from dataclasses import dataclass
+from typing import TypeVar
+
+import numpy as np
+from numpy.typing import NDArray
+
+Count = TypeVar("Count", int, NDArray[np.int64])
+
+LARGEST = 10**9
+"""No amount of CPUs or MiB and no level is larger, so that 64 bits hold whatever is computed."""
+
+_AMOUNT = f"a whole number from 1 to {LARGEST}"
+
+MILLI = 1000
+"""Levels are decimals with at most three places, so a thousandth counts them exactly."""
+
+
+def milli_level(level: float) -> int:
+    """Return `level` in thousandths: 1.5 gives 1500.
+
+    Raises:
+        ValueError: `level` is not from 1 to `LARGEST`, or has more than three decimals.
+    """
+    if not math.isfinite(level) or not 1 <= level <= LARGEST:
+        raise ValueError(f"level {level} is not allowed: a number from 1 to {LARGEST}")
+    milli = round(level * MILLI)
+    if milli / MILLI != level:
+        raise ValueError(f"level {level} is not allowed: a level has at most three decimals")
+    return milli
+
+
+def cpus_for(allocation: Count, milli: int) -> Count:
+    """Return `ceil(allocation / level)` for a level in thousandths; arrays element by element.
+
+    Whole numbers only: in floats, ceil(21 / 1.4) is 16.
+    """
+    return -(-MILLI * allocation // milli)
+
+
+def size_in_cpus(allocation: int, largest: int, milli: int) -> int:
+    """Return how many CPUs a vNode owns: `max(ceil(allocation / level), largest)`.
+
+    Args:
+        allocation: vCPUs of all its VMs.
+        largest: vCPUs of its largest VM, which must not be oversubscribed with itself.
+        milli: the level in thousandths.
+    """
+    return max(cpus_for(allocation, milli), largest)
+
+
+@dataclass(frozen=True, slots=True)
+class VM:
+    """A request for a VM.
+
+    Raises:
+        ValueError: a field is out of range, named in the message.
+    """
+
+    name: str
+    vcpus: int
+    memory_mib: int
+    level: float
+
+    def __post_init__(self) -> None:
+        if not self.name or not self.name.isprintable():
+            raise ValueError(f"name {self.name!r} is not allowed: not empty, printable")
+        if not _is_amount(self.vcpus):
+            raise ValueError(f"vcpus {self.vcpus!r} is not allowed: {_AMOUNT}")
+        if not _is_amount(self.memory_mib):
+            raise ValueError(f"memory {self.memory_mib!r} MiB is not allowed: {_AMOUNT}")
+        milli_level(self.level)
+        object.__setattr__(self, "level", float(self.level))
+
+
+def _is_amount(value: object) -> bool:
+    return type(value) is int and 1 <= value <= LARGEST

@@ -1,0 +1,1 @@
+"""The monitoring record: its schema, and reading, checking and writing recordings of it."""

@@ -1,0 +1,246 @@
+"""The rows of a recording as numbers, each checked by itself."""
+
+from collections.abc import Callable, Collection
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TypeVar
+
+import numpy as np
+from numpy.typing import NDArray
+
+from slackvm.monitoring.columns import Coded, Columns, read_columns
+from slackvm.monitoring.record import (
+    MEMORY_SUBSET,
+    NONE,
+    RECORDS,
+    RESOURCES,
+    Kind,
+    parse_description,
+    parse_label,
+    parse_level,
+    parse_subset,
+    parse_unused,
+    parse_whole,
+    quoted,
+    subset_name,
+)
+
+Mask = NDArray[np.bool_]
+Parsed = TypeVar("Parsed")
+
+
+@dataclass(frozen=True)
+class Rows:
+    """Rows that each keep the rules; all arrays but `times` and `starts` have shape (rows,).
+
+    Attributes:
+        columns: the file that they come from.
+        times: the timestamps in seconds, ascending, shape (steps,).
+        starts: first row of each timestamp, and the number of rows, shape (steps + 1,).
+        steps: index of the row's timestamp.
+        kinds: `Kind` of the row.
+        values: use.
+        sizes: `config`, in CPUs or MiB.
+        levels: level of the row's vNode, nan in rows about the host.
+        owners: index of the row's VM in `uuids` and `names`, -1 in rows about no VM.
+        uuids: UUIDs that occur, once each.
+        names: the name that belongs to each UUID.
+        plain: True where every field is written just as this project writes a row about a VM.
+        is_verbose: whether descriptions hold whole objects, as the prototype's recordings do.
+    """
+
+    columns: Columns
+    times: NDArray[np.int64]
+    starts: NDArray[np.int64]
+    steps: NDArray[np.int32]
+    kinds: NDArray[np.int8]
+    values: NDArray[np.float64]
+    sizes: NDArray[np.int64]
+    levels: NDArray[np.float64]
+    owners: NDArray[np.int32]
+    uuids: list[str]
+    names: list[str]
+    plain: Mask
+    is_verbose: bool
+
+
+def read_rows(path: Path) -> Rows:
+    """Read a recording and check each row.
+
+    Raises:
+        TraceError: the file cannot be read or a row breaks a rule; names line and column.
+    """
+    columns = read_columns(path)
+    kinds = _kinds(columns)
+    times, starts, steps = _times(columns)
+    values = columns.numbers("val").astype(np.float64, copy=False)
+    wrong = ~((values >= 0) & (values < np.inf))
+    refuse(columns, "val", wrong, lambda row: f"{values[row]} is not a use: 0 or more, finite")
+    config = columns.coded("config")
+    sizes = _parsed(columns, "config", config, parse_whole)
+    levels, plain = _levels(columns, kinds)
+    plain &= _written_as(config, sizes)
+    unused = columns.coded("sb_unused")
+    _parsed(columns, "sb_unused", unused, parse_unused)
+    description = columns.coded("sb_dsc")
+    verbose = _parsed(columns, "sb_dsc", description, parse_description)
+    for nullable in (unused, description):
+        plain &= _is_null(nullable)
+    owners, uuids, names = _labels(columns, kinds)
+    _refuse_duplicates(columns, kinds, steps, levels, owners)
+    return Rows(
+        columns,
+        times,
+        starts,
+        steps,
+        kinds,
+        values,
+        np.array(sizes, dtype=np.int64)[config.codes],
+        levels,
+        owners,
+        uuids,
+        names,
+        plain,
+        any(verbose),
+    )
+
+
+def refuse(columns: Columns, column: str, wrong: Mask, explain: Callable[[int], str]) -> None:
+    """Raise an error about the first row that is wrong, if any."""
+    row = int(np.argmax(wrong))
+    if wrong[row]:
+        raise columns.error(explain(row), row, column)
+
+
+def _parsed(
+    columns: Columns, name: str, coded: Coded, parse: Callable[[str], Parsed]
+) -> list[Parsed]:
+    """Return each text of a column parsed, or raise an error about the first row of a wrong one."""
+    parsed = []
+    for code, text in enumerate(coded.texts):
+        try:
+            parsed.append(parse(text))
+        except ValueError as error:
+            raise columns.error(str(error), coded.first_row(code), name) from None
+    return parsed
+
+
+def _written_as(coded: Coded, values: Collection[object]) -> Mask:
+    """Return for each row whether its text is what Python writes for its value."""
+    same = [text == str(value) for text, value in zip(coded.texts, values, strict=True)]
+    return np.array(same, dtype=np.bool_)[coded.codes]
+
+
+def _is_null(coded: Coded) -> Mask:
+    return np.array([text == NONE for text in coded.texts], dtype=np.bool_)[coded.codes]
+
+
+def _kinds(columns: Columns) -> NDArray[np.int8]:
+    codes = []
+    for name, allowed in (("rec", RECORDS), ("res", RESOURCES)):
+        coded = columns.coded(name)
+
+        def index(text: str, allowed: tuple[str, ...] = allowed) -> int:
+            if text not in allowed:
+                raise ValueError(f"{quoted(text)} is none of {', '.join(allowed)}")
+            return allowed.index(text)
+
+        codes.append(np.array(_parsed(columns, name, coded, index), np.int8)[coded.codes])
+    return 2 * codes[0] + codes[1]
+
+
+def _times(columns: Columns) -> tuple[NDArray[np.int64], NDArray[np.int64], NDArray[np.int32]]:
+    times = columns.numbers("tmp").astype(np.int64, copy=False)
+    refuse(columns, "tmp", times < 0, lambda row: f"{times[row]} is before 0")
+    is_first = np.concatenate(([True], times[1:] != times[:-1]))
+    earlier = np.concatenate(([False], times[1:] < times[:-1]))
+    refuse(
+        columns,
+        "tmp",
+        earlier,
+        lambda row: f"{times[row]} stands behind {times[row - 1]}: rows are sorted by time",
+    )
+    starts = np.flatnonzero(is_first)
+    steps = np.cumsum(is_first, dtype=np.int32) - np.int32(1)
+    return times[starts], np.append(starts, len(times)), steps
+
+
+def _levels(columns: Columns, kinds: NDArray[np.int8]) -> tuple[NDArray[np.float64], Mask]:
+    is_host = kinds <= Kind.GLOBAL_MEM
+    is_memory = (kinds & 1) == Kind.GLOBAL_MEM
+    read = {}
+    plain = np.ones(len(kinds), dtype=np.bool_)
+    for name, parse in (("subset", parse_subset), ("sb_oc", parse_level)):
+        coded = columns.coded(name)
+        parsed = _parsed(columns, name, coded, parse)
+        level = np.array([np.nan if p is None else p for p in parsed], np.float64)[coded.codes]
+        is_null = np.isnan(level)
+        refuse(columns, name, is_null & ~is_host, lambda _: "None in a row about a vNode")
+        refuse(columns, name, ~is_null & is_host, lambda _: "a vNode in a row about the host")
+        refuse(
+            columns,
+            name,
+            is_memory & ~is_host & (level != 1),
+            lambda _: f"a row about memory belongs to {MEMORY_SUBSET}, level 1",
+        )
+        write = subset_name if name == "subset" else str
+        as_cpu = _written_as(coded, [None if p is None else write(p) for p in parsed])
+        as_memory = np.isin(coded.texts, ("1", MEMORY_SUBSET))[coded.codes]
+        plain &= np.where(is_memory, as_memory, as_cpu)
+        read[name] = level
+    levels = read["sb_oc"]
+    refuse(
+        columns,
+        "sb_oc",
+        (read["subset"] != levels) & ~is_host,
+        lambda row: f"level {levels[row]} in the vNode {subset_name(read['subset'][row])}",
+    )
+    return levels, plain
+
+
+def _labels(
+    columns: Columns, kinds: NDArray[np.int8]
+) -> tuple[NDArray[np.int32], list[str], list[str]]:
+    """Return for each row the index of its VM, the UUIDs, and the name of each."""
+    is_vm = kinds >= Kind.VM_CPU
+    uuids, names = columns.coded("vm_uuid"), columns.coded("vm_cmn")
+    for name, coded in (("vm_uuid", uuids), ("vm_cmn", names)):
+        _parsed(columns, name, coded, parse_label)
+        is_null = _is_null(coded)
+        refuse(columns, name, is_null & is_vm, lambda _: "None in a row about a VM")
+        refuse(columns, name, ~is_null & ~is_vm, lambda _: "a VM in a row about no VM")
+    name_of = np.zeros(len(uuids.texts), dtype=np.int32)
+    name_of[uuids.codes] = names.codes
+    expected = name_of[uuids.codes]
+    refuse(
+        columns,
+        "vm_cmn",
+        is_vm & (expected != names.codes),
+        lambda row: (
+            f"{quoted(names.texts[names.codes[row]])} has the UUID of "
+            f"{quoted(names.texts[expected[row]])}"
+        ),
+    )
+    owners = np.where(is_vm, uuids.codes, np.int32(-1))
+    return owners, uuids.texts, [names.texts[code] for code in name_of]
+
+
+def _refuse_duplicates(
+    columns: Columns,
+    kinds: NDArray[np.int8],
+    steps: NDArray[np.int32],
+    levels: NDArray[np.float64],
+    owners: NDArray[np.int32],
+) -> None:
+    """Refuse a second row about the same thing and resource at one timestamp."""
+    things = owners.astype(np.int64)
+    no_vm = np.flatnonzero(kinds < Kind.VM_CPU)
+    _, numbers = np.unique(np.nan_to_num(levels[no_vm]), return_inverse=True)
+    things[no_vm] = -1 - numbers
+    things += int(-things.min())
+    keys = (steps.astype(np.int64) * (int(things.max()) + 1) + things) * 2 + (kinds & 1)
+    ordered = np.sort(keys)
+    repeated = ordered[1:][ordered[1:] == ordered[:-1]]
+    if len(repeated):
+        row = int(np.flatnonzero(keys == repeated[0])[1])
+        raise columns.error("a second row about the same thing at one time", row, "rec")

@@ -1,0 +1,154 @@
+"""The operations log: every deploy and removal, accepted or refused, in order, one JSON a line."""
+
+import json
+from collections.abc import Iterator, Mapping
+from dataclasses import asdict, dataclass, field
+from pathlib import Path
+from typing import Any
+
+from slackvm.model.host import Plan
+from slackvm.model.vm import VM
+
+ACCEPTED = "accepted"
+REFUSED = "refused"
+
+Changes = Mapping[str, list[int]]
+
+
+class OperationsError(ValueError):
+    """An operations log that cannot be read: which file, which line, what is wrong."""
+
+
+@dataclass(frozen=True, slots=True)
+class Operation:
+    """One operation and what was decided.
+
+    Attributes:
+        seq: its number, counted up by one.
+        time: when, in seconds.
+        op: `deploy` or `remove`.
+        name: the VM's name.
+        vcpus: vCPUs; None where a removal names a VM that is not there (the next two likewise).
+        memory_mib: MiB.
+        level: oversubscription level.
+        host: name of the host that decided.
+        outcome: `accepted` or `refused`.
+        code: why it was refused.
+        gains: CPUs in the order in which they were taken, per vNode (its level as text).
+        loses: CPUs in the order in which they were given back, per vNode.
+    """
+
+    seq: int
+    time: float
+    op: str
+    name: str
+    vcpus: int | None
+    memory_mib: int | None
+    level: float | None
+    host: str
+    outcome: str
+    code: str | None = None
+    gains: Changes = field(default_factory=dict)
+    loses: Changes = field(default_factory=dict)
+
+    @classmethod
+    def of(cls, plan: Plan, seq: int, time: float, host: str) -> "Operation":
+        """Return the log entry of a plan that was carried out, or refused."""
+        vm = plan.vm
+        return cls(
+            seq,
+            time,
+            plan.operation,
+            plan.name,
+            vm.vcpus if vm else None,
+            vm.memory_mib if vm else None,
+            vm.level if vm else None,
+            host,
+            ACCEPTED if plan.accepted else REFUSED,
+            plan.refusal.code if plan.refusal else None,
+            {str(change.level): list(change.gains) for change in plan.changes if change.gains},
+            {str(change.level): list(change.loses) for change in plan.changes if change.loses},
+        )
+
+    def to_line(self) -> bytes:
+        """Return it as a line of the log."""
+        return json.dumps(asdict(self)).encode() + b"\n"
+
+    def request(self) -> VM:
+        """Return the VM that a deploy asked for.
+
+        Raises:
+            ValueError: a field of the request is missing or out of range.
+        """
+        if self.vcpus is None or self.memory_mib is None or self.level is None:
+            raise ValueError("vcpus, memory_mib or level is missing")
+        return VM(self.name, self.vcpus, self.memory_mib, self.level)
+
+
+def read_operations(path: Path) -> Iterator[Operation]:
+    """Yield the operations of a log.
+
+    Raises:
+        OperationsError: the file cannot be read, or a line is no operation; names the line.
+    """
+    expected = None
+    try:
+        with path.open("rb") as file:
+            for number, line in enumerate(file, start=1):
+                where = f"{path}:{number}"
+                operation = _parsed(line, where)
+                if expected is not None and operation.seq != expected:
+                    raise OperationsError(f"{where}: seq is {operation.seq}, expected {expected}")
+                expected = operation.seq + 1
+                yield operation
+    except OSError as error:
+        raise OperationsError(f"{path}: {error.strerror or error}") from error
+    if expected is None:
+        raise OperationsError(f"{path}: the file is empty; needed: one operation a line, as JSON")
+
+
+def _parsed(line: bytes, where: str) -> Operation:
+    try:
+        entry = json.loads(line)
+    except (ValueError, RecursionError):
+        entry = None
+    if not isinstance(entry, dict) or not line.endswith(b"\n"):
+        raise OperationsError(f"{where}: not a whole JSON object: the line is cut or damaged")
+    for name, kinds in _FIELDS.items():
+        value = entry.get(name)
+        if isinstance(value, bool) or not isinstance(value, kinds):
+            raise OperationsError(f"{where}: {name}: {value!r} is not {_described(kinds)}")
+    for name in ("gains", "loses"):
+        changes = entry.get(name, {})
+        if not isinstance(changes, dict) or not all(map(_is_cpu_list, changes.values())):
+            raise OperationsError(f"{where}: {name}: {changes!r} is not CPUs per level")
+    if entry["op"] not in ("deploy", "remove"):
+        raise OperationsError(f"{where}: op: {entry['op']!r} is neither deploy nor remove")
+    if entry["outcome"] not in (ACCEPTED, REFUSED):
+        raise OperationsError(
+            f"{where}: outcome: {entry['outcome']!r} is neither {ACCEPTED} nor {REFUSED}"
+        )
+    return Operation(**{name: entry[name] for name in Operation.__slots__ if name in entry})
+
+
+def _is_cpu_list(value: Any) -> bool:
+    return isinstance(value, list) and all(type(cpu_id) is int for cpu_id in value)
+
+
+def _described(kinds: tuple[type, ...]) -> str:
+    words = {int: "a whole number", float: "a number", str: "a text", type(None): "null"}
+    return " or ".join(words[kind] for kind in kinds)
+
+
+_FIELDS: Mapping[str, tuple[type, ...]] = {
+    "seq": (int,),
+    "time": (int, float),
+    "op": (str,),
+    "name": (str,),
+    "vcpus": (int, type(None)),
+    "memory_mib": (int, type(None)),
+    "level": (int, float, type(None)),
+    "host": (str,),
+    "outcome": (str,),
+    "code": (str, type(None)),
+}

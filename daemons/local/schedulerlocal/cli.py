@@ -1,0 +1,210 @@
+"""The command line of the local scheduler."""
+
+import json
+import signal
+import sys
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+import click
+from rich.console import Console
+from rich.progress import Progress
+
+from schedulerlocal.replay.decisions import ORDERS, STRICT, decide
+from schedulerlocal.replay.recording import write_replay
+from schedulerlocal.replay.summary import Summary, summarise
+from schedulerlocal.replay.verification import verify
+from schedulerlocal.topology_command import topology as topology_command
+from slackvm import __version__, plugins
+from slackvm.files import replacing
+from slackvm.model.host import Host
+from slackvm.model.selection import SELECTIONS
+from slackvm.monitoring.trace import read_trace
+from slackvm.monitoring.writing import ENDINGS, writing_recording
+from slackvm.operations import Operation
+from slackvm.service.settings import load_local_settings
+from slackvm.topologies import load_topology
+
+DEBUG_OUTPUT = Path("debug/monitoring.csv")
+
+EXAMPLES = """
+\b
+Examples:
+  slackvm-local --topology=epyc-7662 --load=trace.csv --debug=1
+      replay a recording, write debug/monitoring.csv
+  slackvm-local --topology=host.json --load=trace.parquet --output=replay.parquet
+  slackvm-local --topology=host.json --load=operations.jsonl
+      decide a log's operations anew and compare every decision
+  slackvm-local topology --output host.json
+      describe this machine
+"""
+
+
+class BadInput(click.ClickException):
+    """Input that the user must mend."""
+
+    exit_code = 2
+
+
+@click.group(invoke_without_command=True, epilog=EXAMPLES)
+@click.option("--topology", metavar="FILE|PRESET", help="The host's CPUs: a JSON file or a preset.")
+@click.option(
+    "--load",
+    type=click.Path(path_type=Path),
+    help="Replay this: a recording (.csv, .csv.gz, .parquet) or an operations log (.jsonl).",
+)
+@click.option(
+    "--order",
+    type=click.Choice(ORDERS),
+    default=STRICT,
+    show_default=True,
+    help="At each timestamp departures before arrivals, or after them as the prototype does.",
+)
+@click.option("--selection", metavar="NAME", help="CPU selection: paper (default), compact.")
+@click.option(
+    "--debug",
+    type=click.IntRange(0, 1),
+    default=0,
+    help=f"1 writes the replay's recording to {DEBUG_OUTPUT}.",
+)
+@click.option(
+    "--output",
+    type=click.Path(path_type=Path),
+    help=f"Write the replay's recording here; the ending chooses: {', '.join(ENDINGS)}.",
+)
+@click.option(
+    "--operations",
+    type=click.Path(path_type=Path),
+    help="Write every decision of the replay here, as an operations log (.jsonl).",
+)
+@click.option("--json", "as_json", is_flag=True, help="Print the summary as JSON.")
+@click.option(
+    "--env-file", type=click.Path(path_type=Path), help="File of settings. [default: ./.env]"
+)
+@click.version_option(__version__, prog_name="slackvm-local")
+@click.pass_context
+def cli(
+    context: click.Context,
+    topology: str | None,
+    load: Path | None,
+    order: str,
+    selection: str | None,
+    debug: int,
+    output: Path | None,
+    operations: Path | None,
+    as_json: bool,
+    env_file: Path | None,
+) -> None:
+    """The local scheduler of SlackVM: gives each oversubscription level its own CPUs of a host."""
+    signal.signal(signal.SIGTERM, _stop)
+    if context.invoked_subcommand is not None:
+        return
+    if load is None:
+        raise click.UsageError("give --load: this version replays, it does not serve a live host")
+    if topology is None:
+        raise click.UsageError("--load needs --topology: the CPUs of the host to replay on")
+    output = output or (DEBUG_OUTPUT if debug else None)
+    with _reported():
+        settings = load_local_settings(env_file, scl_cpu_selection=selection)
+        host = Host(
+            load_topology(topology),
+            selection=plugins.find(settings.scl_cpu_selection, SELECTIONS, plugins.SELECTION_GROUP),
+            critical_size=settings.ovsb_critical_size,
+        )
+        if load.suffix == ".jsonl":
+            _verify(load, host, output, operations, as_json)
+        else:
+            _replay(load, host, order, output, operations, as_json)
+
+
+cli.add_command(topology_command)
+
+
+def _replay(
+    load: Path,
+    host: Host,
+    order: str,
+    output: Path | None,
+    operations: Path | None,
+    as_json: bool,
+) -> None:
+    with _progress() as track:
+        trace = read_trace(load)
+        advance = track("deciding", 2 * len(trace.presences))
+        decisions = decide(trace, host, order, advance)
+        if output is not None:
+            with writing_recording(output) as writer:
+                advance = track("writing", int(trace.rows.starts[-1]))
+                write_replay(trace, decisions, host.topology, writer, advance)
+    if operations is not None:
+        _write_operations(operations, decisions.operations)
+    for time, presence, refusal in decisions.refusals:
+        vm = presence.vm
+        click.echo(
+            f"{time} s: {vm.name} ({vm.vcpus} vCPUs, {vm.memory_mib} MiB, level {vm.level}) "
+            f"refused, {refusal.code}: {refusal.message}",
+            err=True,
+        )
+    summary = summarise(str(load), host, decisions.operations, trace.skipped)
+    _show(summary, as_json, [path for path in (output, operations) if path])
+
+
+def _verify(
+    load: Path, host: Host, output: Path | None, operations: Path | None, as_json: bool
+) -> None:
+    if output is not None:
+        raise click.UsageError(
+            f"{output}: an operations log records no use, so there is no recording to write; "
+            "--operations writes the decisions"
+        )
+    decided, difference = verify(load, host)
+    if operations is not None:
+        _write_operations(operations, decided)
+    _show(summarise(str(load), host, decided), as_json, [operations] if operations else [])
+    if difference is not None:
+        raise click.ClickException(f"{load}: decided otherwise: {difference}")
+    click.echo(f"{len(decided)} operations: every decision as in the log", err=True)
+
+
+def _write_operations(path: Path, operations: list[Operation]) -> None:
+    with replacing(path) as temporary:
+        temporary.write_bytes(b"".join(operation.to_line() for operation in operations))
+
+
+def _show(summary: Summary, as_json: bool, written: list[Path]) -> None:
+    if as_json:
+        click.echo(json.dumps(summary.as_json()))
+        return
+    summary.show(Console())
+    for path in written:
+        click.echo(f"wrote {path}")
+
+
+@contextmanager
+def _progress() -> Iterator[Callable[[str, int], Callable[[int], None]]]:
+    """Give a function that starts a bar, on a terminal only, and returns how to advance it."""
+    console = Console(stderr=True)
+    with Progress(console=console, transient=True, disable=not console.is_terminal) as progress:
+
+        def track(what: str, total: int) -> Callable[[int], None]:
+            task = progress.add_task(what, total=total)
+            return lambda count: progress.advance(task, count)
+
+        yield track
+
+
+@contextmanager
+def _reported() -> Iterator[None]:
+    """Turn errors that a user can mend into one line: 2 for bad input, 1 for a failed write."""
+    try:
+        yield
+    except (ValueError, LookupError) as error:
+        raise BadInput(str(error)) from error
+    except OSError as error:
+        raise click.ClickException(f"{error.filename or 'output'}: {error.strerror}") from error
+
+
+def _stop(_signal: int, _frame: object) -> None:
+    """End as after an error, so that no half-written file is left."""
+    sys.exit(128 + signal.SIGTERM)

@@ -1,0 +1,1 @@
+"""Replaying recorded hosts: the decisions of the live daemon, without libvirt or a clock."""

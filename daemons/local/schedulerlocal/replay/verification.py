@@ -1,0 +1,64 @@
+"""Replaying an operations log: the same requests, and every decision compared."""
+
+from dataclasses import dataclass
+from pathlib import Path
+
+from slackvm.model.host import Host, Plan
+from slackvm.model.refusal import CODES
+from slackvm.operations import Operation, OperationsError, read_operations
+
+
+@dataclass(frozen=True, slots=True)
+class Difference:
+    """The first operation that is decided otherwise than the log says."""
+
+    logged: Operation
+    decided: Operation
+
+    def __str__(self) -> str:
+        """Say which operation, and what differs."""
+        parts = [
+            f"{name} {getattr(self.logged, name)!r} in the log, {getattr(self.decided, name)!r} now"
+            for name in _DECISION
+            if getattr(self.logged, name) != getattr(self.decided, name)
+        ]
+        return f"seq {self.logged.seq} ({self.logged.op} {self.logged.name}): {'; '.join(parts)}"
+
+
+_DECISION = ("outcome", "code", "gains", "loses")
+
+
+def verify(path: Path, host: Host) -> tuple[list[Operation], Difference | None]:
+    """Decide every operation of a log anew on an empty host, up to the first that differs.
+
+    A refusal for a reason outside the host's CPUs, memory and VMs (a cordon, say) has nothing to
+    decide and is taken over.
+
+    Returns:
+        The operations as decided now, and the first difference (None: there is none).
+
+    Raises:
+        OperationsError: the log cannot be read, or holds a request that is none.
+    """
+    decided: list[Operation] = []
+    for logged in read_operations(path):
+        if logged.code is not None and logged.code not in CODES:
+            decided.append(logged)
+            continue
+        plan = _plan(logged, host, path)
+        now = Operation.of(plan, logged.seq, logged.time, logged.host)
+        decided.append(now)
+        if any(getattr(now, name) != getattr(logged, name) for name in _DECISION):
+            return decided, Difference(logged, now)
+        if plan.accepted:
+            host.commit(plan)
+    return decided, None
+
+
+def _plan(logged: Operation, host: Host, path: Path) -> Plan:
+    if logged.op == "remove":
+        return host.plan_remove(logged.name)
+    try:
+        return host.plan_deploy(logged.request())
+    except ValueError as error:
+        raise OperationsError(f"{path}: seq {logged.seq}: {error}") from error
