@@ -12,11 +12,16 @@ def replacing(path: Path) -> Iterator[Path]:
     """Give a temporary file beside `path` that takes its place when the block ends well.
 
     Whoever reads `path` sees the old content or the whole new one. When the block raises, the
-    temporary file is removed and `path` is as it was. The folder is made where it is missing.
+    temporary file is removed and `path` is as it was. The folder is made where it is missing; a
+    device or a pipe is written as it is.
 
     Raises:
         OSError: the folder or the file cannot be written.
     """
+    if path.exists() and not path.is_file():
+        yield path
+        return
+    path = path.resolve()
     path.parent.mkdir(parents=True, exist_ok=True)
     handle, name = tempfile.mkstemp(prefix=f".{path.name[:200]}.", dir=path.parent)
     os.close(handle)

@@ -11,6 +11,7 @@ import click
 from rich.console import Console
 from rich.progress import Progress
 
+from schedulerlocal.failures import reported
 from schedulerlocal.replay.decisions import ORDERS, STRICT, decide
 from schedulerlocal.replay.recording import write_replay
 from schedulerlocal.replay.summary import Summary, summarise
@@ -39,12 +40,6 @@ Examples:
   slackvm-local topology --output host.json
       describe this machine
 """
-
-
-class BadInput(click.ClickException):
-    """Input that the user must mend."""
-
-    exit_code = 2
 
 
 @click.group(invoke_without_command=True, epilog=EXAMPLES)
@@ -105,7 +100,7 @@ def cli(
     if topology is None:
         raise click.UsageError("--load needs --topology: the CPUs of the host to replay on")
     output = output or (DEBUG_OUTPUT if debug else None)
-    with _reported():
+    with reported():
         settings = load_local_settings(env_file, scl_cpu_selection=selection)
         host = Host(
             load_topology(topology),
@@ -192,17 +187,6 @@ def _progress() -> Iterator[Callable[[str, int], Callable[[int], None]]]:
             return lambda count: progress.advance(task, count)
 
         yield track
-
-
-@contextmanager
-def _reported() -> Iterator[None]:
-    """Turn errors that a user can mend into one line: 2 for bad input, 1 for a failed write."""
-    try:
-        yield
-    except (ValueError, LookupError) as error:
-        raise BadInput(str(error)) from error
-    except OSError as error:
-        raise click.ClickException(f"{error.filename or 'output'}: {error.strerror}") from error
 
 
 def _stop(_signal: int, _frame: object) -> None:

@@ -8,7 +8,8 @@ from typing import TypeVar
 import numpy as np
 from numpy.typing import NDArray
 
-from slackvm.monitoring.columns import Coded, Columns, read_columns
+from slackvm.monitoring.columns import Coded, Columns
+from slackvm.monitoring.reading import read_columns
 from slackvm.monitoring.record import (
     MEMORY_SUBSET,
     NONE,
@@ -73,19 +74,12 @@ def read_rows(path: Path) -> Rows:
     columns = read_columns(path)
     kinds = _kinds(columns)
     times, starts, steps = _times(columns)
-    values = columns.numbers("val").astype(np.float64, copy=False)
+    values = columns.values
     wrong = ~((values >= 0) & (values < np.inf))
     refuse(columns, "val", wrong, lambda row: f"{values[row]} is not a use: 0 or more, finite")
-    config = columns.coded("config")
-    sizes = _parsed(columns, "config", config, parse_whole)
-    levels, plain = _levels(columns, kinds)
-    plain &= _written_as(config, sizes)
-    unused = columns.coded("sb_unused")
-    _parsed(columns, "sb_unused", unused, parse_unused)
-    description = columns.coded("sb_dsc")
-    verbose = _parsed(columns, "sb_dsc", description, parse_description)
-    for nullable in (unused, description):
-        plain &= _is_null(nullable)
+    sizes, plain = _sizes(columns)
+    levels = _levels(columns, kinds, plain)
+    is_verbose = _descriptions(columns, plain)
     owners, uuids, names = _labels(columns, kinds)
     _refuse_duplicates(columns, kinds, steps, levels, owners)
     return Rows(
@@ -95,13 +89,13 @@ def read_rows(path: Path) -> Rows:
         steps,
         kinds,
         values,
-        np.array(sizes, dtype=np.int64)[config.codes],
+        sizes,
         levels,
         owners,
         uuids,
         names,
         plain,
-        any(verbose),
+        is_verbose,
     )
 
 
@@ -138,7 +132,7 @@ def _is_null(coded: Coded) -> Mask:
 def _kinds(columns: Columns) -> NDArray[np.int8]:
     codes = []
     for name, allowed in (("rec", RECORDS), ("res", RESOURCES)):
-        coded = columns.coded(name)
+        coded = columns.take(name)
 
         def index(text: str, allowed: tuple[str, ...] = allowed) -> int:
             if text not in allowed:
@@ -150,7 +144,7 @@ def _kinds(columns: Columns) -> NDArray[np.int8]:
 
 
 def _times(columns: Columns) -> tuple[NDArray[np.int64], NDArray[np.int64], NDArray[np.int32]]:
-    times = columns.numbers("tmp").astype(np.int64, copy=False)
+    times = columns.times
     refuse(columns, "tmp", times < 0, lambda row: f"{times[row]} is before 0")
     is_first = np.concatenate(([True], times[1:] != times[:-1]))
     earlier = np.concatenate(([False], times[1:] < times[:-1]))
@@ -165,13 +159,31 @@ def _times(columns: Columns) -> tuple[NDArray[np.int64], NDArray[np.int64], NDAr
     return times[starts], np.append(starts, len(times)), steps
 
 
-def _levels(columns: Columns, kinds: NDArray[np.int8]) -> tuple[NDArray[np.float64], Mask]:
+def _sizes(columns: Columns) -> tuple[NDArray[np.int64], Mask]:
+    """Return `config` of each row, and whether it is written plainly."""
+    coded = columns.take("config")
+    parsed = _parsed(columns, "config", coded, parse_whole)
+    return np.array(parsed, dtype=np.int64)[coded.codes], _written_as(coded, parsed)
+
+
+def _descriptions(columns: Columns, plain: Mask) -> bool:
+    """Return whether any description holds whole objects; rows with one are not `plain`."""
+    unused = columns.take("sb_unused")
+    _parsed(columns, "sb_unused", unused, parse_unused)
+    plain &= _is_null(unused)
+    descriptions = columns.take("sb_dsc")
+    verbose = _parsed(columns, "sb_dsc", descriptions, parse_description)
+    plain &= _is_null(descriptions)
+    return any(verbose)
+
+
+def _levels(columns: Columns, kinds: NDArray[np.int8], plain: Mask) -> NDArray[np.float64]:
+    """Return each row's level; rows in which it is not written plainly are not `plain`."""
     is_host = kinds <= Kind.GLOBAL_MEM
     is_memory = (kinds & 1) == Kind.GLOBAL_MEM
     read = {}
-    plain = np.ones(len(kinds), dtype=np.bool_)
     for name, parse in (("subset", parse_subset), ("sb_oc", parse_level)):
-        coded = columns.coded(name)
+        coded = columns.take(name)
         parsed = _parsed(columns, name, coded, parse)
         level = np.array([np.nan if p is None else p for p in parsed], np.float64)[coded.codes]
         is_null = np.isnan(level)
@@ -195,7 +207,7 @@ def _levels(columns: Columns, kinds: NDArray[np.int8]) -> tuple[NDArray[np.float
         (read["subset"] != levels) & ~is_host,
         lambda row: f"level {levels[row]} in the vNode {subset_name(read['subset'][row])}",
     )
-    return levels, plain
+    return levels
 
 
 def _labels(
@@ -203,7 +215,7 @@ def _labels(
 ) -> tuple[NDArray[np.int32], list[str], list[str]]:
     """Return for each row the index of its VM, the UUIDs, and the name of each."""
     is_vm = kinds >= Kind.VM_CPU
-    uuids, names = columns.coded("vm_uuid"), columns.coded("vm_cmn")
+    uuids, names = columns.take("vm_uuid"), columns.take("vm_cmn")
     for name, coded in (("vm_uuid", uuids), ("vm_cmn", names)):
         _parsed(columns, name, coded, parse_label)
         is_null = _is_null(coded)

@@ -1,0 +1,192 @@
+"""Reading a recording from a CSV or Parquet file, and where a file is broken."""
+
+import gzip
+import re
+import zlib
+from pathlib import Path
+
+import numpy as np
+import pyarrow as pa
+import pyarrow.compute as pc
+import pyarrow.csv
+import pyarrow.parquet
+from numpy.typing import NDArray
+
+from slackvm.monitoring.columns import TEXT, TYPES, Columns, Lines, line_ends
+from slackvm.monitoring.record import COLUMNS, HEADER, NONE, UNCHANGED, TraceError, quoted
+
+_NUMBER = re.compile(rb"[+-]?([0-9]+\.?[0-9]*|\.[0-9]+)([eE][+-]?[0-9]+)?")
+_PIECE = 8 << 20
+"""Bytes of CSV that are read at a time."""
+_BATCH = 1 << 17
+"""Rows of Parquet that are read at a time."""
+
+
+def read_columns(path: Path) -> Columns:
+    """Read a recording: Parquet by its ending, otherwise CSV, gzipped or not.
+
+    Raises:
+        TraceError: the file cannot be read, or is not made of such columns.
+    """
+    try:
+        if path.suffix == ".parquet":
+            return _read_parquet(path)
+        return _read_csv(path, _decompressed(path.read_bytes()))
+    except (EOFError, zlib.error, gzip.BadGzipFile) as error:
+        raise TraceError(path, f"the compressed file is damaged: {error}") from error
+    except OSError as error:
+        raise TraceError(path, error.strerror or str(error)) from error
+
+
+def _decompressed(data: bytes) -> bytes:
+    return gzip.decompress(data) if data.startswith(b"\x1f\x8b") else data
+
+
+def _read_csv(path: Path, data: bytes) -> Columns:
+    if b"\r" in data:
+        data = data.replace(b"\r\n", b"\n")
+    if not data.startswith(HEADER):
+        problem = "the file is empty" if not data else "the header is not that of a recording"
+        raise TraceError(path, f"{problem}; needed, tab separated: {' '.join(COLUMNS)}", 1)
+    if len(data) == len(HEADER):
+        raise TraceError(path, "there is no row behind the header", 2)
+    if not data.endswith(b"\n"):
+        data += b"\n"
+    ends = line_ends(data)
+    columns = Columns(path, len(ends) - 1, first_line=2)
+    columns.lines = Lines(data, ends)
+    buffer = pa.py_buffer(data)
+    first = 0
+    while first < len(ends) - 1:
+        last = int(np.searchsorted(ends, ends[first] + _PIECE, side="right")) - 1
+        last = max(last, first + 1)
+        try:
+            piece = _parsed(buffer[int(ends[first]) : int(ends[last])])
+            if piece.num_rows != last - first:
+                raise pa.ArrowInvalid("a stray line break")
+        except pa.ArrowInvalid as error:
+            broken = _first_broken_line(path, data, ends, first)
+            raise broken or TraceError(path, str(error)) from None
+        columns.add(piece)
+        first = last
+    return columns
+
+
+def _parsed(text: pa.Buffer) -> pa.Table:
+    return pyarrow.csv.read_csv(
+        pa.BufferReader(text),
+        read_options=pyarrow.csv.ReadOptions(
+            column_names=list(COLUMNS), use_threads=False, block_size=text.size
+        ),
+        parse_options=pyarrow.csv.ParseOptions(
+            delimiter="\t", quote_char=False, double_quote=False, ignore_empty_lines=False
+        ),
+        convert_options=pyarrow.csv.ConvertOptions(
+            column_types=TYPES, null_values=[], strings_can_be_null=False
+        ),
+    )
+
+
+def _first_broken_line(
+    path: Path, data: bytes, ends: NDArray[np.int64], first: int
+) -> TraceError | None:
+    """Return the error of the first line, from row `first` on, that is not eleven good fields."""
+    for row in range(first, len(ends) - 1):
+        fields = data[ends[row] : ends[row + 1] - 1].split(b"\t")
+        line = row + 2
+        if len(fields) != len(COLUMNS):
+            problem = f"{len(fields)} columns instead of {len(COLUMNS)}: the line is cut or damaged"
+            return TraceError(path, problem, line)
+        for column, field in zip(COLUMNS, fields, strict=True):
+            broken = _broken_field(column, field)
+            if broken:
+                return TraceError(path, broken, line, column)
+    return None
+
+
+def _broken_field(column: str, field: bytes) -> str | None:
+    try:
+        shown = quoted(field.decode())
+    except UnicodeDecodeError:
+        return f"{field[:40]!r} is not text in UTF-8"
+    if b"\r" in field:
+        return f"{shown} has a stray carriage return"
+    if column == "tmp" and not re.fullmatch(rb"[0-9]{1,18}", field):
+        return f"{shown} is not a time in whole seconds"
+    if column == "val" and not _NUMBER.fullmatch(field):
+        return f"{shown} is not a number"
+    return None
+
+
+def _read_parquet(path: Path) -> Columns:
+    try:
+        with pyarrow.parquet.ParquetFile(path) as file:
+            missing = [name for name in COLUMNS if name not in file.schema_arrow.names]
+            if missing:
+                raise TraceError(path, f"no column {', '.join(missing)}")
+            rows = file.metadata.num_rows
+            if not rows:
+                raise TraceError(path, "there is no row", 1)
+            columns = Columns(path, rows, first_line=1)
+            sink = pa.BufferOutputStream()
+            for batch in file.iter_batches(_BATCH, columns=list(COLUMNS)):
+                piece = _as_in_csv(pa.Table.from_batches([batch]))
+                columns.add(piece)
+                _render(piece, sink)
+    except FileNotFoundError:
+        raise
+    except (pa.ArrowException, OSError) as error:
+        raise TraceError(path, f"not a readable Parquet recording: {error}") from error
+    data = sink.getvalue().to_pybytes()
+    columns.lines = Lines(data, np.concatenate([[0], line_ends(data)]))
+    if len(columns.lines.ends) != rows + 1:
+        raise TraceError(path, "a text has a line break in it")
+    return columns
+
+
+def _as_in_csv(batch: pa.Table) -> pa.Table:
+    """Return rows of a Parquet file with the types and the texts that CSV has."""
+    columns = {name: _as_text(batch.column(name)) for name in COLUMNS if TYPES[name] == TEXT}
+    for name in ("tmp", "val"):
+        columns[name] = batch.column(name).cast(TYPES[name])
+        if columns[name].null_count:
+            raise pa.ArrowInvalid(f"column {name} has nulls")
+    columns["sb_oc"] = _memory_levels(columns["sb_oc"], columns["res"])
+    return pa.table({name: columns[name] for name in COLUMNS})
+
+
+def _as_text(column: pa.ChunkedArray) -> pa.DictionaryArray:
+    if pa.types.is_dictionary(column.type):
+        column = column.cast(column.type.value_type)
+    coded = column.combine_chunks().dictionary_encode()
+    texts = [str(value) for value in coded.dictionary.to_pylist()]
+    codes = coded.indices.cast(pa.int32())
+    if codes.null_count:
+        codes = pc.fill_null(codes, len(texts))
+        texts.append(NONE)
+    return pa.DictionaryArray.from_arrays(codes, pa.array(texts, pa.string()))
+
+
+def _memory_levels(levels: pa.DictionaryArray, resources: pa.DictionaryArray) -> pa.Array:
+    """Return the levels with `1` instead of `1.0` in rows about memory, as CSV has it."""
+    texts = levels.dictionary.to_pylist()
+    if "1.0" not in texts:
+        return levels
+    is_memory = pc.equal(resources.cast(pa.string()), "mem")
+    is_one = pc.equal(levels.indices, texts.index("1.0"))
+    codes = pc.if_else(
+        pc.and_(is_memory, is_one), pa.scalar(len(texts), pa.int32()), levels.indices
+    )
+    return pa.DictionaryArray.from_arrays(codes, pa.array([*texts, "1"], pa.string()))
+
+
+def _render(piece: pa.Table, sink: pa.BufferOutputStream) -> None:
+    """Append rows as CSV; descriptions, which every replay makes anew, are left out."""
+    texts = {
+        name: column.cast(pa.string()) if TYPES[name] == TEXT else column
+        for name, column in zip(COLUMNS, piece.columns, strict=True)
+    }
+    is_null = pc.equal(texts["sb_dsc"], NONE)
+    texts["sb_dsc"] = pc.if_else(is_null, NONE, UNCHANGED)
+    options = pyarrow.csv.WriteOptions(include_header=False, delimiter="\t", quoting_style="none")
+    pyarrow.csv.write_csv(pa.table(texts), sink, options)

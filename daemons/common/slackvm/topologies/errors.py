@@ -1,0 +1,14 @@
+"""What went wrong with a topology, and the bounds that every source of one keeps to."""
+
+MAX_CPUS = 8192
+"""CPUs of one host, and CPU numbers below it: the most that a Linux kernel is built for."""
+
+MAX_NUMBER = 2**32 - 1
+"""Largest MiB, kHz, cache id or distance taken for real: they all fit Linux's unsigned int."""
+
+
+class TopologyError(ValueError):
+    """No topology can be made of what was given.
+
+    The message says where, what was found and what is needed.
+    """

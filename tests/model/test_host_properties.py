@@ -1,0 +1,264 @@
+"""What must hold of a host whatever is deployed on it and removed from it."""
+
+import math
+from fractions import Fraction
+
+import numpy as np
+import pytest
+from hypothesis import settings
+from hypothesis import strategies as st
+from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, precondition, rule
+
+from model.hosts import LEVELS, TOPOLOGIES, host
+from slackvm.model.host import Host, Plan
+from slackvm.model.topology import Topology
+from slackvm.model.vm import VM
+
+
+def rule_size(vms: list[VM], level: float) -> int:
+    """Return the paper's size of a vNode: max(ceil(allocation / level), largest VM)."""
+    if not vms:
+        return 0
+    exact = Fraction(sum(vm.vcpus for vm in vms)) / Fraction(str(level))
+    return max(math.ceil(exact), max(vm.vcpus for vm in vms))
+
+
+def snapshot(target: Host) -> object:
+    cpus = {level: target.cpu_ids(level) for level in target.vnodes}
+    return cpus, dict(target.vms), target.cpus_free, target.memory_free_mib, target.pins()
+
+
+def whole_free_cores(topology: Topology, owned: set[int]) -> set[int]:
+    """Return the cores of which nobody owns a CPU, by their number in the topology."""
+    busy = {int(topology.cores[topology.position[cpu_id]]) for cpu_id in owned}
+    return set(topology.cores.tolist()) - busy
+
+
+class HostMachine(RuleBasedStateMachine):
+    """Random deploys and removals on one host."""
+
+    selection: str
+
+    @initialize(
+        name=st.sampled_from(sorted(TOPOLOGIES)), critical_size=st.sampled_from([0, 1, 2, 6])
+    )
+    def begin(self, name: str, critical_size: int) -> None:
+        self.topology = TOPOLOGIES[name]
+        self.host = host(self.topology, self.selection, critical_size)
+        self.counter = 0
+
+    def vms_of(self, level: float) -> list[VM]:
+        return [vm for vm in self.host.vms.values() if vm.level == level]
+
+    def fits(self, vm: VM) -> bool:
+        before = self.vms_of(vm.level)
+        growth = rule_size([*before, vm], vm.level) - rule_size(before, vm.level)
+        owned = sum(rule_size(self.vms_of(level), level) for level in self.host.vnodes)
+        taken = sum(other.memory_mib for other in self.host.vms.values())
+        return (
+            owned + growth <= len(self.topology)
+            and taken + vm.memory_mib <= self.topology.memory_mib
+        )
+
+    def owned_by_others(self, level: float) -> set[int]:
+        others = (other for other in self.host.vnodes if other != level)
+        return {cpu_id for other in others for cpu_id in self.host.cpu_ids(other)}
+
+    @rule(
+        vcpus=st.integers(1, 9),
+        memory_mib=st.integers(1, 20_000),
+        level=st.sampled_from(LEVELS),
+        drop=st.booleans(),
+    )
+    def deploy(self, vcpus: int, memory_mib: int, level: float, drop: bool) -> None:
+        self.counter += 1
+        vm = VM(f"vm{self.counter}", vcpus, memory_mib, level)
+        fits, before = self.fits(vm), snapshot(self.host)
+        plan = self.host.plan_deploy(vm)
+        assert plan.accepted == fits
+        assert snapshot(self.host) == before, "a plan changes nothing"
+        if not plan.accepted:
+            with pytest.raises(ValueError, match="refused"):
+                self.host.commit(plan)
+            assert snapshot(self.host) == before
+            return
+        if self.selection == "compact":
+            self.check_compact(plan, level)
+        if not drop:
+            self.host.commit(plan)
+            assert vm.name in self.host.vms
+            self.check_pins(plan)
+
+    @precondition(lambda self: self.host.vms)
+    @rule(data=st.data(), drop=st.booleans())
+    def remove(self, data: st.DataObject, drop: bool) -> None:
+        name = data.draw(st.sampled_from(sorted(self.host.vms)))
+        before = snapshot(self.host)
+        plan = self.host.plan_remove(name)
+        assert plan.accepted
+        assert snapshot(self.host) == before
+        if not drop:
+            self.host.commit(plan)
+            assert name not in self.host.vms
+            self.check_pins(plan)
+
+    @precondition(lambda self: self.host.vms)
+    @rule(data=st.data())
+    def refuse_a_name_twice(self, data: st.DataObject) -> None:
+        name = data.draw(st.sampled_from(sorted(self.host.vms)))
+        plan = self.host.plan_deploy(VM(name, 1, 1, 1.0))
+        assert plan.refusal is not None
+        assert plan.refusal.code == "name_taken"
+
+    @rule()
+    def empty(self) -> None:
+        for name in list(self.host.vms):
+            self.host.commit(self.host.plan_remove(name))
+        assert all(not vnode.positions and not vnode.vms for vnode in self.host.vnodes.values())
+        assert self.host.cpus_free == len(self.topology)
+        assert self.host.memory_free_mib == self.topology.memory_mib
+
+    def check_pins(self, plan: Plan) -> None:
+        """What the plan promised about pins is what the host says after it."""
+        by_level = self.host.pins()
+        assert plan.pins == {name: by_level[vm.level] for name, vm in self.host.vms.items()}
+
+    def check_compact(self, plan: Plan, level: float) -> None:
+        """A CPU is taken from a core of others only when no whole free core was left then."""
+        owned = {cpu_id for each in self.host.vnodes for cpu_id in self.host.cpu_ids(each)}
+        others = self.owned_by_others(level)
+        mine = owned - others
+        cores, position = self.topology.cores, self.topology.position
+        for cpu_id in (cpu_id for change in plan.changes for cpu_id in change.gains):
+            core = int(cores[position[cpu_id]])
+            free_cores = whole_free_cores(self.topology, owned)
+            if self.siblings(cpu_id) & others:
+                assert not free_cores
+            half_used = {
+                int(cores[position[own]])
+                for own in mine
+                if not others & self.siblings(own) and self.siblings(own) - owned
+            }
+            if half_used:
+                assert core in half_used, "its own half-used core is finished first"
+            elif free_cores:
+                assert core in free_cores, "whole free cores are taken while any exist"
+                self.check_nearest_free_core(core, free_cores, mine)
+            owned.add(cpu_id)
+            mine.add(cpu_id)
+
+    def check_nearest_free_core(self, core: int, free_cores: set[int], mine: set[int]) -> None:
+        """A free core with a shared L3 goes before one on the NUMA node, and that before others."""
+        if not mine:
+            return
+        topology = self.topology
+        own = [topology.position[cpu_id] for cpu_id in mine]
+        ranks = {}
+        for candidate in free_cores:
+            at = int(np.argmax(topology.cores == candidate))
+            near = topology.last_level_caches[at] in topology.last_level_caches[own]
+            local = topology.numa_nodes[at] in topology.numa_nodes[own]
+            ranks[candidate] = (not near, not local)
+        assert ranks[core] == min(ranks.values())
+
+    def siblings(self, cpu_id: int) -> set[int]:
+        cores, position = self.topology.cores, self.topology.position
+        return {
+            cpu.cpu_id
+            for cpu in self.topology.cpus
+            if cores[position[cpu.cpu_id]] == cores[position[cpu_id]]
+        }
+
+    @invariant()
+    def no_cpu_belongs_to_two_vnodes(self) -> None:
+        owned = [cpu_id for level in self.host.vnodes for cpu_id in self.host.cpu_ids(level)]
+        assert len(owned) == len(set(owned)) == len(self.topology) - self.host.cpus_free
+
+    @invariant()
+    def each_vnode_has_the_size_of_the_rule(self) -> None:
+        for level, vnode in self.host.vnodes.items():
+            assert vnode.owned == rule_size(self.vms_of(level), level)
+
+    @invariant()
+    def memory_adds_up(self) -> None:
+        taken = sum(vm.memory_mib for vm in self.host.vms.values())
+        assert taken + self.host.memory_free_mib == self.topology.memory_mib
+
+    @invariant()
+    def pins_hold_the_owned_cpus_and_none_of_level_one(self) -> None:
+        pins = self.host.pins()
+        exclusive = set(self.host.cpu_ids(1.0)) if 1.0 in self.host.vnodes else set()
+        for level, pinned in pins.items():
+            assert list(pinned) == sorted(pinned)
+            assert set(self.host.cpu_ids(level)) <= set(pinned)
+            assert level == 1.0 or not exclusive & set(pinned)
+
+    @invariant()
+    def pins_are_balanced_exactly_where_a_vnode_is_small(self) -> None:
+        shared = {
+            level: vnode for level, vnode in self.host.vnodes.items() if level > 1 and vnode.vms
+        }
+        if not shared:
+            return
+        pins = self.host.pins()
+        free_or_shared = {cpu.cpu_id for cpu in self.topology.cpus}
+        for level in self.host.vnodes:
+            if level not in shared:
+                free_or_shared -= set(self.host.cpu_ids(level))
+        small = any(len(vnode.vms) < self.host.critical_size for vnode in shared.values())
+        for level in shared:
+            expected = free_or_shared if small else set(self.host.cpu_ids(level))
+            assert set(pins[level]) == expected
+
+
+class PaperMachine(HostMachine):
+    selection = "paper"
+
+
+class CompactMachine(HostMachine):
+    selection = "compact"
+
+
+TestPaper = PaperMachine.TestCase
+TestCompact = CompactMachine.TestCase
+TestPaper.settings = TestCompact.settings = settings(
+    max_examples=60, stateful_step_count=40, deadline=None
+)
+
+
+def test_a_plan_for_an_earlier_state_is_not_committed() -> None:
+    target = host(TOPOLOGIES["laptop"])
+    plan, other = (target.plan_deploy(VM(name, 2, 1024, 1.0)) for name in ("a", "b"))
+    target.commit(plan)
+    before = snapshot(target)
+    with pytest.raises(ValueError, match="generation 0 of the host, which is now at 1"):
+        target.commit(other)
+    assert snapshot(target) == before
+
+
+@pytest.mark.parametrize(
+    ("vcpus", "memory_mib", "code", "needed", "free"),
+    [
+        (9, 1, "too_large", 9, 8),
+        (7, 1, "no_cpu", 7, 6),
+        (1, 40_000, "too_large", 40_000, 31_776),
+        (1, 31_000, "no_memory", 31_000, 30_752),
+        (7, 31_000, "no_cpu", 7, 6),
+    ],
+)
+def test_a_refusal_tells_what_is_needed_and_free(
+    vcpus: int, memory_mib: int, code: str, needed: int, free: int
+) -> None:
+    """CPUs are checked before memory."""
+    target = host(TOPOLOGIES["laptop"])
+    target.commit(target.plan_deploy(VM("first", 2, 1024, 1.0)))
+    refusal = target.plan_deploy(VM("second", vcpus, memory_mib, 1.0)).refusal
+    assert refusal is not None
+    assert (refusal.code, refusal.needed, refusal.free) == (code, needed, free)
+    assert str(needed) in refusal.message
+
+
+def test_removing_an_unknown_vm_is_refused() -> None:
+    refusal = host(TOPOLOGIES["laptop"]).plan_remove("nobody").refusal
+    assert refusal is not None
+    assert refusal.code == "unknown"
