@@ -73,6 +73,7 @@ class Columns:
         times: seconds of each row, shape (rows,).
         values: use of each row, shape (rows,).
         lines: the rows as CSV.
+        filled: rows so far.
     """
 
     def __init__(self, path: Path, rows: int, first_line: int) -> None:
@@ -81,7 +82,7 @@ class Columns:
         self.values = np.empty(rows, dtype=np.float64)
         self.lines = Lines(b"", np.zeros(1, dtype=np.int64))
         self._first_line = first_line
-        self._filled = 0
+        self.filled = 0
         names = [name for name in COLUMNS if TYPES[name] == TEXT]
         self._codes = {name: np.empty(rows, dtype=np.int32) for name in names}
         self._known: dict[str, dict[str, int]] = {name: {} for name in names}
@@ -89,7 +90,7 @@ class Columns:
     def add(self, piece: pa.Table) -> None:
         """Append the next rows: a table with the columns `COLUMNS` of the types `TYPES`."""
         piece = piece.unify_dictionaries().combine_chunks()
-        here = slice(self._filled, self._filled + piece.num_rows)
+        here = slice(self.filled, self.filled + piece.num_rows)
         self.times[here] = piece.column("tmp").to_numpy()
         self.values[here] = piece.column("val").to_numpy()
         for name, known in self._known.items():
@@ -97,7 +98,7 @@ class Columns:
             texts = column.dictionary.to_pylist()
             number = np.array([known.setdefault(text, len(known)) for text in texts], np.int32)
             self._codes[name][here] = number[column.indices.to_numpy()]
-        self._filled = here.stop
+        self.filled = here.stop
 
     def take(self, name: str) -> Coded:
         """Return a column of texts, once: it is not kept, for it is large."""

@@ -120,7 +120,7 @@ def _broken_field(column: str, field: bytes) -> str | None:
 
 def _read_parquet(path: Path) -> Columns:
     try:
-        with pyarrow.parquet.ParquetFile(path) as file:
+        with pyarrow.parquet.ParquetFile(path, page_checksum_verification=True) as file:
             missing = [name for name in COLUMNS if name not in file.schema_arrow.names]
             if missing:
                 raise TraceError(path, f"no column {', '.join(missing)}")
@@ -133,14 +133,15 @@ def _read_parquet(path: Path) -> Columns:
                 piece = _as_in_csv(pa.Table.from_batches([batch]))
                 columns.add(piece)
                 _render(piece, sink)
-    except FileNotFoundError:
+    except (FileNotFoundError, IsADirectoryError, TraceError):
         raise
-    except (pa.ArrowException, OSError) as error:
-        raise TraceError(path, f"not a readable Parquet recording: {error}") from error
+    except (pa.ArrowException, OSError, ValueError, MemoryError) as error:
+        reason = " ".join(str(error).split())
+        raise TraceError(path, f"not a readable Parquet recording: {reason}") from error
     data = sink.getvalue().to_pybytes()
     columns.lines = Lines(data, np.concatenate([[0], line_ends(data)]))
-    if len(columns.lines.ends) != rows + 1:
-        raise TraceError(path, "a text has a line break in it")
+    if columns.filled != rows or len(columns.lines.ends) != rows + 1:
+        raise TraceError(path, "it has fewer rows than it says, or a line break in a text")
     return columns
 
 

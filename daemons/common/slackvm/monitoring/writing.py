@@ -54,7 +54,9 @@ def writing_recording(path: Path) -> Iterator[RecordingWriter]:
         raise ValueError(f"{path}: a recording is written to a name in {', '.join(ENDINGS)}")
     with replacing(path) as temporary:
         if path.suffix == ".parquet":
-            with pyarrow.parquet.ParquetWriter(temporary, SCHEMA) as parquet:
+            with pyarrow.parquet.ParquetWriter(
+                temporary, SCHEMA, write_page_checksum=True
+            ) as parquet:
                 rows = _RowGroups(parquet)
                 yield rows
                 rows.flush()

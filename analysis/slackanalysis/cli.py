@@ -1,0 +1,15 @@
+"""`slackvm-analysis`: the commands of the analysis kit."""
+
+import click
+
+from slackanalysis.workload_command import workload
+from slackvm import __version__
+
+
+@click.group(context_settings={"help_option_names": ["-h", "--help"]})
+@click.version_option(__version__, prog_name="slackvm-analysis")
+def cli() -> None:
+    """Make workloads, replay them with slackvm-local, and draw what happened."""
+
+
+cli.add_command(workload)

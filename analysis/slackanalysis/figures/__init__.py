@@ -1,0 +1,1 @@
+"""Figures from recordings: each module draws one."""
