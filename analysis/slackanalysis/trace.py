@@ -139,8 +139,6 @@ def _lines(workload: Workload, tails: _Tails, block: UsageBlock, use: VNodeUse) 
     ]
     host_cpu = np.round(use.used_cpus.sum(axis=1) / workload.cpus, _HOST_DECIMALS).tolist()
     host_memory = np.round(use.used_mib / workload.memory_mib, _HOST_DECIMALS).tolist()
-    of_owned = use.used_mib / np.maximum(use.owned_mib, 1)
-    subset_memory = np.round(of_owned, _HOST_DECIMALS).tolist()
     used, owned, owned_mib = use.used_cpus.tolist(), use.owned_cpus.tolist(), use.owned_mib.tolist()
     bounds, levels = use.bounds.tolist(), len(workload.levels)
     lines: list[str] = []
@@ -152,7 +150,7 @@ def _lines(workload: Workload, tails: _Tails, block: UsageBlock, use: VNodeUse) 
             lines += vm_cpu[bounds[first + level] : bounds[first + level + 1]]
         lines.append(f"{time}\tglobal\tmem\t{host_memory[step]}{tails.host_memory}")
         lines.append(
-            f"{time}\tsubset\tmem\t{subset_memory[step]}\t{owned_mib[step]}{tails.subset_memory}"
+            f"{time}\tsubset\tmem\t{host_memory[step]}\t{owned_mib[step]}{tails.subset_memory}"
         )
         lines += vm_memory[bounds[first] : bounds[first + levels]]
     return lines

@@ -7,7 +7,7 @@ never quoted, with the header `COLUMNS` and `None` for null.
 | --- | --- | --- | --- | --- |
 | global | cpu, mem | use of the host, 0..1 | capacity of the host (CPUs, MiB) | None |
 | subset | cpu | CPUs in use | CPUs owned by the vNode | `subset-2.0` |
-| subset | mem | 0..1 | MiB of all VMs | `subset-1` |
+| subset | mem | use of the host, 0..1 | MiB of all VMs | `subset-1` |
 | vm | cpu, mem | 0..1 of the VM's own size | vCPUs, MiB | its vNode (cpu), `subset-1` (mem) |
 """
 
