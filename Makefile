@@ -39,7 +39,7 @@ test: setup ## lint, types, import rules and every test that this machine can ru
 	$(BIN)/python -m pytest
 
 bench: setup ## the benchmarks: a table of ratios, and bench.json
-	@$(BIN)/python -m tests.benchmarks --json debug/bench.json
+	@PYTHONPATH=tests $(BIN)/python -m benchmarks --json debug/bench.json
 
 lock: ## requirements.lock anew from pyproject.toml (needs uv)
 	uv pip compile pyproject.toml --extra dev --universal --python-version 3.11 --generate-hashes \
