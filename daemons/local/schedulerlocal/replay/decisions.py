@@ -1,7 +1,7 @@
 """Serving the VMs of a recording: what the host decides at each timestamp."""
 
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import NDArray
@@ -53,14 +53,12 @@ class Decisions:
         operations: every deploy and removal, in order.
         refusals: timestamp in seconds, VM and reason of each refusal.
         placed: whether each of the recording's VMs was accepted, shape (presences,).
-        peaks: largest number of CPUs that each level's vNode owned after a timestamp.
     """
 
     states: list[HostState]
     operations: list[Operation]
     refusals: list[tuple[int, Presence, Refusal]]
     placed: NDArray[np.bool_]
-    peaks: dict[float, int] = field(default_factory=dict)
 
 
 def decide(
@@ -94,8 +92,6 @@ def decide(
                     changed = True
         if changed:
             decisions.states.append(_state(step, host, described))
-            for level, vnode in host.vnodes.items():
-                decisions.peaks[level] = max(decisions.peaks.get(level, 0), vnode.owned)
         advance(len(arrivals) + len(departures))
     return decisions
 
