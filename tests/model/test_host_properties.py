@@ -10,7 +10,8 @@ from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, precondition, rule
 
 from model.hosts import LEVELS, TOPOLOGIES, host
-from slackvm.model.host import Host, Plan
+from slackvm.model.host import Host
+from slackvm.model.plan import Plan
 from slackvm.model.topology import Topology
 from slackvm.model.vm import VM
 
@@ -25,7 +26,8 @@ def rule_size(vms: list[VM], level: float) -> int:
 
 def snapshot(target: Host) -> object:
     cpus = {level: target.cpu_ids(level) for level in target.vnodes}
-    return cpus, dict(target.vms), target.cpus_free, target.memory_free_mib, target.pins()
+    free = target.cpus_free, target.memory_free_mib
+    return cpus, dict(target.vms), free, target.pins(), target.withheld, target.withheld_mib
 
 
 def whole_free_cores(topology: Topology, owned: set[int]) -> set[int]:
@@ -55,9 +57,13 @@ class HostMachine(RuleBasedStateMachine):
         growth = rule_size([*before, vm], vm.level) - rule_size(before, vm.level)
         owned = sum(rule_size(self.vms_of(level), level) for level in self.host.vnodes)
         taken = sum(other.memory_mib for other in self.host.vms.values())
+        strangers = set(self.host.withheld)
+        own = {cpu_id for each in self.host.vnodes for cpu_id in self.host.cpu_ids(each)}
         return (
-            owned + growth <= len(self.topology)
-            and taken + vm.memory_mib <= self.topology.memory_mib
+            not own & strangers
+            and owned + len(strangers) + growth <= len(self.topology)
+            and taken + vm.memory_mib + self.host.withheld_mib <= self.topology.memory_mib
+            and taken + self.host.withheld_mib <= self.topology.memory_mib
         )
 
     def owned_by_others(self, level: float) -> set[int]:
@@ -115,8 +121,46 @@ class HostMachine(RuleBasedStateMachine):
         for name in list(self.host.vms):
             self.host.commit(self.host.plan_remove(name))
         assert all(not vnode.positions and not vnode.vms for vnode in self.host.vnodes.values())
-        assert self.host.cpus_free == len(self.topology)
-        assert self.host.memory_free_mib == self.topology.memory_mib
+        assert self.host.cpus_free == len(self.topology) - len(self.host.withheld)
+        assert self.host.memory_free_mib == self.topology.memory_mib - self.host.withheld_mib
+
+    @rule(data=st.data(), memory_mib=st.sampled_from([0, 0, 100, 5000, 10**6]))
+    def withhold(self, data: st.DataObject, memory_mib: int) -> None:
+        """Somebody else's VMs appear on some CPUs, or go."""
+        ids = self.topology.cpu_ids.tolist()
+        cpu_ids = data.draw(st.sets(st.sampled_from(ids), max_size=len(ids)))
+        before = snapshot(self.host)
+        sizes = {level: vnode.owned for level, vnode in self.host.vnodes.items()}
+        plan = self.host.plan_withhold(cpu_ids, memory_mib)
+        assert snapshot(self.host) == before
+        self.host.commit(plan)
+        self.check_pins(plan)
+        assert set(self.host.withheld) == cpu_ids
+        assert {level: vnode.owned for level, vnode in self.host.vnodes.items()} == sizes
+        owned = {cpu_id for level in self.host.vnodes for cpu_id in self.host.cpu_ids(level)}
+        if owned & cpu_ids:
+            assert self.host.is_overcommitted
+            assert self.host.cpus_free == 0, "a CPU is kept only where no other is left"
+        if self.host.is_overcommitted:
+            refusal = self.host.plan_deploy(VM("one more", 1, 1, 1.0)).refusal
+            assert refusal is not None
+            assert refusal.code == "overcommitted"
+
+    @rule()
+    def live_again(self) -> None:
+        """A new host that takes over the vNodes is as this one."""
+        again = host(self.topology, self.selection, self.host.critical_size)
+        again.restore(
+            [
+                (level, self.host.cpu_ids(level), list(vnode.vms.values()))
+                for level, vnode in self.host.vnodes.items()
+            ]
+        )
+        foreign = self.host.withheld, self.host.withheld_mib
+        again.commit(again.plan_withhold([], foreign[1]))
+        if not set(foreign[0]) & {c for level in again.vnodes for c in again.cpu_ids(level)}:
+            again.commit(again.plan_withhold(*foreign))
+            assert snapshot(again) == snapshot(self.host)
 
     def check_pins(self, plan: Plan) -> None:
         """What the plan promised about pins is what the host says after it."""
@@ -126,18 +170,18 @@ class HostMachine(RuleBasedStateMachine):
     def check_compact(self, plan: Plan, level: float) -> None:
         """A CPU is taken from a core of others only when no whole free core was left then."""
         owned = {cpu_id for each in self.host.vnodes for cpu_id in self.host.cpu_ids(each)}
-        others = self.owned_by_others(level)
+        others = self.owned_by_others(level) | set(self.host.withheld)
         mine = owned - others
         cores, position = self.topology.cores, self.topology.position
         for cpu_id in (cpu_id for change in plan.changes for cpu_id in change.gains):
             core = int(cores[position[cpu_id]])
-            free_cores = whole_free_cores(self.topology, owned)
+            free_cores = whole_free_cores(self.topology, owned | set(self.host.withheld))
             if self.siblings(cpu_id) & others:
                 assert not free_cores
             half_used = {
                 int(cores[position[own]])
                 for own in mine
-                if not others & self.siblings(own) and self.siblings(own) - owned
+                if not others & self.siblings(own) and self.siblings(own) - owned - others
             }
             if half_used:
                 assert core in half_used, "its own half-used core is finished first"
@@ -172,7 +216,9 @@ class HostMachine(RuleBasedStateMachine):
     @invariant()
     def no_cpu_belongs_to_two_vnodes(self) -> None:
         owned = [cpu_id for level in self.host.vnodes for cpu_id in self.host.cpu_ids(level)]
-        assert len(owned) == len(set(owned)) == len(self.topology) - self.host.cpus_free
+        taken = set(owned) | set(self.host.withheld)
+        assert len(owned) == len(set(owned))
+        assert len(taken) == len(self.topology) - self.host.cpus_free
 
     @invariant()
     def each_vnode_has_the_size_of_the_rule(self) -> None:
@@ -182,7 +228,8 @@ class HostMachine(RuleBasedStateMachine):
     @invariant()
     def memory_adds_up(self) -> None:
         taken = sum(vm.memory_mib for vm in self.host.vms.values())
-        assert taken + self.host.memory_free_mib == self.topology.memory_mib
+        withheld = self.host.withheld_mib
+        assert taken + withheld + self.host.memory_free_mib == self.topology.memory_mib
 
     @invariant()
     def pins_hold_the_owned_cpus_and_none_of_level_one(self) -> None:
@@ -205,6 +252,8 @@ class HostMachine(RuleBasedStateMachine):
         for level in self.host.vnodes:
             if level not in shared:
                 free_or_shared -= set(self.host.cpu_ids(level))
+        strangers = set(self.host.withheld)
+        free_or_shared -= strangers - {c for level in shared for c in self.host.cpu_ids(level)}
         small = any(len(vnode.vms) < self.host.critical_size for vnode in shared.values())
         for level in shared:
             expected = free_or_shared if small else set(self.host.cpu_ids(level))
@@ -262,3 +311,35 @@ def test_removing_an_unknown_vm_is_refused() -> None:
     refusal = host(TOPOLOGIES["laptop"]).plan_remove("nobody").refusal
     assert refusal is not None
     assert refusal.code == "unknown"
+
+
+@pytest.mark.parametrize(
+    ("vnodes", "message"),
+    [
+        ([(1.0, [0], [VM("a", 2, 1, 1.0)])], "level 1.0 owns 1 CPUs instead of 2"),
+        ([(1.0, [0, 99], [VM("a", 2, 1, 1.0)])], "CPUs \\[99\\] are not among those of this host"),
+        ([(1.0, [0], [VM("a", 1, 1, 2.0)])], "a VM twice or of another level"),
+        (
+            [(1.0, [0], [VM("a", 1, 1, 1.0)]), (2.0, [0], [VM("b", 1, 1, 2.0)])],
+            "a CPU is there twice",
+        ),
+        (
+            [(1.0, [0], [VM("a", 1, 1, 1.0)]), (2.0, [1], [VM("a", 1, 1, 2.0)])],
+            "a VM is there twice",
+        ),
+    ],
+)
+def test_what_no_host_can_be_is_not_restored(vnodes: list, message: str) -> None:
+    target = host(TOPOLOGIES["laptop"])
+    before = snapshot(target)
+    with pytest.raises(ValueError, match=message):
+        target.restore(vnodes)
+    assert snapshot(target) == before
+
+
+def test_a_level_that_is_not_offered_is_refused() -> None:
+    target = Host(TOPOLOGIES["laptop"], levels=(1.0, 2.0))
+    assert target.plan_deploy(VM("a", 1, 1, 2.0)).accepted
+    refusal = target.plan_deploy(VM("a", 1, 1, 3.0)).refusal
+    assert refusal is not None
+    assert refusal.code == "level_not_offered"

@@ -6,7 +6,7 @@ from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import Any
 
-from slackvm.model.host import Plan
+from slackvm.model.plan import Plan
 from slackvm.model.vm import VM
 
 ACCEPTED = "accepted"

@@ -5,8 +5,9 @@ a replay and a simulation decide with the same code.
 """
 
 from slackvm.model.balance import pin_lists
-from slackvm.model.host import Change, Host, Plan, StalePlanError
+from slackvm.model.host import Host
 from slackvm.model.placement import Candidates, Fleet, HostSummary, LevelSummary, Placement, place
+from slackvm.model.plan import Change, Plan, StalePlanError
 from slackvm.model.policies import POLICIES, Policy
 from slackvm.model.scoring import progress
 from slackvm.model.selection import SELECTIONS, Selection, Situation

@@ -1,14 +1,14 @@
 """A host as a state machine without side effects: decide, then do."""
 
-from collections.abc import Mapping
-from dataclasses import dataclass
-from functools import cached_property
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from types import MappingProxyType
 
 import numpy as np
+from numpy.typing import NDArray
 
 from slackvm.model.balance import CRITICAL_SIZE, pin_lists
 from slackvm.model.placement import HostSummary, LevelSummary
+from slackvm.model.plan import Change, Plan, StalePlanError
 from slackvm.model.refusal import Refusal, size_checks
 from slackvm.model.scoring import progress
 from slackvm.model.selection import SELECTIONS, Selection, Situation
@@ -17,60 +17,17 @@ from slackvm.model.vm import VM
 from slackvm.model.vnode import VNode
 
 
-class StalePlanError(ValueError):
-    """The host has changed since the plan was made; plan again."""
-
-
-@dataclass(frozen=True, slots=True)
-class Change:
-    """The CPUs (Linux's numbers, in order) that a vNode gains or loses."""
-
-    level: float
-    gains: tuple[int, ...] = ()
-    loses: tuple[int, ...] = ()
-
-
-@dataclass(frozen=True)
-class Plan:
-    """What a deploy or a removal would do; making it changes nothing.
-
-    Attributes:
-        operation: `deploy` or `remove`.
-        name: the VM's name.
-        vm: the VM; None where a removal names a VM that is not there.
-        refusal: why not; None when accepted.
-        changes: vNodes whose CPUs change.
-        vnodes: all vNodes as they would be, in the order of their creation.
-        generation: the generation of the host that it was made for.
-    """
-
-    operation: str
-    name: str
-    vm: VM | None
-    refusal: Refusal | None
-    changes: tuple[Change, ...]
-    vnodes: tuple[VNode, ...]
-    generation: int
-    topology: Topology
-    critical_size: int
-
-    @property
-    def accepted(self) -> bool:
-        """Whether it can be carried out."""
-        return self.refusal is None
-
-    @cached_property
-    def pins(self) -> Mapping[str, tuple[int, ...]]:
-        """The CPUs that each VM of the host must be pinned to once it is carried out."""
-        by_level = pin_lists(self.vnodes, self.topology, self.critical_size)
-        return {name: by_level[vnode.level] for vnode in self.vnodes for name in vnode.vms}
-
-
 class Host:
     """The vNodes and VMs of one host.
 
-    `plan_deploy` and `plan_remove` decide and change nothing; `commit` carries a plan over into
-    the state. A plan that is refused or dropped leaves no trace.
+    `plan_deploy`, `plan_remove` and `plan_withhold` decide and change nothing; `commit` carries a
+    plan over into the state. A plan that is refused or dropped leaves no trace.
+
+    Args:
+        topology: its CPUs and memory.
+        selection: which CPUs a vNode takes and gives back.
+        critical_size: oversubscribed vNodes with fewer VMs are balanced.
+        levels: levels that it offers; None: any.
     """
 
     def __init__(
@@ -79,15 +36,18 @@ class Host:
         *,
         selection: Selection = SELECTIONS["paper"],
         critical_size: int = CRITICAL_SIZE,
+        levels: Collection[float] | None = None,
     ) -> None:
         self.topology = topology
         self.selection = selection
         self.critical_size = critical_size
+        self.levels = levels
         self.generation = 0
         self._vnodes: dict[float, VNode] = {}
         self._level_of: dict[str, float] = {}
-        self._free = np.ones(len(topology), dtype=np.bool_)
-        self._memory_free_mib = topology.memory_mib
+        self._unowned = np.ones(len(topology), dtype=np.bool_)
+        self._withheld: frozenset[int] = frozenset()
+        self._withheld_mib = 0
 
     @property
     def vnodes(self) -> Mapping[float, VNode]:
@@ -101,13 +61,30 @@ class Host:
 
     @property
     def cpus_free(self) -> int:
-        """CPUs that no vNode owns."""
-        return int(np.count_nonzero(self._free))
+        """CPUs that no vNode owns and that are not withheld."""
+        return int(np.count_nonzero(self._free(self._withheld)))
 
     @property
     def memory_free_mib(self) -> int:
-        """MiB that no VM has."""
-        return self._memory_free_mib
+        """MiB that neither a VM has nor is withheld; below 0 where too much is withheld."""
+        taken = sum(vnode.memory_mib for vnode in self._vnodes.values())
+        return self.topology.memory_mib - self._withheld_mib - taken
+
+    @property
+    def withheld(self) -> tuple[int, ...]:
+        """CPUs (Linux's numbers, ascending) that VMs of somebody else are pinned to."""
+        return tuple(sorted(self._numbers(list(self._withheld))))
+
+    @property
+    def withheld_mib(self) -> int:
+        """MiB of somebody else's VMs."""
+        return self._withheld_mib
+
+    @property
+    def is_overcommitted(self) -> bool:
+        """Whether what is withheld leaves too little for the VMs of this host."""
+        owned = {position for vnode in self._vnodes.values() for position in vnode.positions}
+        return bool(owned & self._withheld) or self.memory_free_mib < 0
 
     def cpu_ids(self, level: float) -> tuple[int, ...]:
         """Return the CPUs (Linux's numbers) of a vNode in the order in which they were taken.
@@ -119,7 +96,7 @@ class Host:
 
     def pins(self) -> dict[float, tuple[int, ...]]:
         """Return per level the CPUs that its VMs are pinned to, ascending."""
-        return pin_lists(self._vnodes.values(), self.topology, self.critical_size)
+        return pin_lists(self._vnodes.values(), self.topology, self.critical_size, self._withheld)
 
     def plan_deploy(self, vm: VM) -> Plan:
         """Decide on a new VM: refused with the reason, or the CPUs that its vNode gains."""
@@ -130,23 +107,51 @@ class Host:
         refusal = self._refusal(vm, growth)
         if refusal:
             return self._plan("deploy", vm.name, vm, refusal=refusal)
-        situation = Situation(self.topology, self._free, before.positions, is_new)
-        taken = self.selection.take(situation, growth) if growth else []
+        taken = self._take(before, growth, self._free(self._withheld), is_new=is_new)
         change = Change(vm.level, gains=self._numbers(taken))
-        return self._plan("deploy", vm.name, vm, after=after.gaining(taken), change=change)
+        return self._plan("deploy", vm.name, vm, [after.gaining(taken)], [change])
 
     def plan_remove(self, name: str) -> Plan:
         """Decide on a removal: refused where there is no such VM, or the CPUs given back."""
         if name not in self._level_of:
-            return self._plan("remove", name, None, refusal=Refusal("unknown", None, None))
+            return self._plan("remove", name, None, refusal=Refusal("unknown"))
         before = self._vnodes[self._level_of[name]]
         after = before.without_vm(name)
         excess = before.owned - after.size
-        situation = Situation(self.topology, self._free, before.positions, is_new=False)
+        situation = Situation(
+            self.topology, self._free(self._withheld), before.positions, is_new=False
+        )
         given = self.selection.give_back(situation, excess) if excess else []
         change = Change(before.level, loses=self._numbers(given))
-        vm = before.vms[name]
-        return self._plan("remove", name, vm, after=after.losing(given), change=change)
+        return self._plan("remove", name, before.vms[name], [after.losing(given)], [change])
+
+    def plan_withhold(self, cpu_ids: Collection[int], memory_mib: int) -> Plan:
+        """Decide what to do about VMs of somebody else: never refused.
+
+        vNodes lose CPUs that such VMs are pinned to and gain others, as far as any are free; where
+        none are left they keep them, and the host is overcommitted.
+
+        Args:
+            cpu_ids: all CPUs that such VMs are pinned to; those not offered do not matter.
+            memory_mib: memory of all such VMs.
+        """
+        position = self.topology.position
+        withheld = frozenset(position[cpu_id] for cpu_id in cpu_ids if cpu_id in position)
+        free = self._free(withheld)
+        changed, changes = [], []
+        for before in self._vnodes.values():
+            in_the_way = [place for place in before.positions if place in withheld]
+            lost = in_the_way[: np.count_nonzero(free)]
+            if lost:
+                rest = before.losing(lost)
+                taken = self._take(rest, len(lost), free, is_new=False)
+                free[taken] = False
+                changed.append(rest.gaining(taken))
+                numbers = self._numbers(taken), self._numbers(lost)
+                changes.append(Change(before.level, *numbers))
+        return self._plan(
+            "withhold", "", None, changed, changes, withheld=withheld, withheld_mib=memory_mib
+        )
 
     def commit(self, plan: Plan) -> None:
         """Make an accepted plan the host's state.
@@ -160,18 +165,38 @@ class Host:
                 f"the plan to {plan.operation} {plan.name} was made for generation "
                 f"{plan.generation} of the host, which is now at {self.generation}"
             )
-        if plan.refusal or plan.vm is None:
+        if plan.refusal:
             raise ValueError(f"the plan to {plan.operation} {plan.name} was refused")
-        self._vnodes = {vnode.level: vnode for vnode in plan.vnodes}
-        for change in plan.changes:
-            self._free[self._positions(change.gains)] = False
-            self._free[self._positions(change.loses)] = True
-        if plan.operation == "deploy":
-            self._level_of[plan.name] = plan.vm.level
-            self._memory_free_mib -= plan.vm.memory_mib
-        else:
-            del self._level_of[plan.name]
-            self._memory_free_mib += plan.vm.memory_mib
+        self._become(plan.vnodes)
+        self._withheld, self._withheld_mib = plan.withheld, plan.withheld_mib
+        self.generation += 1
+
+    def restore(self, vnodes: Iterable[tuple[float, Sequence[int], Sequence[VM]]]) -> None:
+        """Take over the vNodes of an earlier life: level, CPUs in order, VMs, each vNode once.
+
+        Raises:
+            ValueError: they are no state that this host can be in; the host is as it was.
+        """
+        position = self.topology.position
+        restored = []
+        for level, cpu_ids, vms in vnodes:
+            strange = [cpu_id for cpu_id in cpu_ids if cpu_id not in position]
+            if strange:
+                raise ValueError(f"CPUs {strange} are not among those of this host")
+            places = tuple(position[cpu_id] for cpu_id in cpu_ids)
+            vnode = VNode(level, places, {vm.name: vm for vm in vms})
+            if vnode.owned != vnode.size:
+                raise ValueError(f"level {level} owns {vnode.owned} CPUs instead of {vnode.size}")
+            if len(vnode.vms) < len(vms) or any(vm.level != level for vm in vms):
+                raise ValueError(f"level {level} has a VM twice or of another level")
+            restored.append(vnode)
+        owned = [place for vnode in restored for place in vnode.positions]
+        names = [name for vnode in restored for name in vnode.vms]
+        levels = [vnode.level for vnode in restored]
+        for what, found in (("CPU", owned), ("VM", names), ("level", levels)):
+            if len(set(found)) < len(found):
+                raise ValueError(f"a {what} is there twice")
+        self._become(restored)
         self.generation += 1
 
     def progress(self, vm: VM) -> float | None:
@@ -181,7 +206,7 @@ class Host:
         if self._refusal(vm, growth):
             return None
         capacity = len(self.topology), self.topology.memory_mib
-        owned = capacity[0] - self.cpus_free, capacity[1] - self._memory_free_mib
+        owned = capacity[0] - self.cpus_free, capacity[1] - self.memory_free_mib
         return float(progress(*owned, growth, vm.memory_mib, *capacity))
 
     def summary(self, name: str) -> HostSummary:
@@ -191,7 +216,7 @@ class Host:
             len(self.topology),
             self.topology.memory_mib,
             self.cpus_free,
-            self._memory_free_mib,
+            self.memory_free_mib,
             {
                 level: LevelSummary(vnode.owned, vnode.allocation, vnode.largest)
                 for level, vnode in self._vnodes.items()
@@ -200,37 +225,61 @@ class Host:
 
     def _refusal(self, vm: VM, growth: int) -> Refusal | None:
         if vm.name in self._level_of:
-            return Refusal("name_taken", None, None)
-        capacity = len(self.topology), self.topology.memory_mib
-        checks = size_checks(vm, growth, self.cpus_free, self._memory_free_mib, *capacity)
+            return Refusal("name_taken")
+        if self.levels is not None and vm.level not in self.levels:
+            return Refusal("level_not_offered")
+        if self.is_overcommitted:
+            return Refusal("overcommitted")
+        free = self.cpus_free, self.memory_free_mib
+        checks = size_checks(vm, growth, *free, len(self.topology), self.topology.memory_mib)
         return next((Refusal(*check) for check in checks if check.needed > check.free), None)
+
+    def _take(
+        self, vnode: VNode, count: int, free: NDArray[np.bool_], *, is_new: bool
+    ) -> list[int]:
+        situation = Situation(self.topology, free, vnode.positions, is_new)
+        return self.selection.take(situation, count) if count else []
 
     def _plan(
         self,
         operation: str,
         name: str,
         vm: VM | None,
+        changed: Sequence[VNode] = (),
+        changes: Sequence[Change] = (),
         *,
         refusal: Refusal | None = None,
-        after: VNode | None = None,
-        change: Change | None = None,
+        withheld: frozenset[int] | None = None,
+        withheld_mib: int | None = None,
     ) -> Plan:
-        vnodes = self._vnodes if after is None else {**self._vnodes, after.level: after}
-        changes = (change,) if change and (change.gains or change.loses) else ()
+        vnodes = self._vnodes | {vnode.level: vnode for vnode in changed}
         return Plan(
             operation,
             name,
             vm,
             refusal,
-            changes,
+            tuple(change for change in changes if change.gains or change.loses),
             tuple(vnodes.values()),
+            self._withheld if withheld is None else withheld,
+            self._withheld_mib if withheld_mib is None else withheld_mib,
             self.generation,
             self.topology,
             self.critical_size,
         )
 
-    def _numbers(self, positions: "list[int] | tuple[int, ...]") -> tuple[int, ...]:
-        return tuple(self.topology.cpus[position].cpu_id for position in positions)
+    def _become(self, vnodes: Iterable[VNode]) -> None:
+        self._vnodes = {vnode.level: vnode for vnode in vnodes}
+        self._level_of = {
+            name: vnode.level for vnode in self._vnodes.values() for name in vnode.vms
+        }
+        self._unowned[:] = True
+        for vnode in self._vnodes.values():
+            self._unowned[list(vnode.positions)] = False
 
-    def _positions(self, cpu_ids: tuple[int, ...]) -> list[int]:
-        return [self.topology.position[cpu_id] for cpu_id in cpu_ids]
+    def _free(self, withheld: frozenset[int]) -> NDArray[np.bool_]:
+        free = self._unowned.copy()
+        free[list(withheld)] = False
+        return free
+
+    def _numbers(self, positions: Sequence[int]) -> tuple[int, ...]:
+        return tuple(self.topology.cpus[position].cpu_id for position in positions)

@@ -8,8 +8,8 @@ from numpy.typing import NDArray
 
 from slackvm.model.vm import VM
 
-CODES = frozenset({"no_cpu", "no_memory", "too_large", "name_taken", "unknown"})
-"""Codes with which a host refuses by its CPUs, its memory and its VMs alone."""
+CODES = frozenset({"no_cpu", "no_memory", "too_large", "name_taken", "unknown", "overcommitted"})
+"""Codes with which a host refuses by its CPUs, its memory and the VMs on it alone."""
 
 Number = TypeVar("Number", int, NDArray[np.int64])
 
@@ -28,7 +28,7 @@ class Refusal:
     """Why a request was refused.
 
     Attributes:
-        code: one of `CODES`.
+        code: one of `CODES`, or `level_not_offered`.
         needed: what it takes, in `unit`; None where the code is not about an amount.
         free: what there is: free now, or (`too_large`) at all.
         unit: `CPUs` or `MiB`.
@@ -49,6 +49,8 @@ class Refusal:
             "too_large": f"{amounts} in all: this host can never take it",
             "name_taken": "a VM of this name exists",
             "unknown": "no VM of this name exists",
+            "overcommitted": "VMs that are not this host's own leave too little room",
+            "level_not_offered": "this host does not offer the level",
         }[self.code]
 
 

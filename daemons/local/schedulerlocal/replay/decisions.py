@@ -6,7 +6,8 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from slackvm.model.host import Host, Plan
+from slackvm.model.host import Host
+from slackvm.model.plan import Plan
 from slackvm.model.refusal import Refusal
 from slackvm.monitoring.record import description
 from slackvm.monitoring.trace import Presence, Trace

@@ -3,7 +3,8 @@
 from dataclasses import dataclass
 from pathlib import Path
 
-from slackvm.model.host import Host, Plan
+from slackvm.model.host import Host
+from slackvm.model.plan import Plan
 from slackvm.model.refusal import CODES
 from slackvm.operations import Operation, OperationsError, read_operations
 
