@@ -5,10 +5,10 @@ BIN := $(VENV)/bin
 TOPOLOGY := debug/topology_EPYC-7662-exp.json
 
 .DEFAULT_GOAL := help
-.PHONY: help setup demo test bench lock clean
+.PHONY: help setup demo test test-libvirt bench lock clean
 
 help: ## this list
-	@awk -F ':.*## ' '/^[a-z]+:.*## / {printf "make %-8s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "make %-13s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
 
 setup: $(VENV)/.ready $(TOPOLOGY) ## the virtual environment .venv and debug/topology_EPYC-7662-exp.json
 
@@ -38,12 +38,22 @@ test: setup ## lint, types, import rules and every test that this machine can ru
 	$(BIN)/mypy
 	$(BIN)/python -m pytest
 
+# Tests on real libvirt and QEMU want root and Debian packages, and some minutes.
+LIBVIRT_PACKAGES = $(shell sed 's/\#.*//' tests/libvirt_hosts/debian-packages)
+test-libvirt: setup ## tests on real libvirt hosts and QEMU guests (Debian, root)
+	@test "$$(id -u)" = 0 || { echo "needs root, and the Debian packages $(LIBVIRT_PACKAGES)"; exit 2; }
+	apt-get update && DEBIAN_FRONTEND=noninteractive apt-get install -y --no-install-recommends $(LIBVIRT_PACKAGES)
+	$(BIN)/pip install --quiet --require-hashes -r requirements-libvirt.lock
+	$(BIN)/python -m pytest tests/libvirt_hosts tests/live
+
 bench: setup ## the benchmarks: a table of ratios, and bench.json
 	@PYTHONPATH=tests $(BIN)/python -m benchmarks --json debug/bench.json
 
 lock: ## requirements.lock anew from pyproject.toml (needs uv)
 	uv pip compile pyproject.toml --extra dev --universal --python-version 3.11 --generate-hashes \
 	    --no-emit-index-url --no-emit-find-links --no-annotate --no-header --quiet --output-file requirements.lock
+	echo 'libvirt-python>=9' | uv pip compile - --universal --python-version 3.11 --generate-hashes \
+	    --no-emit-index-url --no-emit-find-links --no-annotate --no-header --quiet --output-file requirements-libvirt.lock
 
 clean: ## remove what the targets made
 	rm -rf $(VENV) debug demo dist .mypy_cache .pytest_cache .ruff_cache .hypothesis .import_linter_cache

@@ -7,7 +7,9 @@ import pytest
 from hypothesis import HealthCheck, settings
 
 # Machines differ in speed and some are shared: no test depends on how long an example takes.
-settings.register_profile("any machine", deadline=None, suppress_health_check=[HealthCheck.too_slow])
+settings.register_profile(
+    "any machine", deadline=None, suppress_health_check=[HealthCheck.too_slow]
+)
 settings.load_profile("any machine")
 
 

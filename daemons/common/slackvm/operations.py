@@ -1,4 +1,4 @@
-"""The operations log: every deploy and removal, accepted or refused, in order, one JSON a line."""
+"""The operations log: every decision of a host in order, one JSON a line."""
 
 import json
 from collections.abc import Iterator, Mapping
@@ -8,6 +8,9 @@ from typing import Any
 
 from slackvm.model.plan import Plan
 from slackvm.model.vm import VM
+
+OPERATIONS = ("deploy", "remove", "withhold", "reset")
+"""`withhold`: VMs of somebody else came or went. `reset`: the host begins anew, without a vNode."""
 
 ACCEPTED = "accepted"
 REFUSED = "refused"
@@ -26,16 +29,17 @@ class Operation:
     Attributes:
         seq: its number, counted up by one.
         time: when, in seconds.
-        op: `deploy` or `remove`.
-        name: the VM's name.
+        op: one of `OPERATIONS`.
+        name: the VM's name; empty where the operation is about no VM.
         vcpus: vCPUs; None where a removal names a VM that is not there (the next two likewise).
-        memory_mib: MiB.
+        memory_mib: MiB; of a `withhold`, those of all VMs of somebody else.
         level: oversubscription level.
         host: name of the host that decided.
         outcome: `accepted` or `refused`.
         code: why it was refused.
         gains: CPUs in the order in which they were taken, per vNode (its level as text).
         loses: CPUs in the order in which they were given back, per vNode.
+        withheld: of a `withhold`, the CPUs that VMs of somebody else are pinned to.
     """
 
     seq: int
@@ -50,29 +54,39 @@ class Operation:
     code: str | None = None
     gains: Changes = field(default_factory=dict)
     loses: Changes = field(default_factory=dict)
+    withheld: list[int] | None = None
 
     @classmethod
     def of(cls, plan: Plan, seq: int, time: float, host: str) -> "Operation":
         """Return the log entry of a plan that was carried out, or refused."""
         vm = plan.vm
+        withheld = None
+        memory_mib = vm.memory_mib if vm else None
+        if plan.operation == "withhold":
+            withheld = sorted(plan.topology.cpus[place].cpu_id for place in plan.withheld)
+            memory_mib = plan.withheld_mib
         return cls(
             seq,
             time,
             plan.operation,
             plan.name,
             vm.vcpus if vm else None,
-            vm.memory_mib if vm else None,
+            memory_mib,
             vm.level if vm else None,
             host,
             ACCEPTED if plan.accepted else REFUSED,
             plan.refusal.code if plan.refusal else None,
             {str(change.level): list(change.gains) for change in plan.changes if change.gains},
             {str(change.level): list(change.loses) for change in plan.changes if change.loses},
+            withheld,
         )
 
     def to_line(self) -> bytes:
         """Return it as a line of the log."""
-        return json.dumps(asdict(self)).encode() + b"\n"
+        entry = asdict(self)
+        if self.withheld is None:
+            del entry["withheld"]
+        return json.dumps(entry).encode() + b"\n"
 
     def request(self) -> VM:
         """Return the VM that a deploy asked for.
@@ -122,8 +136,10 @@ def _parsed(line: bytes, where: str) -> Operation:
         changes = entry.get(name, {})
         if not isinstance(changes, dict) or not all(map(_is_cpu_list, changes.values())):
             raise OperationsError(f"{where}: {name}: {changes!r} is not CPUs per level")
-    if entry["op"] not in ("deploy", "remove"):
-        raise OperationsError(f"{where}: op: {entry['op']!r} is neither deploy nor remove")
+    if entry["op"] not in OPERATIONS:
+        raise OperationsError(f"{where}: op: {entry['op']!r} is none of {', '.join(OPERATIONS)}")
+    if (entry["op"] == "withhold") != _is_cpu_list(entry.get("withheld")):
+        raise OperationsError(f"{where}: withheld: {entry.get('withheld')!r} is not CPUs")
     if entry["outcome"] not in (ACCEPTED, REFUSED):
         raise OperationsError(
             f"{where}: outcome: {entry['outcome']!r} is neither {ACCEPTED} nor {REFUSED}"

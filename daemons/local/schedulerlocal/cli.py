@@ -95,11 +95,18 @@ def cli(
     signal.signal(signal.SIGTERM, _stop)
     if context.invoked_subcommand is not None:
         return
+    output = output or (DEBUG_OUTPUT if debug else None)
     if load is None:
-        raise click.UsageError("give --load: this version replays, it does not serve a live host")
+        if operations is not None:
+            raise click.UsageError("--operations goes with --load; a live host keeps its own log")
+        # Imported only here: a replay needs no server.
+        from schedulerlocal.live.serving import serve
+
+        with reported():
+            serve(load_local_settings(env_file, scl_cpu_selection=selection), topology, output)
+        return
     if topology is None:
         raise click.UsageError("--load needs --topology: the CPUs of the host to replay on")
-    output = output or (DEBUG_OUTPUT if debug else None)
     with reported():
         settings = load_local_settings(env_file, scl_cpu_selection=selection)
         host = Host(

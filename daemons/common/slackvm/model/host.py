@@ -49,6 +49,19 @@ class Host:
         self._withheld: frozenset[int] = frozenset()
         self._withheld_mib = 0
 
+    def copy(self) -> "Host":
+        """Return a host in the same state, which goes its own way from here."""
+        copy = Host(
+            self.topology,
+            selection=self.selection,
+            critical_size=self.critical_size,
+            levels=self.levels,
+        )
+        copy._become(self._vnodes.values())
+        copy._withheld, copy._withheld_mib = self._withheld, self._withheld_mib
+        copy.generation = self.generation
+        return copy
+
     @property
     def vnodes(self) -> Mapping[float, VNode]:
         """Its vNodes by level, in the order of their creation; an emptied one stays."""
@@ -74,6 +87,11 @@ class Host:
     def withheld(self) -> tuple[int, ...]:
         """CPUs (Linux's numbers, ascending) that VMs of somebody else are pinned to."""
         return tuple(sorted(self._numbers(list(self._withheld))))
+
+    @property
+    def withheld_positions(self) -> frozenset[int]:
+        """The same as positions in the topology."""
+        return self._withheld
 
     @property
     def withheld_mib(self) -> int:
@@ -171,8 +189,13 @@ class Host:
         self._withheld, self._withheld_mib = plan.withheld, plan.withheld_mib
         self.generation += 1
 
-    def restore(self, vnodes: Iterable[tuple[float, Sequence[int], Sequence[VM]]]) -> None:
-        """Take over the vNodes of an earlier life: level, CPUs in order, VMs, each vNode once.
+    def restore(
+        self,
+        vnodes: Iterable[tuple[float, Sequence[int], Sequence[VM]]],
+        withheld: Collection[int] = (),
+        withheld_mib: int = 0,
+    ) -> None:
+        """Take over an earlier life: of each vNode level, CPUs in order and VMs; what is withheld.
 
         Raises:
             ValueError: they are no state that this host can be in; the host is as it was.
@@ -197,6 +220,8 @@ class Host:
             if len(set(found)) < len(found):
                 raise ValueError(f"a {what} is there twice")
         self._become(restored)
+        self._withheld = frozenset(position[c] for c in withheld if c in position)
+        self._withheld_mib = withheld_mib
         self.generation += 1
 
     def progress(self, vm: VM) -> float | None:

@@ -157,6 +157,42 @@ def description(cpu_ids: Sequence[int], vms: Sequence[str], pins: Sequence[int])
     return json.dumps(fields, separators=(",", ":"), ensure_ascii=False)
 
 
+def row_line(
+    kind: Kind,
+    time: int | str,
+    use: float | str,
+    config: int,
+    *,
+    level: float | None = None,
+    vm: tuple[str, str] | None = None,
+    description: str = UNCHANGED,
+) -> bytes:
+    """Return a row as its CSV line.
+
+    Args:
+        kind: what it is about.
+        time: seconds.
+        use: `val`.
+        config: CPUs or MiB.
+        level: level of the vNode (in rows about memory it is always 1); None for the host.
+        vm: UUID and name of the VM.
+        description: `sb_dsc` of a vNode.
+    """
+    record, resource = kind.name.lower().split("_")
+    subset = oc = unused = NONE
+    uuid, name = vm or (NONE, NONE)
+    if kind in (Kind.SUBSET_MEM, Kind.VM_MEM):
+        subset, oc = MEMORY_SUBSET, "1"
+    elif level is not None:
+        subset, oc = subset_name(level), str(level)
+    if record == "subset":
+        unused = "0"
+    else:
+        description = NONE
+    fields = (time, record, resource, use, config, subset, uuid, name, oc, unused, description)
+    return "\t".join(map(str, fields)).encode() + b"\n"
+
+
 def quoted(text: str) -> str:
     """Return `text` fit for a message: escaped, and cut where it is long."""
     return repr(text if len(text) <= 40 else text[:40] + "…")

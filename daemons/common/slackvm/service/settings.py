@@ -1,32 +1,106 @@
 """Settings: from the command line, the environment and a `.env` file, in this order."""
 
+import socket
 from pathlib import Path
-from typing import Any
+from typing import Annotated, Any, Literal
 
-from pydantic import Field, ValidationError
+from pydantic import AfterValidator, Field, SecretStr, ValidationError
 from pydantic_settings import BaseSettings, SettingsConfigDict
+
+from slackvm.model.vm import milli_level
 
 
 class SettingsError(ValueError):
     """A setting has a value that is not allowed, or the file of settings cannot be read."""
 
 
+def _levels(text: str) -> str:
+    for word in text.split(","):
+        if word.strip():
+            milli_level(float(word))
+    return text
+
+
+def _token(secret: SecretStr) -> SecretStr:
+    text = secret.get_secret_value()
+    if text and (len(text) < 16 or not text.isascii() or not text.isprintable() or " " in text):
+        raise ValueError("a token has 16 or more printable ASCII characters and no space")
+    return secret
+
+
+Token = Annotated[SecretStr, AfterValidator(_token)]
+
+
 class LocalSettings(BaseSettings):
     """What a local scheduler needs to know; the names in upper case are those in `.env`.
 
     Attributes:
-        ovsb_critical_size: an oversubscribed vNode with fewer VMs is balanced over spare CPUs.
+        scl_url: address that it listens on.
+        scl_port: TCP port that it listens on; 0 takes a free one.
+        scl_delay: seconds between samples of use, and between checks of pins.
+        scl_name: name of this host; empty: its host name.
+        scl_hypervisor: where its VMs are.
+        scl_state_dir: folder of what must survive the daemon.
+        scl_image_dirs: folders that images may lie in, separated by `:`.
+        scl_levels: levels offered, separated by commas; empty: any.
         scl_cpu_selection: name of the CPU selection.
         scl_mem_reserved: MiB of this host that VMs never get.
+        scl_time_scale: simulated seconds per second, `memory` hypervisor only.
+        scl_token: who has it may do everything.
+        scl_read_token: who has it may read everything.
+        scl_tls_cert: certificate of the daemon, PEM; empty: no TLS.
+        scl_tls_key: its key, PEM.
+        scl_tls_ca: CA whose client certificates are demanded, PEM; empty: none is.
+        qemu_url: libvirt's URI.
+        qemu_loc: QEMU's binary; empty: libvirt's choice.
+        qemu_machine: machine type of VMs; empty: QEMU's default.
+        qemu_domain_type: `kvm`, `qemu` (slow, without virtualization), or what libvirt offers.
+        qemu_network: libvirt network of VMs; empty: none.
+        ovsb_critical_size: an oversubscribed vNode with fewer VMs is balanced over spare CPUs.
         topo_exclude: CPUs of this host that VMs never get, as a Linux CPU list.
     """
 
     model_config = SettingsConfigDict(extra="ignore", env_ignore_empty=True, frozen=True)
 
-    ovsb_critical_size: int = Field(default=6, ge=0, le=10**9)
+    scl_url: str = "127.0.0.1"
+    scl_port: int = Field(default=8099, ge=0, le=65535)
+    scl_delay: float = Field(default=15.0, gt=0, le=86400, allow_inf_nan=False)
+    scl_name: str = Field(default="", pattern=r"^([A-Za-z0-9][A-Za-z0-9._-]{0,62})?$")
+    scl_hypervisor: Literal["libvirt", "memory"] = "libvirt"
+    scl_state_dir: Path = Path("/var/lib/slackvm/local")
+    scl_image_dirs: str = "/var/lib/libvirt/images"
+    scl_levels: Annotated[str, AfterValidator(_levels)] = ""
     scl_cpu_selection: str = "paper"
     scl_mem_reserved: int = Field(default=0, ge=0, le=10**9)
+    scl_time_scale: float = Field(default=1.0, ge=1, le=10**6, allow_inf_nan=False)
+    scl_token: Token = SecretStr("")
+    scl_read_token: Token = SecretStr("")
+    scl_tls_cert: str = ""
+    scl_tls_key: str = ""
+    scl_tls_ca: str = ""
+    qemu_url: str = "qemu:///system"
+    qemu_loc: str = ""
+    qemu_machine: str = ""
+    qemu_domain_type: Literal["auto", "kvm", "qemu"] = "auto"
+    qemu_network: str = "default"
+    ovsb_critical_size: int = Field(default=6, ge=0, le=10**9)
     topo_exclude: str = ""
+
+    @property
+    def name(self) -> str:
+        """The host's name."""
+        return self.scl_name or socket.gethostname()
+
+    @property
+    def levels(self) -> frozenset[float] | None:
+        """The levels offered; None: any."""
+        offered = frozenset(float(word) for word in self.scl_levels.split(",") if word.strip())
+        return offered or None
+
+    @property
+    def image_dirs(self) -> list[Path]:
+        """The folders that images may lie in."""
+        return [Path(folder) for folder in self.scl_image_dirs.split(":") if folder]
 
 
 def load_local_settings(env_file: Path | None = None, **given: Any) -> LocalSettings:
@@ -42,14 +116,17 @@ def load_local_settings(env_file: Path | None = None, **given: Any) -> LocalSett
     if env_file is not None and not env_file.is_file():
         raise SettingsError(f"--env-file: there is no file {env_file}")
     chosen = {name: value for name, value in given.items() if value is not None}
+    source: dict[str, Any] = {"_env_file": env_file or Path(".env")}
     try:
-        return LocalSettings(_env_file=env_file or Path(".env"), **chosen)  # type: ignore[call-arg]  # a keyword that pydantic-settings adds
+        return LocalSettings(**source, **chosen)
     except ValidationError as error:
-        problems = [
-            f"{'.'.join(map(str, detail['loc'])).upper()}: {detail['input']!r} is not allowed: "
-            f"{detail['msg']}"
-            for detail in error.errors()
-        ]
-        raise SettingsError("; ".join(problems)) from error
+        raise SettingsError("; ".join(map(_told, error.errors()))) from None
     except (OSError, UnicodeDecodeError) as error:
         raise SettingsError(f"{env_file or '.env'}: cannot be read: {error}") from error
+
+
+def _told(detail: Any) -> str:
+    """Return what is wrong with one setting; a secret's value is not told."""
+    name = ".".join(map(str, detail["loc"])).upper()
+    value = "the value" if name.endswith("TOKEN") else repr(detail["input"])
+    return f"{name}: {value} is not allowed: {detail['msg'].removeprefix('Value error, ')}"

@@ -12,7 +12,7 @@ import numpy as np
 
 from schedulerlocal.replay.decisions import Decisions, HostState
 from slackvm.model.topology import Topology
-from slackvm.monitoring.record import MEMORY_SUBSET, NONE, UNCHANGED, Kind, subset_name
+from slackvm.monitoring.record import UNCHANGED, Kind, row_line
 from slackvm.monitoring.trace import Trace
 from slackvm.monitoring.writing import RecordingWriter
 
@@ -84,14 +84,9 @@ class _Wanted:
 
     def line(self, time: str, use: str) -> bytes:
         """Return the row as a line."""
-        record, resource = self.kind.name.lower().split("_")
-        start = f"{time}\t{record}\t{resource}\t{use}\t{self.config}"
-        if self.level is None:
-            return "\t".join([start, *[NONE] * 6]).encode() + b"\n"
-        is_memory = self.kind == Kind.SUBSET_MEM
-        subset = MEMORY_SUBSET if is_memory else subset_name(self.level)
-        level = "1" if is_memory else str(self.level)
-        return f"{start}\t{subset}\t{NONE}\t{NONE}\t{level}\t0\t{self.description}\n".encode()
+        return row_line(
+            self.kind, time, use, self.config, level=self.level, description=self.description
+        )
 
 
 def _wanted(state: HostState, topology: Topology) -> list[_Wanted]:
@@ -188,17 +183,16 @@ class _Chunk:
     def _vm_line(self, place: int) -> bytes:
         """Return a row about a VM as this project writes it, with the VM's last size."""
         row = self.start + place
-        time, record, resource, use, *_ = self._lines[row].decode().split("\t", 4)
-        level = float(self._rows.levels[row])
-        is_memory = resource == "mem"
+        time, _, _, use, _ = self._lines[row].decode().split("\t", 4)
         owner = int(self._rows.owners[row])
-        fields = [
-            *(time, record, resource, use, str(self._sizes[place])),
-            MEMORY_SUBSET if is_memory else subset_name(level),
-            *(self._rows.uuids[owner], self._rows.names[owner]),
-            *("1" if is_memory else str(level), NONE, NONE),
-        ]
-        return "\t".join(fields).encode() + b"\n"
+        return row_line(
+            Kind(self._rows.kinds[row]),
+            time,
+            use,
+            int(self._sizes[place]),
+            level=float(self._rows.levels[row]),
+            vm=(self._rows.uuids[owner], self._rows.names[owner]),
+        )
 
     def _use(self, wanted: _Wanted, start: int, end: int) -> str:
         """Return the use that a timestamp's written VMs add up to, for a missing row."""

@@ -43,6 +43,10 @@ def verify(path: Path, host: Host) -> tuple[list[Operation], Difference | None]:
     """
     decided: list[Operation] = []
     for logged in read_operations(path):
+        if logged.op == "reset":
+            host.restore([])
+            decided.append(logged)
+            continue
         if logged.code is not None and logged.code not in CODES:
             decided.append(logged)
             continue
@@ -59,6 +63,8 @@ def verify(path: Path, host: Host) -> tuple[list[Operation], Difference | None]:
 def _plan(logged: Operation, host: Host, path: Path) -> Plan:
     if logged.op == "remove":
         return host.plan_remove(logged.name)
+    if logged.op == "withhold":
+        return host.plan_withhold(logged.withheld or (), logged.memory_mib or 0)
     try:
         return host.plan_deploy(logged.request())
     except ValueError as error:

@@ -1,0 +1,214 @@
+"""The REST interface of a daemon as a WSGI application, built from its endpoints."""
+
+import threading
+import time
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from typing import Any, Protocol
+
+import bottle  # type: ignore[import-untyped]  # ships no types
+import structlog
+
+from slackvm.service import auth, inputs, replies
+from slackvm.service.auth import Tokens
+from slackvm.service.endpoints import Answer, AnyEndpoint, Call, Inputs
+from slackvm.service.errors import ErrorReply, RestError, malformed, overloaded
+from slackvm.service.inputs import Environ
+from slackvm.service.metrics import NO_ROUTE, Metrics, known_method
+from slackvm.service.openapi import openapi_endpoint
+from slackvm.service.replies import Reply
+
+log = structlog.get_logger(__name__)
+
+_ROUTE = "slackvm.route"
+"""Where in a request's environment the template of the path is that matched."""
+
+
+class StartResponse(Protocol):
+    """WSGI's function that takes the status line and the headers."""
+
+    def __call__(
+        self, status: str, headers: list[tuple[str, str]], exc_info: Any = None, /
+    ) -> Callable[[bytes], object]:
+        """Begin the answer."""
+
+
+class RestApp:
+    """A WSGI application.
+
+    It adds `GET /openapi.json` and `GET /metrics`, HEAD where GET changes nothing, and OPTIONS.
+
+    Args:
+        endpoints: what the daemon offers; each pair of method and path once.
+        title: name of the interface, for its document.
+        version: of the daemon.
+        tokens: who may call.
+        metrics: counts the requests.
+        changes_at_once: how many requests that change something may be under way. One more is
+            refused 503, so that those that wait for one another leave threads to those that read.
+    """
+
+    def __init__(
+        self,
+        endpoints: Sequence[AnyEndpoint],
+        *,
+        title: str,
+        version: str,
+        tokens: Tokens,
+        metrics: Metrics,
+        changes_at_once: int = 8,
+    ) -> None:
+        self.metrics = metrics
+        self._tokens = tokens
+        offered = [*endpoints, metrics.endpoint()]
+        paths: dict[str, dict[str, AnyEndpoint]] = {}
+        for endpoint in [*offered, openapi_endpoint(offered, title, version)]:
+            methods = paths.setdefault(endpoint.path, {})
+            if endpoint.method in methods:
+                raise ValueError(f"{endpoint.method} {endpoint.path} is there twice")
+            methods[endpoint.method] = endpoint
+        room = threading.BoundedSemaphore(changes_at_once)
+        self._bottle = bottle.Bottle()
+        self._bottle.add_hook("before_request", self._check)
+        self._bottle.default_error_handler = _bottle_error
+        for path, methods in paths.items():
+            rule = path.replace("{", "<").replace("}", ">")
+            resource = _Resource(path, methods, tokens, room)
+            self._bottle.route(rule, method="ANY", callback=resource)
+
+    def __call__(self, environ: Environ, start_response: StartResponse) -> Iterable[bytes]:
+        """Answer a request."""
+        begun = time.perf_counter()
+        request_id = replies.request_id(environ)
+        status = 0
+
+        def start(
+            line: str, headers: list[tuple[str, str]], exc_info: Any = None, /
+        ) -> Callable[[bytes], object]:
+            nonlocal status
+            status = int(line[:3])
+            common = {**replies.COMMON_HEADERS, replies.REQUEST_ID: request_id}
+            return start_response(line, [*headers, *common.items()], exc_info)
+
+        with structlog.contextvars.bound_contextvars(request_id=request_id):
+            body: Iterable[bytes] = self._bottle(environ, start)
+            seconds = time.perf_counter() - begun
+            method, route = environ["REQUEST_METHOD"], environ.get(_ROUTE, NO_ROUTE)
+            self.metrics.count(route, method, status, seconds)
+            log.info(
+                "request",
+                method=known_method(method),
+                route=route,
+                status=status,
+                ms=round(seconds * 1000, 1),
+            )
+        return body
+
+    def _check(self) -> None:
+        """Refuse what no endpoint shall see."""
+        environ: Environ = bottle.request.environ
+        try:
+            auth.check_host(self._tokens, environ)
+            try:
+                # Bottle drops bytes that are not UTF-8: another path then, perhaps one of a VM.
+                environ["bottle.raw_path"].encode("latin-1").decode()
+            except UnicodeDecodeError:
+                raise malformed("the path is not UTF-8") from None
+        except RestError as error:
+            raise _http(replies.of_error(error)) from None
+
+
+class _Resource:
+    """A path and what its methods do."""
+
+    def __init__(
+        self,
+        path: str,
+        methods: Mapping[str, AnyEndpoint],
+        tokens: Tokens,
+        room: threading.BoundedSemaphore,
+    ) -> None:
+        self._path = path
+        self._methods = dict(methods)
+        self._tokens = tokens
+        self._room = room
+        get = methods.get("GET")
+        if get is not None and not get.changes:
+            self._methods["HEAD"] = get
+        self._allow = {"Allow": ", ".join([*self._methods, "OPTIONS"])}
+
+    def __call__(self, **parameters: str) -> bottle.HTTPResponse:
+        environ: Environ = bottle.request.environ
+        environ[_ROUTE] = self._path
+        method = environ["REQUEST_METHOD"]
+        if method == "OPTIONS":
+            return _http(Reply(204, self._allow))
+        endpoint = self._methods.get(method)
+        if endpoint is None:
+            error = RestError(
+                405,
+                "method_not_allowed",
+                f"{self._path} has {self._allow['Allow']}",
+                headers=self._allow,
+            )
+            return _http(replies.of_error(error))
+        try:
+            answer = self._answer(endpoint, environ, parameters)
+            return _http(replies.of_answer(answer, endpoint, environ))
+        except RestError as error:
+            return _http(replies.of_error(error, endpoint.failure))
+        except Exception:  # noqa: BLE001 - whatever a handler raises is answered and logged
+            return _http(_internal_error(endpoint.failure))
+
+    def _answer(
+        self, endpoint: AnyEndpoint, environ: Environ, parameters: dict[str, str]
+    ) -> Answer:
+        if not endpoint.open:
+            auth.check_token(self._tokens, environ, changes=endpoint.changes)
+        if endpoint.changes:
+            auth.check_site(environ)
+        path = inputs.from_text(endpoint.parameters, parameters) if endpoint.parameters else None
+        expected = endpoint.input or Inputs
+        query = environ.get("QUERY_STRING", "")
+        body = inputs.read_body(environ)
+        # What an endpoint does not take must be empty.
+        if endpoint.takes_body:
+            inputs.from_query(Inputs, query)
+            given = inputs.from_body(expected, body)
+        else:
+            given = inputs.from_query(expected, query)
+            inputs.from_body(Inputs, body)
+        with self._admitted(endpoint):
+            return endpoint.handler(Call(path, given if endpoint.input else None))
+
+    @contextmanager
+    def _admitted(self, endpoint: AnyEndpoint) -> Iterator[None]:
+        if not endpoint.changes:
+            yield
+            return
+        if not self._room.acquire(blocking=False):
+            raise overloaded("too many changes are under way")
+        try:
+            yield
+        finally:
+            self._room.release()
+
+
+def _http(reply: Reply) -> bottle.HTTPResponse:
+    return bottle.HTTPResponse(reply.body, reply.status, reply.headers)
+
+
+def _internal_error(failure: type[ErrorReply]) -> Reply:
+    """Log the exception that is being handled; return a reply that tells nothing of it."""
+    log.exception("request_failed")
+    message = f"an error inside the daemon; its log tells more, see {replies.REQUEST_ID}"
+    return replies.of_error(RestError(500, "internal", message), failure)
+
+
+def _bottle_error(error: bottle.HTTPError) -> bottle.HTTPResponse:
+    """Answer what bottle itself refuses: a path that matches nothing; or its own failure."""
+    if error.status_code == 404:
+        path = inputs.shown(bottle.request.environ["PATH_INFO"])
+        return _http(replies.of_error(RestError(404, "not_found", f"there is no {path}")))
+    log.error("request_failed", exc_info=error.exception)
+    return _http(replies.of_error(RestError(500, "internal", "an error inside the daemon")))

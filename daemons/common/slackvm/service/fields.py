@@ -1,0 +1,66 @@
+"""Fields of requests: names, vCPUs, memory, levels. As text in a query string, typed in JSON."""
+
+import math
+import re
+from typing import Annotated
+
+from pydantic import AfterValidator, BeforeValidator, Field
+
+from slackvm.model.vm import LARGEST, MILLI, milli_level
+
+MIB_PER_GIB = 1024
+
+_WHOLE = re.compile(r"-?[0-9]{1,18}(\.0{1,18})?")
+_DECIMAL = re.compile(r"-?[0-9]{1,18}(\.[0-9]{1,18})?([eE][-+]?[0-9]{1,3})?")
+
+
+def memory_mib(memory_gib: float) -> int:
+    """Return the MiB that hold so many GiB: a part of one counts whole."""
+    return math.ceil(memory_gib * MIB_PER_GIB)
+
+
+def _whole(value: object) -> object:
+    """Read whole numbers as JSON knows them, 2.0 too; as text not ` 2` and `1_0`, as pydantic."""
+    if isinstance(value, str) and not _WHOLE.fullmatch(value):
+        raise ValueError("a whole number is needed")
+    if isinstance(value, float) and value.is_integer():
+        return int(value)
+    return value
+
+
+def _decimal(value: object) -> object:
+    if isinstance(value, str) and not _DECIMAL.fullmatch(value):
+        raise ValueError("a finite number is needed")
+    return value
+
+
+def _level(level: float) -> float:
+    try:
+        return milli_level(level) / MILLI
+    except ValueError:
+        raise ValueError("a level has at most three decimals") from None
+
+
+WHOLE = BeforeValidator(_whole)
+"""Beside `int` in every field of a request."""
+
+DECIMAL = BeforeValidator(_decimal)
+"""Beside `float` in every field of a request."""
+
+VmName = Annotated[str, Field(pattern=r"^[A-Za-z0-9][A-Za-z0-9._-]{0,62}$")]
+"""Name of a VM or of a host."""
+
+Vcpus = Annotated[int, Field(ge=1, le=LARGEST), WHOLE]
+"""vCPUs of a VM. How many a host has is for the host to say."""
+
+MemoryGib = Annotated[float, Field(gt=0, le=LARGEST / MIB_PER_GIB, allow_inf_nan=False), DECIMAL]
+"""Memory of a VM in GiB; `memory_mib` gives the MiB."""
+
+# JSON Schema could say it, `multipleOf: 0.001`, but many validators divide floats and refuse 1.4.
+Level = Annotated[
+    float,
+    Field(ge=1, le=LARGEST, allow_inf_nan=False, description="At most three decimals."),
+    AfterValidator(_level),
+    DECIMAL,
+]
+"""Oversubscription level: vCPUs per CPU."""

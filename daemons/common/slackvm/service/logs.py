@@ -1,0 +1,77 @@
+"""Logs of a daemon: structlog to stdout, one line an event, no secrets."""
+
+import re
+import sys
+from collections.abc import Mapping, MutableMapping
+from typing import Any, Literal
+
+import structlog
+
+Format = Literal["text", "json"]
+
+_FIRST = ("timestamp", "level", "event")
+
+REDACTED = "[redacted]"
+
+_SECRET = re.compile(r"token|authorization|password|secret|cookie|credential", re.IGNORECASE)
+
+
+def configure_logs(form: Format) -> None:
+    """Send every event to stdout, as `key=value` or as JSON, from now on and from all threads."""
+    renderers: list[structlog.typing.Processor] = (
+        [structlog.processors.JSONRenderer(default=str)]
+        if form == "json"
+        else [
+            on_one_line,
+            structlog.processors.LogfmtRenderer(key_order=_FIRST, bool_as_flag=False),
+        ]
+    )
+    structlog.configure(
+        processors=[
+            structlog.contextvars.merge_contextvars,
+            structlog.processors.TimeStamper(fmt="iso"),
+            structlog.processors.add_log_level,
+            structlog.processors.format_exc_info,
+            redact,
+            *renderers,
+        ],
+        wrapper_class=structlog.make_filtering_bound_logger("INFO"),
+        # Finds sys.stdout anew, for it may be replaced.
+        logger_factory=lambda *_: structlog.WriteLogger(sys.stdout),
+        cache_logger_on_first_use=False,
+    )
+
+
+def redact(_logger: object, _name: str, event: MutableMapping[str, Any]) -> Mapping[str, Any]:
+    """Replace what stands under the name of a secret, at any depth of mappings."""
+    return {
+        key: REDACTED if _SECRET.search(key) else _without_secrets(value)
+        for key, value in event.items()
+    }
+
+
+def on_one_line(_logger: object, _name: str, event: MutableMapping[str, Any]) -> Mapping[str, Any]:
+    """Escape what cannot be printed, line ends and terminal codes too: clients send what they like.
+
+    Names become such that the format allows.
+    """
+    return {
+        "".join(c if c.isprintable() and c not in ' ="' else "_" for c in key): _printable(value)
+        for key, value in event.items()
+    }
+
+
+def _without_secrets(value: object) -> object:
+    if isinstance(value, Mapping):
+        return {
+            key: REDACTED if _SECRET.search(str(key)) else _without_secrets(inner)
+            for key, inner in value.items()
+        }
+    return value
+
+
+def _printable(value: object) -> object:
+    if value is None or isinstance(value, bool | int | float):
+        return value
+    # The renderer escapes line feeds, and nothing else.
+    return "".join(c if c.isprintable() or c == "\n" else ascii(c)[1:-1] for c in str(value))

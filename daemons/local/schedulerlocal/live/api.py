@@ -1,0 +1,285 @@
+"""The REST endpoints of the local daemon."""
+
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from typing import TypeVar
+
+from pydantic import Field
+
+from schedulerlocal.live.hypervisor import Guest, HypervisorError, UnavailableError
+from schedulerlocal.live.keeper import BusyError, Keeper, RefusedError
+from schedulerlocal.live.replies import (
+    ChangedReply,
+    HealthReply,
+    HostReply,
+    PlanReply,
+    SummaryReply,
+    VMReply,
+    VMsReply,
+    host_reply,
+    plan_reply,
+    summary_reply,
+    vm_reply,
+)
+from schedulerlocal.live.view import NOT_READY, View
+from slackvm import __version__
+from slackvm.model.refusal import Refusal
+from slackvm.model.topology import Topology
+from slackvm.model.vm import VM
+from slackvm.service.endpoints import Answer, AnyEndpoint, Call, Endpoint, Inputs
+from slackvm.service.errors import RestError
+from slackvm.service.fields import Level, MemoryGib, Vcpus, VmName, memory_mib
+
+Result = TypeVar("Result")
+
+REFUSED = "The host refuses: `code` tells why, `needed` and `free` by how much."
+NOT_NOW = "The hypervisor cannot be asked now, or other operations take too long."
+UNKNOWN = "There is no such VM of this host's."
+
+
+class VMRequest(Inputs):
+    """A VM to create."""
+
+    name: VmName
+    vcpus: Vcpus
+    memory_gib: MemoryGib
+    level: Level
+    image: str = Field(min_length=1, max_length=4096)
+    clone: bool = False
+
+    def vm(self) -> VM:
+        """Return the VM that is asked for."""
+        return VM(self.name, self.vcpus, memory_mib(self.memory_gib), self.level)
+
+
+class VMPath(Inputs):
+    """A VM by name."""
+
+    name: VmName
+
+
+@dataclass(frozen=True)
+class LocalHost:
+    """What the endpoints act on.
+
+    Attributes:
+        name: the host's name.
+        topology: its CPUs.
+        keeper: decides and does.
+        addresses: network addresses of a VM by its name, as far as they are known.
+    """
+
+    name: str
+    topology: Topology
+    keeper: Keeper
+    addresses: Callable[[str], list[str]]
+
+    def told(self, view: View, guest: Guest) -> VMReply:
+        """Return a VM as it is told."""
+        return vm_reply(view, guest, self.name, self.addresses(guest.name))
+
+    def changed(self, guest: Guest) -> ChangedReply:
+        """Return a VM that was changed, with the host as it is now."""
+        view = self.keeper.view
+        vm = self.told(view, guest)
+        fields = {field: getattr(vm, field) for field in VMReply.model_fields}
+        return ChangedReply(**fields, summary=summary_reply(view, self.topology, self.name))
+
+    def state(self) -> Answer:
+        """Return the host's state; its ETag is the generation."""
+        view = self.keeper.view
+        reply = host_reply(view, self.topology, self.name)
+        return Answer(200, reply, etag=f"{self.name}-{view.generation}")
+
+
+@contextmanager
+def errors_told() -> Iterator[None]:
+    """Turn the errors of an operation into those of REST."""
+    try:
+        yield
+    except RefusedError as error:
+        raise refused(error.refusal) from error
+    except (UnavailableError, BusyError) as error:
+        code = "not_ready" if isinstance(error, UnavailableError) else "overloaded"
+        raise RestError(503, code, str(error), headers={"Retry-After": "2"}) from error
+    except HypervisorError as error:
+        status, field = _STATUS_OF.get(error.code, (503, None))
+        raise RestError(status, error.code, str(error), field=field) from error
+
+
+def refused(refusal: Refusal) -> RestError:
+    """Return a refusal of the host as an error of REST."""
+    status = 404 if refusal.code == "unknown" else 409
+    field = {"name_taken": "name", "level_not_offered": "level"}.get(refusal.code)
+    return RestError(
+        status,
+        refusal.code,
+        refusal.message,
+        field=field,
+        needed=refusal.needed,
+        free=refusal.free,
+    )
+
+
+_STATUS_OF: dict[str, tuple[int, str | None]] = {
+    "image_not_found": (400, "image"),
+    "image_outside": (400, "image"),
+    "image_invalid": (400, "image"),
+    "image_in_use": (409, "image"),
+    "name_taken": (409, "name"),
+    "unknown": (404, None),
+    "storage_full": (503, None),
+}
+
+
+def endpoints(host: LocalHost) -> list[AnyEndpoint]:
+    """Return the endpoints of a host, but for the prototype's."""
+    keeper = host.keeper
+
+    def create(call: Call[None, VMRequest]) -> Answer:
+        with errors_told():
+            guest, is_new = keeper.deploy(call.input.vm(), call.input.image, call.input.clone)
+        return Answer(201 if is_new else 200, host.changed(guest))
+
+    def all_vms(_: Call[None, None]) -> Answer:
+        view = keeper.view
+        vms = [host.told(view, guest) for guest in view.guests.values()]
+        return Answer(200, VMsReply(vms=vms))
+
+    def one_vm(call: Call[VMPath, None]) -> Answer:
+        view = keeper.view
+        if call.path.name not in view.guests:
+            raise refused(Refusal("unknown"))
+        return Answer(200, host.told(view, view.guests[call.path.name]))
+
+    def remove(call: Call[VMPath, None]) -> Answer:
+        with errors_told():
+            keeper.remove(call.path.name)
+        return Answer(200, summary_reply(keeper.view, host.topology, host.name))
+
+    def changing(verb: str) -> Callable[[Call[VMPath, None]], Answer]:
+        def change(call: Call[VMPath, None]) -> Answer:
+            with errors_told():
+                guest = keeper.change_state(call.path.name, verb)
+            return Answer(200, host.changed(guest))
+
+        return change
+
+    def plan(call: Call[None, VMRequest]) -> Answer:
+        vm = call.input.vm()
+        return Answer(200, plan_reply(keeper.plan(vm), keeper.progress(vm)))
+
+    return [
+        Endpoint(
+            method="POST",
+            path="/v1/vms",
+            summary="Create a VM and start it; the same request again changes nothing.",
+            handler=create,
+            answers={201: ChangedReply, 200: ChangedReply},
+            errors={400: "The image cannot be had.", 409: REFUSED, 503: NOT_NOW},
+            input=VMRequest,
+            changes=True,
+            tags=("vms",),
+        ),
+        Endpoint(
+            method="GET",
+            path="/v1/vms",
+            summary="All VMs.",
+            handler=all_vms,
+            answers={200: VMsReply},
+            changes=False,
+            tags=("vms",),
+        ),
+        Endpoint(
+            method="GET",
+            path="/v1/vms/{name}",
+            summary="One VM.",
+            handler=one_vm,
+            answers={200: VMReply},
+            errors={404: UNKNOWN},
+            parameters=VMPath,
+            changes=False,
+            tags=("vms",),
+        ),
+        Endpoint(
+            method="DELETE",
+            path="/v1/vms/{name}",
+            summary="Remove a VM; its image stays. Answers the host in numbers.",
+            handler=remove,
+            answers={200: SummaryReply},
+            errors={404: UNKNOWN, 503: NOT_NOW},
+            parameters=VMPath,
+            changes=True,
+            tags=("vms",),
+        ),
+        *(
+            Endpoint(
+                method="POST",
+                path=f"/v1/vms/{{name}}/{verb}",
+                summary=f"{verb.capitalize()} a VM; it keeps its CPUs and memory either way.",
+                handler=changing(verb),
+                answers={200: ChangedReply},
+                errors={404: UNKNOWN, 503: NOT_NOW},
+                parameters=VMPath,
+                changes=True,
+                tags=("vms",),
+            )
+            for verb in ("start", "stop", "restart")
+        ),
+        Endpoint(
+            method="POST",
+            path="/v1/plan",
+            summary="What creating a VM would do; nothing changes.",
+            handler=plan,
+            answers={200: PlanReply},
+            input=VMRequest,
+            changes=False,
+            tags=("host",),
+        ),
+        Endpoint(
+            method="GET",
+            path="/v1/host",
+            summary="The host: its CPUs, vNodes and VMs. The ETag is its generation.",
+            handler=lambda _: host.state(),
+            answers={200: HostReply, 304: None},
+            changes=False,
+            tags=("host",),
+        ),
+        *_health(keeper),
+    ]
+
+
+def _health(keeper: Keeper) -> list[AnyEndpoint]:
+    def healthz(_: Call[None, None]) -> Answer:
+        return Answer(200, HealthReply(status="ok", version=__version__, reason=""))
+
+    def readyz(_: Call[None, None]) -> Answer:
+        view = keeper.view
+        if view.state == NOT_READY:
+            reply = HealthReply(status=NOT_READY, version=__version__, reason=view.reason)
+            return Answer(503, reply)
+        return Answer(200, HealthReply(status=view.state, version=__version__, reason=""))
+
+    return [
+        Endpoint(
+            method="GET",
+            path="/healthz",
+            summary="Whether the daemon lives.",
+            handler=healthz,
+            answers={200: HealthReply},
+            changes=False,
+            open=True,
+            tags=("daemon",),
+        ),
+        Endpoint(
+            method="GET",
+            path="/readyz",
+            summary="Whether the daemon can serve: the hypervisor answers it.",
+            handler=readyz,
+            answers={200: HealthReply, 503: HealthReply},
+            changes=False,
+            open=True,
+            tags=("daemon",),
+        ),
+    ]

@@ -1,0 +1,25 @@
+"""The time of a daemon: the real one, or (`memory` backend only) a faster one."""
+
+import threading
+import time
+
+
+class Clock:
+    """Seconds since the epoch that never run backward, `scale` times as fast as real ones.
+
+    A jump of the machine's clock, forward or back, does not show: the time of the start is read
+    once, and what has passed since is told by the monotonic clock.
+    """
+
+    def __init__(self, scale: float = 1.0) -> None:
+        self.scale = scale
+        self._began = time.time()
+        self._monotonic = time.monotonic()
+
+    def now(self) -> float:
+        """Return the present time in seconds since the epoch."""
+        return self._began + (time.monotonic() - self._monotonic) * self.scale
+
+    def wait(self, seconds: float, stop: threading.Event) -> bool:
+        """Wait that many seconds of this clock, or until `stop`; return whether it was `stop`."""
+        return stop.wait(max(seconds, 0) / self.scale)

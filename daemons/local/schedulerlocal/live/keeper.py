@@ -1,0 +1,326 @@
+"""The keeper of a live host: decides, does it on the hypervisor, and remembers.
+
+One operation at a time changes anything; whoever reads gets a picture (`View`) without waiting. An
+operation goes: plan, carry out on the hypervisor, commit, write the state file, append to the log.
+Wherever a crash cuts it, `reconcile` finds out from the hypervisor what is, for that is the truth.
+"""
+
+import threading
+import uuid
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
+from dataclasses import replace
+from pathlib import Path
+
+import structlog
+
+from schedulerlocal.live.clock import Clock
+from schedulerlocal.live.hypervisor import (
+    RUNNING,
+    Guest,
+    Hypervisor,
+    HypervisorError,
+    Order,
+    UnavailableError,
+)
+from schedulerlocal.live.reconciliation import Findings, findings
+from schedulerlocal.live.records import Records
+from schedulerlocal.live.view import NOT_READY, OVERCOMMITTED, READY, View, vnode_views
+from slackvm.model.host import Host
+from slackvm.model.plan import Plan
+from slackvm.model.refusal import Refusal
+from slackvm.model.vm import VM
+
+log = structlog.get_logger()
+
+
+class RefusedError(Exception):
+    """The host refuses; nothing has changed."""
+
+    def __init__(self, refusal: Refusal) -> None:
+        super().__init__(refusal.message)
+        self.refusal = refusal
+
+
+class BusyError(Exception):
+    """Other operations take too long; nothing has been begun."""
+
+
+class Keeper:
+    """A live host.
+
+    Args:
+        host: the host's model, empty.
+        hypervisor: where its VMs are.
+        records: state file and operations log.
+        clock: what time it is.
+        patience_s: how long an operation waits for those before it.
+    """
+
+    def __init__(
+        self,
+        host: Host,
+        hypervisor: Hypervisor,
+        records: Records,
+        clock: Clock,
+        patience_s: float = 10.0,
+    ) -> None:
+        self.host = host
+        self.pins_restored = 0
+        self.pins_failed = 0
+        self._hypervisor = hypervisor
+        self._records = records
+        self._clock = clock
+        self._patience_s = patience_s
+        self._lock = threading.Lock()
+        self._changed = threading.Event()
+        self._guests: dict[str, Guest] = {}
+        self._findings = Findings()
+        self._view = View()
+        records.restore(host, clock.now())
+        self._model = host.copy()
+
+    @property
+    def view(self) -> View:
+        """The host as it is now."""
+        return self._view
+
+    @property
+    def changed(self) -> threading.Event:
+        """Set when the hypervisor tells that something happened; `reconcile` clears it."""
+        return self._changed
+
+    def plan(self, vm: VM) -> Plan:
+        """Return what a deploy would do; nothing changes and nothing is waited for."""
+        return self._model.plan_deploy(vm)
+
+    def progress(self, vm: VM) -> float | None:
+        """Return the host's progress for a VM; None if it is refused."""
+        return self._model.progress(vm)
+
+    def deploy(self, vm: VM, image: str, clone: bool) -> tuple[Guest, bool]:
+        """Create a VM and start it; asked again for the same, return what is there.
+
+        Returns:
+            The VM, and whether it is new.
+
+        Raises:
+            RefusedError: the host refuses it, or a VM of its name is another one.
+            HypervisorError: it could not be made; nothing of it is left.
+            BusyError: try again later.
+        """
+        with self._operation():
+            same = self._guests.get(vm.name)
+            if same is not None and self._is_order(same, vm, image, clone):
+                return same, False
+            if same is not None or vm.name in {guest.name for guest in self._findings.foreign}:
+                raise RefusedError(Refusal("name_taken"))
+            plan = self.host.plan_deploy(vm)
+            if plan.refusal:
+                self._records.note_refusal(plan, self._clock.now())
+                raise RefusedError(plan.refusal)
+            resolved = self._hypervisor.check_image(image, clone)
+            order = Order(vm, str(uuid.uuid4()), resolved, clone, self._clock.now())
+            others = self._pins_to_change(plan)
+            with self._undone_on_failure(others):
+                self._hypervisor.pin(others)
+                self._hypervisor.create(order, plan.pins[vm.name])
+            self._take_over(plan, _created(order, plan.pins[vm.name]))
+            return self._guests[vm.name], True
+
+    def remove(self, name: str) -> None:
+        """Remove a VM of ours; its image stays.
+
+        Raises:
+            RefusedError: there is no such VM of ours.
+            HypervisorError: it could not be removed.
+            BusyError: try again later.
+        """
+        with self._operation():
+            plan = self.host.plan_remove(name)
+            if name in self._findings.unplaced:
+                self._hypervisor.remove(name)
+                self._reconcile()
+                return
+            if plan.refusal:
+                self._records.note_refusal(plan, self._clock.now())
+                raise RefusedError(plan.refusal)
+            self._hypervisor.remove(name)
+            del self._guests[name]
+            self._take_over(plan, None)
+            self._pin_others(self._pins_to_change(plan))
+            if self.host.is_overcommitted:
+                self._reconcile()
+
+    def change_state(self, name: str, verb: str) -> Guest:
+        """Start, stop or restart a VM of ours; `verb` names which.
+
+        Raises:
+            RefusedError: there is no such VM of ours.
+            HypervisorError: it could not be done.
+            BusyError: try again later.
+        """
+        # A guest may take its time to shut down; nothing of the model changes, so nobody waits.
+        actions: Mapping[str, Callable[[str], None]] = {
+            "start": self._hypervisor.start,
+            "stop": self._hypervisor.stop,
+            "restart": self._hypervisor.restart,
+        }
+        if name not in self._view.guests:
+            raise RefusedError(Refusal("unknown"))
+        actions[verb](name)
+        self.reconcile()
+        return self._view.guests[name]
+
+    def reconcile(self) -> None:
+        """Make model, pins and view agree with what the hypervisor has.
+
+        Raises:
+            BusyError: an operation takes too long.
+        """
+        self._changed.clear()
+        with self._locked():
+            try:
+                self._reconcile()
+            except HypervisorError as error:
+                self._lose_touch(error)
+
+    @contextmanager
+    def _operation(self) -> Iterator[None]:
+        """Let one operation in; a hypervisor that is lost midway leaves the host not ready."""
+        with self._locked():
+            if self._view.state == NOT_READY:
+                raise UnavailableError(f"the host is not ready: {self._view.reason}")
+            try:
+                yield
+            except UnavailableError as error:
+                self._lose_touch(error)
+                raise
+
+    @contextmanager
+    def _locked(self) -> Iterator[None]:
+        if not self._lock.acquire(timeout=self._patience_s):
+            raise BusyError(f"other operations took more than {self._patience_s:g} s")
+        try:
+            yield
+        finally:
+            self._lock.release()
+
+    @contextmanager
+    def _undone_on_failure(self, pinned: Mapping[str, tuple[int, ...]]) -> Iterator[None]:
+        """Pin VMs back to where they were if what is done with them pinned otherwise fails."""
+        before = {name: self._view.pins_of(name) for name in pinned}
+        try:
+            yield
+        except UnavailableError:
+            raise
+        except HypervisorError:
+            self._pin_others(before)
+            raise
+
+    def _reconcile(self) -> None:
+        found = findings(self._hypervisor.guests(), self.host)
+        uuids = {**self._uuids(), **{guest.name: guest.uuid for guest in found.ours.values()}}
+        for plan in found.plans:
+            self.host.commit(plan)
+            present = {name: uuids.get(name, "") for name in self.host.vms}
+            self._records.commit(plan, self.host, present, self._clock.now())
+            log.info("reconciled", op=plan.operation, vm=plan.name)
+        self._findings = found
+        self._guests = dict(found.ours)
+        self._records.catch_up(self.host, self._uuids())
+        self._restore_pins()
+        self._publish()
+
+    def _restore_pins(self) -> None:
+        """Pin again whatever is not pinned as it must be."""
+        pins = self.host.pins()
+        astray = {}
+        for name, vm in self.host.vms.items():
+            if not self._guests[name].is_pinned_to(pins[vm.level]):
+                astray[name] = pins[vm.level]
+        if astray:
+            log.warning("pins restored", vms=sorted(astray))
+            self._pin_others(astray)
+            self.pins_restored += len(astray)
+
+    def _pins_to_change(self, plan: Plan) -> dict[str, tuple[int, ...]]:
+        """Return the VMs, but for the plan's own, that are not pinned as it wants them."""
+        return {
+            name: cpu_ids
+            for name, cpu_ids in plan.pins.items()
+            if name != plan.name and not self._guests[name].is_pinned_to(cpu_ids)
+        }
+
+    def _pin_others(self, pins: Mapping[str, tuple[int, ...]]) -> None:
+        """Pin VMs; one that cannot be is pinned by the next `reconcile`."""
+        if not pins:
+            return
+        try:
+            self._hypervisor.pin(pins)
+        except HypervisorError as error:
+            self.pins_failed += 1
+            self._changed.set()
+            log.error("pinning failed", error=str(error))
+            return
+        self._pinned(pins)
+
+    def _pinned(self, pins: Mapping[str, tuple[int, ...]]) -> None:
+        for name, cpu_ids in pins.items():
+            guest = self._guests[name]
+            each = (cpu_ids,) * guest.vcpus
+            self._guests[name] = replace(guest, vcpu_pins=each, emulator_pins=cpu_ids)
+
+    def _take_over(self, plan: Plan, created: Guest | None) -> None:
+        """Commit a plan that was carried out, and write it down."""
+        self.host.commit(plan)
+        if created is not None:
+            self._guests[created.name] = created
+            self._pinned({n: p for n, p in plan.pins.items() if n != created.name})
+        self._records.commit(plan, self.host, self._uuids(), self._clock.now())
+        self._publish()
+
+    def _publish(self) -> None:
+        host, found = self.host, self._findings
+        state = OVERCOMMITTED if host.is_overcommitted or found.unplaced else READY
+        view = View(
+            self._view.generation,
+            state,
+            "",
+            host.cpus_free,
+            max(host.memory_free_mib, 0),
+            vnode_views(host),
+            dict(self._guests),
+            found.foreign,
+            host.withheld,
+            found.foreign_unpinned,
+            frozenset(found.unplaced),
+        )
+        self._model = host.copy()
+        if view != self._view:
+            self._view = replace(view, generation=self._view.generation + 1)
+
+    def _lose_touch(self, error: HypervisorError) -> None:
+        """Say that nothing is known for now; what was known stays, for unreachable is not gone."""
+        if self._view.state != NOT_READY:
+            log.error("hypervisor lost", error=str(error))
+        view = replace(self._view, state=NOT_READY, reason=str(error))
+        if view != self._view:
+            self._view = replace(view, generation=self._view.generation + 1)
+        self._changed.set()
+
+    def _uuids(self) -> dict[str, str]:
+        return {name: self._guests[name].uuid for name in self.host.vms if name in self._guests}
+
+    def _is_order(self, guest: Guest, vm: VM, image: str, clone: bool) -> bool:
+        """Return whether a VM is what is asked for; an image counts by where its links lead."""
+        order = guest.order
+        if order is None or (order.vm, order.clone) != (vm, clone):
+            return False
+        return order.image in (Path(image), Path(image).resolve())
+
+
+def _created(order: Order, cpu_ids: tuple[int, ...]) -> Guest:
+    vm = order.vm
+    pins = (cpu_ids,) * vm.vcpus
+    return Guest(vm.name, order.uuid, vm.vcpus, vm.memory_mib, RUNNING, order, pins, cpu_ids)

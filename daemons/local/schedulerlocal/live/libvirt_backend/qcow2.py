@@ -1,0 +1,84 @@
+"""The header of a qcow2 file: as much of it as tells which other files it needs.
+
+Specification: docs/interop/qcow2.txt in QEMU's sources.
+"""
+
+import re
+import struct
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+
+_MAGIC = b"QFI\xfb"
+_START = struct.Struct(">4sIQI")
+"""Magic, version, offset and length of the backing file's name."""
+_FEATURES = struct.Struct(">Q")
+_FEATURES_OFFSET = 72
+_EXTERNAL_DATA = 1 << 2
+_MAX_NAME = 1023
+MAX_CHAIN = 64
+"""A chain of backing files that is longer is taken for a loop."""
+
+_PROTOCOL = re.compile(r"[^/]*:")
+
+
+@dataclass(frozen=True, slots=True)
+class Header:
+    """What the header of a qcow2 file tells.
+
+    Attributes:
+        backing: name of the backing file as it stands there; empty: there is none.
+        has_external_data: whether the data are in yet another file.
+    """
+
+    backing: str
+    has_external_data: bool
+
+
+def read_header(path: Path) -> Header | None:
+    """Return the header of a file; None: it is no qcow2 file.
+
+    Raises:
+        OSError: the file cannot be read.
+    """
+    with path.open("rb") as file:
+        start = file.read(_FEATURES_OFFSET + _FEATURES.size)
+        if len(start) < _FEATURES_OFFSET or not start.startswith(_MAGIC):
+            return None
+        _, version, offset, length = _START.unpack_from(start)
+        if length > _MAX_NAME:
+            return None
+        name = b""
+        if offset and length:
+            file.seek(min(offset, 2**62))
+            name = file.read(length)
+    features = 0
+    if version > 2 and len(start) == _FEATURES_OFFSET + _FEATURES.size:
+        (features,) = _FEATURES.unpack_from(start, _FEATURES_OFFSET)
+    backing = name.decode("utf-8", errors="surrogateescape")
+    return Header(backing, bool(features & _EXTERNAL_DATA))
+
+
+def local_path(name: str, beside: Path) -> Path | None:
+    """Return the file that a backing file's name means; None: it is no local file.
+
+    Args:
+        name: as it stands in a header, where `nbd://…` and `json:{…}` may stand too.
+        beside: the file that the header is of; a relative name is one beside it.
+    """
+    return None if _PROTOCOL.match(name) else beside.parent / name
+
+
+def backing_files(path: Path) -> Iterator[Path]:
+    """Give the backing files of a file, each with its own, as far as they are local files.
+
+    Raises:
+        OSError: a file cannot be read.
+    """
+    for _ in range(MAX_CHAIN):
+        header = read_header(path)
+        backing = local_path(header.backing, path) if header and header.backing else None
+        if backing is None:
+            return
+        yield backing
+        path = backing

@@ -1,0 +1,97 @@
+"""What the host and its VMs use, sampled."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+
+import psutil
+
+from schedulerlocal.live.hypervisor import Guest, Usage
+from schedulerlocal.live.view import View
+
+DECIMALS = 5
+
+
+@dataclass(frozen=True, slots=True)
+class GuestUse:
+    """What a VM used since the sample before.
+
+    Attributes:
+        guest: the VM.
+        cpu: use of its vCPUs, 0..1.
+        wait: share of the time that its vCPUs waited for a CPU, 0..1.
+        memory: use of its memory, 0..1.
+    """
+
+    guest: Guest
+    cpu: float
+    wait: float
+    memory: float
+
+
+@dataclass(frozen=True)
+class Sample:
+    """One sample.
+
+    Attributes:
+        time: seconds since the epoch.
+        host_cpu: use of the host's CPUs, 0..1.
+        host_memory: use of the host's memory, 0..1.
+        guests: our VMs' use by name; a stopped one uses nothing.
+        view: the host when it was taken.
+    """
+
+    time: float
+    host_cpu: float
+    host_memory: float
+    guests: Mapping[str, GuestUse] = field(default_factory=dict)
+    view: View = field(default_factory=View)
+
+
+class Sampler:
+    """Turns counters that only grow into use per sample.
+
+    Args:
+        cpus: CPUs of the host.
+        memory_mib: MiB of the host.
+        is_simulated: whether the host's own use is what its VMs use, since they are made up.
+    """
+
+    def __init__(self, cpus: int, memory_mib: int, *, is_simulated: bool) -> None:
+        self._cpus = cpus
+        self._memory_mib = memory_mib
+        self._is_simulated = is_simulated
+        self._before: dict[str, tuple[float, Usage]] = {}
+        psutil.cpu_percent()
+
+    def sample(self, view: View, usage: list[Usage], time: float) -> Sample:
+        """Return the use since the sample before, at `time` in seconds since the epoch."""
+        now = {each.uuid: each for each in usage}
+        guests = {
+            name: self._use(guest, now.get(guest.uuid), time) for name, guest in view.guests.items()
+        }
+        self._before = {each.uuid: (time, each) for each in usage}
+        if self._is_simulated:
+            cpu = sum(use.cpu * use.guest.vcpus for use in guests.values()) / self._cpus
+            used_mib = sum(use.memory * use.guest.memory_mib for use in guests.values())
+            memory = used_mib / self._memory_mib
+        else:
+            cpu = psutil.cpu_percent() / 100
+            memory = psutil.virtual_memory().percent / 100
+        return Sample(time, round(min(cpu, 1.0), DECIMALS), round(memory, DECIMALS), guests, view)
+
+    def _use(self, guest: Guest, now: Usage | None, time: float) -> GuestUse:
+        if now is None:
+            return GuestUse(guest, 0.0, 0.0, 0.0)
+        since, before = self._before.get(guest.uuid, (None, None))
+        if before is None or since is None or before.cpu_s > now.cpu_s:
+            # Its first sample, or it was started again: it counts since then.
+            since = guest.order.created if guest.order and before is None else time
+            before = Usage(guest.uuid, 0.0, 0.0, 0.0)
+        vcpu_s = (time - since) * guest.vcpus
+        memory = now.memory_mib / guest.memory_mib
+        if vcpu_s <= 0:
+            return GuestUse(guest, 0.0, 0.0, round(memory, DECIMALS))
+        cpu = (now.cpu_s - before.cpu_s) / vcpu_s
+        wait = max(now.wait_s - before.wait_s, 0.0) / vcpu_s
+        cpu, wait = (round(min(max(share, 0.0), 1.0), DECIMALS) for share in (cpu, wait))
+        return GuestUse(guest, cpu, wait, round(memory, DECIMALS))

@@ -1,0 +1,152 @@
+"""The GET endpoints of the paper's prototype, with its names and reply fields."""
+
+from pydantic import BaseModel, Field, RootModel
+
+from schedulerlocal.live.api import NOT_NOW, REFUSED, UNKNOWN, LocalHost, errors_told, refused
+from schedulerlocal.live.replies import prototype_status
+from slackvm.model.vm import VM
+from slackvm.service.endpoints import Answer, AnyEndpoint, Call, Endpoint, Inputs
+from slackvm.service.fields import Level, MemoryGib, Vcpus, VmName, memory_mib
+from slackvm.service.prototype import Done, NoProgress, NotDone, Progress
+
+
+class SizeQuery(Inputs):
+    """The size of a VM: vCPUs, GiB, level."""
+
+    cpu: Vcpus
+    mem: MemoryGib
+    oc: Level
+
+
+class DeployQuery(SizeQuery):
+    """A VM to create."""
+
+    name: VmName
+    qcow2: str = Field(min_length=1, max_length=4096)
+
+
+class NameQuery(Inputs):
+    """A VM by name."""
+
+    name: VmName
+
+
+class NamesReply(RootModel[list[str]]):
+    """Names of VMs."""
+
+
+class SubsetReply(BaseModel):
+    """A vNode: what it owns, what is allocated of it, what more could be."""
+
+    pcap: int
+    palloc: int
+    vavail: float
+    vpotential: float
+
+
+class ResourceReply(BaseModel):
+    """A resource: how much is free, and its vNodes by level."""
+
+    avail: int
+    subset: dict[str, SubsetReply]
+
+
+class StatusReply(BaseModel):
+    """The host as the prototype told it."""
+
+    cpu: ResourceReply
+    mem: ResourceReply
+
+
+def endpoints(host: LocalHost) -> list[AnyEndpoint]:
+    """Return the prototype's endpoints of a host."""
+    keeper = host.keeper
+
+    def deploy(call: Call[None, DeployQuery]) -> Answer:
+        asked = call.input
+        vm = VM(asked.name, asked.cpu, memory_mib(asked.mem), asked.oc)
+        with errors_told():
+            keeper.deploy(vm, asked.qcow2, clone=False)
+        return Answer(200, Done())
+
+    def remove(call: Call[None, NameQuery]) -> Answer:
+        with errors_told():
+            keeper.remove(call.input.name)
+        return Answer(200, Done())
+
+    def progress(call: Call[None, SizeQuery]) -> Answer:
+        # A name that no VM can have, so that it is never taken.
+        vm = VM("(any)", call.input.cpu, memory_mib(call.input.mem), call.input.oc)
+        plan = keeper.plan(vm)
+        if plan.refusal:
+            raise refused(plan.refusal)
+        return Answer(200, Progress(progress=keeper.progress(vm) or 0.0))
+
+    def status(_: Call[None, None]) -> Answer:
+        return Answer(200, StatusReply.model_validate(prototype_status(keeper.view)))
+
+    return [
+        Endpoint(
+            method="GET",
+            path="/",
+            summary="A line of text.",
+            handler=lambda _: Answer(200, f"SlackVM local scheduler of {host.name}\n"),
+            answers={200: "text/plain"},
+            changes=False,
+            tags=("prototype",),
+        ),
+        Endpoint(
+            method="GET",
+            path="/status",
+            summary="What is free and what each vNode has.",
+            handler=status,
+            answers={200: StatusReply},
+            changes=False,
+            tags=("prototype",),
+        ),
+        Endpoint(
+            method="GET",
+            path="/listvm",
+            summary="Names of all VMs.",
+            handler=lambda _: Answer(200, NamesReply(list(keeper.view.guests))),
+            answers={200: NamesReply},
+            changes=False,
+            tags=("prototype",),
+        ),
+        Endpoint(
+            method="GET",
+            path="/deploy",
+            summary="Create a VM and start it.",
+            handler=deploy,
+            answers={200: Done},
+            errors={400: "The image cannot be had.", 409: REFUSED, 503: NOT_NOW},
+            failure=NotDone,
+            input=DeployQuery,
+            changes=True,
+            tags=("prototype",),
+        ),
+        Endpoint(
+            method="GET",
+            path="/remove",
+            summary="Remove a VM; its image stays.",
+            handler=remove,
+            answers={200: Done},
+            errors={404: UNKNOWN, 503: NOT_NOW},
+            failure=NotDone,
+            input=NameQuery,
+            changes=True,
+            tags=("prototype",),
+        ),
+        Endpoint(
+            method="GET",
+            path="/progress",
+            summary="How far a VM would bring the host toward its ideal memory per CPU.",
+            handler=progress,
+            answers={200: Progress},
+            errors={409: REFUSED},
+            failure=NoProgress,
+            input=SizeQuery,
+            changes=False,
+            tags=("prototype",),
+        ),
+    ]

@@ -1,0 +1,116 @@
+"""A local daemon as a process of its own, driven over HTTP as a user does."""
+
+import os
+import signal
+import subprocess
+import sys
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+import requests
+
+START_S = 30.0
+REQUEST_S = 30.0
+
+
+class Daemon:
+    """`slackvm-local` serving; its address is on loopback."""
+
+    def __init__(self, folder: Path, *options: str, **environment: str) -> None:
+        self.folder = folder
+        self.log = folder / "daemon.log"
+        self._options = options
+        self._environment = {
+            "SCL_HYPERVISOR": "memory",
+            "SCL_STATE_DIR": str(folder / "state"),
+            "SCL_PORT": "0",
+            "SCL_DELAY": "0.5",
+            "SCL_NAME": "testhost",
+            **environment,
+        }
+        self.process: subprocess.Popen[bytes] | None = None
+        self.url = ""
+        self.session = requests.Session()
+
+    @property
+    def operations(self) -> Path:
+        return self.folder / "state" / "operations.jsonl"
+
+    def start(self) -> None:
+        """Start it, and wait until it says where it listens."""
+        start = self.log.stat().st_size if self.log.exists() else 0
+        with self.log.open("ab") as log:
+            self.process = subprocess.Popen(
+                [sys.executable, "-m", "schedulerlocal", *self._options],
+                stdout=log,
+                stderr=log,
+                cwd=self.folder,
+                env={**os.environ, **self._environment},
+            )
+        deadline = time.monotonic() + START_S
+        while time.monotonic() < deadline:
+            told = self.log.read_text()[start:]
+            if "event=listening" in told:
+                self.url = told.partition("event=listening")[2].partition("url=")[2].split()[0]
+                return
+            if self.process.poll() is not None:
+                break
+            time.sleep(0.02)
+        raise AssertionError(f"the daemon did not start: {self.log.read_text()[start:]}")
+
+    def end(self, number: signal.Signals = signal.SIGTERM) -> int:
+        """End it, and return its exit code."""
+        assert self.process is not None
+        if self.process.poll() is None:
+            self.process.send_signal(number)
+        return self.process.wait(START_S)
+
+    def call(self, method: str, path: str, **options: Any) -> requests.Response:
+        return self.session.request(method, self.url + path, timeout=REQUEST_S, **options)
+
+    def get(self, path: str) -> Any:
+        """Return the JSON of a successful GET."""
+        answer = self.call("GET", path)
+        assert answer.status_code == 200, answer.text
+        return answer.json()
+
+    def deploy(self, name: str, vcpus: int, level: float, **more: Any) -> requests.Response:
+        body = {"name": name, "vcpus": vcpus, "memory_gib": 0.5 * vcpus, "level": level}
+        return self.call("POST", "/v1/vms", json={**body, "image": "/images/any.qcow2", **more})
+
+    def remove(self, name: str) -> requests.Response:
+        return self.call("DELETE", f"/v1/vms/{name}")
+
+
+@contextmanager
+def serving(folder: Path, *options: str, **environment: str) -> Iterator[Daemon]:
+    """Give a daemon that serves; it is ended in any case."""
+    daemon = Daemon(folder, *options, **environment)
+    daemon.start()
+    try:
+        yield daemon
+    finally:
+        daemon.session.close()
+        if daemon.process is not None and daemon.process.poll() is None:
+            daemon.end(signal.SIGKILL)
+
+
+def check_consistent(host: dict[str, Any], vms: list[dict[str, Any]]) -> None:
+    """What the API tells of a host must keep the rules."""
+    owned = [cpu_id for vnode in host["levels"].values() for cpu_id in vnode["cpu_list"]]
+    assert len(owned) == len(set(owned))
+    others = [guest for guest in host["foreign"] if guest["state"] == "running"]
+    theirs = {cpu_id for guest in others for cpu_id in guest["cpu_list"]}
+    assert host["cpus_free"] == host["cpus"] - len(theirs.union(owned))
+    for level, vnode in host["levels"].items():
+        members = [vm for vm in vms if vm["level"] == float(level)]
+        allocation = sum(vm["vcpus"] for vm in members)
+        largest = max((vm["vcpus"] for vm in members), default=0)
+        size = max(-(-1000 * allocation // round(1000 * float(level))), largest)
+        assert (vnode["owned"], vnode["allocation"]) == (size, allocation)
+        assert all(set(vnode["cpu_list"]) <= set(vm["cpu_list"]) for vm in members)
+    taken = sum(guest["memory_mib"] for guest in [*vms, *others])
+    assert host["memory_free_mib"] == host["memory_mib"] - taken

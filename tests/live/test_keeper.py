@@ -1,0 +1,205 @@
+"""The keeper of a live host on the `memory` hypervisor: what survives, and what is written down."""
+
+import json
+import random
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager, suppress
+from pathlib import Path
+
+import pytest
+
+from schedulerlocal.live.clock import Clock
+from schedulerlocal.live.keeper import Keeper, RefusedError
+from schedulerlocal.live.memory import MemoryHypervisor
+from schedulerlocal.live.records import Records
+from schedulerlocal.live.state import StateError, StateFolder
+from schedulerlocal.replay.verification import verify
+from slackvm.model import VM, Host, Topology
+from slackvm.topologies import PRESETS
+
+LAPTOP = PRESETS["i7-1185g7"].build()
+EPYC = PRESETS["epyc-7662"].build()
+
+
+@contextmanager
+def living(folder: Path, topology: Topology = LAPTOP) -> Iterator[Keeper]:
+    """Give the keeper of a host whose state is in `folder`, as a daemon has it after its start."""
+    clock = Clock()
+    state = StateFolder(folder)
+    hypervisor = MemoryHypervisor(folder / "guests.json", clock)
+    records = Records(state, "testhost")
+    keeper = Keeper(Host(topology), hypervisor, records, clock)
+    keeper.reconcile()
+    try:
+        yield keeper
+    finally:
+        records.close()
+        state.close()
+
+
+def sizes(keeper: Keeper) -> object:
+    view = keeper.view
+    vnodes = {level: (vnode.cpu_list, vnode.pin_list) for level, vnode in view.vnodes.items()}
+    return vnodes, set(view.guests), view.cpus_free, view.memory_free_mib
+
+
+def replayed(folder: Path, topology: Topology = LAPTOP) -> dict[float, tuple[int, ...]]:
+    """Return the CPUs of each vNode after the operations log; every decision must be the same."""
+    host = Host(topology)
+    _, difference = verify(folder / "operations.jsonl", host)
+    assert difference is None, str(difference)
+    return {level: host.cpu_ids(level) for level in host.vnodes}
+
+
+def check_log(folder: Path, keeper: Keeper, topology: Topology = LAPTOP) -> None:
+    assert replayed(folder, topology) == {
+        level: vnode.cpu_list for level, vnode in keeper.view.vnodes.items()
+    }
+
+
+def fill(keeper: Keeper, steps: int, seed: int = 1) -> None:
+    chance = random.Random(seed)
+    for step in range(steps):
+        names = sorted(keeper.view.guests)
+        if names and chance.random() < 0.4:
+            keeper.remove(chance.choice(names))
+            continue
+        vcpus = chance.choice([1, 1, 2, 4])
+        vm = VM(f"vm{seed}-{step}", vcpus, 512 * vcpus, chance.choice([1.0, 2.0, 3.0]))
+        with suppress(RefusedError):
+            keeper.deploy(vm, "/images/any.qcow2", clone=False)
+
+
+def test_all_is_as_it_was_after_each_restart(tmp_path: Path) -> None:
+    with living(tmp_path, EPYC) as keeper:
+        before = sizes(keeper)
+    for seed in range(4):
+        with living(tmp_path, EPYC) as keeper:
+            assert sizes(keeper) == before
+            fill(keeper, 40, seed)
+            before = sizes(keeper)
+            check_log(tmp_path, keeper, EPYC)
+
+
+def test_the_same_request_again_changes_nothing(tmp_path: Path) -> None:
+    with living(tmp_path) as keeper:
+        first, is_new = keeper.deploy(VM("a", 2, 512, 2.0), "/i.qcow2", clone=False)
+        generation = keeper.view.generation
+        again, is_new_again = keeper.deploy(VM("a", 2, 512, 2.0), "/i.qcow2", clone=False)
+        assert (first, is_new, is_new_again) == (again, True, False)
+        assert keeper.view.generation == generation
+        for other in (VM("a", 1, 512, 2.0), VM("a", 2, 512, 3.0)):
+            with pytest.raises(RefusedError, match="a VM of this name exists"):
+                keeper.deploy(other, "/i.qcow2", clone=False)
+        with pytest.raises(RefusedError):
+            keeper.deploy(VM("a", 2, 512, 2.0), "/other.qcow2", clone=False)
+
+
+@pytest.mark.parametrize(
+    "damage",
+    {
+        "missing": lambda _: None,
+        "empty": lambda _: "",
+        "truncated": lambda text: text[:99],
+        "another version": lambda text: text.replace('"version": 1', '"version": 9'),
+        "incomplete": lambda _: '{"version": 1}',
+        "impossible": lambda text: text.replace('"vcpus": 2', '"vcpus": 3'),
+    }.items(),
+    ids=lambda damage: damage[0],
+)
+def test_a_state_file_that_is_lost_costs_the_order_of_cpus_only(
+    damage: tuple[str, Callable[[str], str | None]], tmp_path: Path
+) -> None:
+    with living(tmp_path) as keeper:
+        for name, level in (("a", 2.0), ("b", 1.0), ("c", 2.0)):
+            keeper.deploy(VM(name, 2, 512, level), "/i.qcow2", clone=False)
+        keeper.remove("a")
+    state = tmp_path / "state.json"
+    damaged = damage[1](state.read_text())
+    state.unlink()
+    if damaged is not None:
+        state.write_text(damaged)
+    with living(tmp_path) as keeper:
+        assert set(keeper.view.guests) == {"b", "c"}
+        assert {level: vnode.owned for level, vnode in keeper.view.vnodes.items()} == {
+            1.0: 2,
+            2.0: 2,
+        }
+        assert keeper.view.state == "ready"
+        check_log(tmp_path, keeper)
+        assert '"reset"' in (tmp_path / "operations.jsonl").read_text()
+
+
+def test_a_log_that_a_crash_cut_short_is_completed(tmp_path: Path) -> None:
+    """The state file is written first and holds the last operation."""
+    with living(tmp_path) as keeper:
+        for name in ("a", "b"):
+            keeper.deploy(VM(name, 2, 512, 2.0), "/i.qcow2", clone=False)
+    log = tmp_path / "operations.jsonl"
+    whole = log.read_bytes()
+    last = whole.splitlines(keepends=True)[-1]
+    for cut in (len(last), 30, 1):
+        log.write_bytes(whole[:-cut])
+        with living(tmp_path) as keeper:
+            assert log.read_bytes() == whole
+            check_log(tmp_path, keeper)
+
+
+def test_a_file_that_is_no_log_is_kept_aside(tmp_path: Path) -> None:
+    with living(tmp_path) as keeper:
+        keeper.deploy(VM("a", 2, 512, 2.0), "/i.qcow2", clone=False)
+    (tmp_path / "operations.jsonl").write_text("something else\n")
+    with living(tmp_path):
+        assert (tmp_path / "operations.jsonl.damaged").read_text() == "something else\n"
+
+
+def test_a_second_daemon_on_the_same_state_is_refused(tmp_path: Path) -> None:
+    with living(tmp_path), pytest.raises(StateError, match="in use by another daemon"):
+        StateFolder(tmp_path)
+
+
+def test_vms_whose_cpus_are_gone_keep_running_and_nothing_new_is_taken(tmp_path: Path) -> None:
+    """The host offers fewer CPUs after a restart: it says so, and loses no VM."""
+    with living(tmp_path) as keeper:
+        for name in ("a", "b"):
+            keeper.deploy(VM(name, 3, 512, 1.0), "/i.qcow2", clone=False)
+    smaller = PRESETS["i7-1185g7"].build()
+    smaller = Topology(
+        smaller.cpus[:4], smaller.numa_distances, smaller.memory_mib, smaller.memory_total_mib
+    )
+    with living(tmp_path, smaller) as keeper:
+        assert set(keeper.view.guests) == {"a", "b"}
+        assert keeper.view.state == "overcommitted"
+        assert keeper.view.unplaced == {"b"}
+        with pytest.raises(RefusedError) as refused:
+            keeper.deploy(VM("c", 1, 512, 1.0), "/i.qcow2", clone=False)
+        assert refused.value.refusal.code == "overcommitted"
+        keeper.remove("b")
+        assert keeper.view.state == "ready"
+        keeper.deploy(VM("c", 1, 512, 1.0), "/i.qcow2", clone=False)
+
+
+def test_what_was_asked_in_vain_is_logged(tmp_path: Path) -> None:
+    with living(tmp_path) as keeper:
+        with pytest.raises(RefusedError):
+            keeper.deploy(VM("large", 9, 512, 1.0), "/i.qcow2", clone=False)
+        with pytest.raises(RefusedError):
+            keeper.remove("nobody")
+    log = [json.loads(line) for line in (tmp_path / "operations.jsonl").read_text().splitlines()]
+    assert [(entry["op"], entry["code"]) for entry in log] == [
+        ("deploy", "too_large"),
+        ("remove", "unknown"),
+    ]
+
+
+def test_a_stopped_vm_keeps_its_cpus(tmp_path: Path) -> None:
+    with living(tmp_path) as keeper:
+        keeper.deploy(VM("a", 2, 512, 1.0), "/i.qcow2", clone=False)
+        free = keeper.view.cpus_free
+        assert keeper.change_state("a", "stop").state == "stopped"
+        assert keeper.view.cpus_free == free
+    with living(tmp_path) as keeper:
+        assert keeper.view.guests["a"].state == "stopped"
+        assert keeper.change_state("a", "start").state == "running"
+        with pytest.raises(RefusedError):
+            keeper.change_state("nobody", "start")
