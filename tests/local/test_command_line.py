@@ -30,8 +30,9 @@ def test_version_is_told() -> None:
     assert slackvm_local("--version").stdout.startswith("slackvm-local, version ")
 
 
-def test_without_load_it_says_what_it_can_do() -> None:
-    assert "give --load" in slackvm_local(expect=2).stderr
+def test_a_live_host_keeps_its_own_log(tmp_path: Path) -> None:
+    result = slackvm_local("--operations", tmp_path / "x.jsonl", expect=2)
+    assert "--operations goes with --load" in result.stderr
 
 
 @pytest.mark.parametrize(
