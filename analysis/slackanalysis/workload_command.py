@@ -113,7 +113,7 @@ def workload(
         raise click.UsageError(str(error)) from error
     except OSError as error:
         reason = error.strerror or str(error)
-        raise click.UsageError(f"{path}: cannot be written ({reason})") from error
+        raise click.ClickException(f"{path}: cannot be written ({reason})") from error
     click.echo(
         f"{path}: {written.vms:,} VMs, {written.rows:,} rows, seed {seed}; at the end the vNodes "
         f"own {written.cpus} of {asked.cpus} CPUs and {written.memory_mib:,} of "

@@ -74,7 +74,7 @@ def test_an_unknown_ending_is_told(tmp_path):
 def test_a_place_that_cannot_be_written_is_told(tmp_path):
     (tmp_path / "file").touch()
     result = run("workload", "--trace", tmp_path / "file" / "trace.csv", "--duration", 600)
-    assert result.exit_code == 2
+    assert result.exit_code == 1
     assert "cannot be written" in result.stderr
 
 

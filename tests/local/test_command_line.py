@@ -75,6 +75,22 @@ def test_the_environment_overrides_the_file_and_an_option_the_environment(
     slackvm_local(*command, "--selection=compact", cwd=tmp_path)
 
 
+def test_a_broken_line_of_settings_is_told_without_what_it_holds(
+    recording: Path, tmp_path: Path
+) -> None:
+    (tmp_path / ".env").write_text('OVSB_CRITICAL_SIZE=1\nSCL_TOKEN="secret\n')
+    command = ["--topology=i7-1185g7", f"--load={recording}"]
+    result = slackvm_local(*command, expect=2, cwd=tmp_path)
+    assert ".env:2: not NAME=value" in result.stderr
+    assert "secret" not in result.stderr
+
+
+def test_two_outputs_need_two_files(recording: Path, tmp_path: Path) -> None:
+    same = [f"--output={tmp_path / 'a.csv'}", f"--operations={tmp_path / 'a.csv'}"]
+    result = slackvm_local("--topology=i7-1185g7", f"--load={recording}", *same, expect=2)
+    assert "names the same file" in result.stderr
+
+
 def test_progress_is_shown_on_a_terminal_only(recording: Path) -> None:
     options = ["--topology=i7-1185g7", f"--load={recording}"]
     command = [sys.executable, "-m", "schedulerlocal", *options]

@@ -58,7 +58,9 @@ DAMAGES: dict[str, tuple[str, str]] = {
     "empty line": ("\n".join([*LINES[:7], *["", *LINES[7:]], ""]), ":8: 1 columns instead of 11"),
     "time is a word": (changed(9, 1, "noon"), ":9: column 1 (tmp): 'noon' is not a time"),
     "time is a fraction": (changed(9, 1, "1.5"), ":9: column 1 (tmp): '1.5' is not a time"),
-    "time before 0": (changed(2, 1, "-15"), ":2: column 1 (tmp): -15 is before 0"),
+    "time before 0": (changed(2, 1, "-15"), ":2: column 1 (tmp): '-15' is not a time"),
+    "time in other digits": (changed(9, 1, "0x10"), ":9: column 1 (tmp): '0x10' is not a time"),
+    "use beyond all measure": (changed(VM, 4, "1e308"), f":{VM}: column 4 (val): 1e+308 is not"),
     "unsorted": (changed(VM, 1, "30"), ": rows are sorted by time"),
     "unknown record": (changed(VM, 2, "guest"), f":{VM}: column 2 (rec): 'guest' is none of"),
     "unknown resource": (changed(VM, 3, "gpu"), f":{VM}: column 3 (res): 'gpu' is none of"),
@@ -97,6 +99,16 @@ DAMAGES: dict[str, tuple[str, str]] = {
     "no cpu rows": (
         "\n".join(line for line in LINES if "vm\tcpu" not in line or "web" not in line),
         "VM 'web' has no cpu row in the whole file",
+    ),
+    "memory rows only before it arrives": (
+        trace([Guest("a", 1, 1, 2.0, 15, 15)], [15])
+        + "30\tvm\tcpu\t0.5\t1\tsubset-2.0\tu\tb\t2.0\tNone\tNone\n"
+        + "45\tvm\tmem\t0.5\t1\tsubset-1\tu\tb\t1\tNone\tNone\n",
+        ":5: column 1 (tmp): VM 'b' has no mem row while it has cpu rows",
+    ),
+    "size beyond all measure": (
+        trace([Guest("a", 10**10, 1, 2.0, 0, 0)], [0]),
+        ":2: column 5 (config): VM 'a': vcpus 10000000000 is not allowed",
     ),
     "size of zero": (
         trace([Guest("a", 0, 1, 2.0, 0, 0)], [0]),
@@ -275,6 +287,22 @@ def test_any_damage_to_a_parquet_file_ends_well(tmp_path: Path, damage: list[Dam
     source.write_bytes(data)
     check(source, tmp_path / "out.csv")
     source.unlink()
+
+
+def test_a_loop_of_links_is_a_failure_in_one_line(tmp_path: Path) -> None:
+    (tmp_path / "trace.csv").write_text(TEXT)
+    (tmp_path / "loop.csv").symlink_to("loop.csv")
+    result = run(tmp_path / "trace.csv", tmp_path / "loop.csv")
+    assert result.exit_code == 1
+    assert "symbolic links" in result.stderr
+
+
+def test_an_output_keeps_the_mode_of_the_file_that_it_replaces(tmp_path: Path) -> None:
+    source, output = tmp_path / "trace.csv", tmp_path / "out.csv"
+    source.write_text(TEXT)
+    output.touch(mode=0o600)
+    assert run(source, output).exit_code == 0
+    assert output.stat().st_mode & 0o777 == 0o600
 
 
 def test_a_parquet_file_of_other_columns_is_refused(tmp_path: Path) -> None:

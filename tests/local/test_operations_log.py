@@ -69,6 +69,12 @@ def test_entries_hold_what_was_asked_and_decided(log: Path) -> None:
     assert len(entry["gains"]) == 1
 
 
+@pytest.mark.parametrize("code", ["cordoned", ""])
+def test_only_refusals_are_taken_over(code: str, log: Path, tmp_path: Path) -> None:
+    copy = altered(log, tmp_path, 1, code=code)
+    assert "decided otherwise: seq 1" in slackvm_local(LAPTOP, f"--load={copy}", expect=1).stderr
+
+
 @pytest.mark.parametrize("field", ["gains", "outcome", "vcpus", "code"])
 def test_an_altered_decision_is_found(field: str, log: Path, tmp_path: Path) -> None:
     seq = first(log, "deploy", "accepted" if field in ("gains", "vcpus") else "refused")
@@ -103,6 +109,7 @@ def test_a_refusal_for_reasons_outside_the_host_is_taken_over(log: Path, tmp_pat
         (lambda text: "[" * 100_000 + "\n" + text, ":1: not a whole JSON object"),
         (lambda text: text.replace('"outcome": "acc', '"outcome": "bcc'), ":1: outcome: "),
         (lambda text: text.replace('"vcpus": ', '"vcpus": -'), "seq 1: vcpus -"),
+        (lambda text: text.replace('"level": 1', '"level": 1' + 400 * "0"), "is not allowed"),
     ],
 )
 def test_a_damaged_log_is_named_with_the_line(damage, message, log: Path, tmp_path: Path) -> None:

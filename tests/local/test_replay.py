@@ -214,6 +214,27 @@ def test_the_papers_command_works_word_for_word(tmp_path: Path) -> None:
     }
 
 
+def test_names_with_quotes_survive_parquet(tmp_path: Path) -> None:
+    source, output = tmp_path / "in.parquet", tmp_path / "out.csv"
+    (tmp_path / "in.csv").write_text(trace([Guest('a"b', 1, 64, 1.0, 0, 0)], [0]))
+    slackvm_local(LAPTOP, f"--load={tmp_path / 'in.csv'}", f"--output={source}")
+    slackvm_local(LAPTOP, f"--load={source}", f"--output={output}")
+    assert {row["vm_cmn"] for row in rows(output)} == {'a"b', "None"}
+
+
+def test_parquet_is_the_same_however_its_rows_came_together(tmp_path: Path) -> None:
+    """Rows added and use spelled otherwise must not show in the file, however large it is."""
+    guests = [Guest(f"vm{i}", 1, 1, 2.0, 0, 20_000, 0.25) for i in range(8)]
+    bare = trace(guests, range(20_000))
+    (tmp_path / "bare.csv").write_text(bare)
+    (tmp_path / "spelled.csv").write_text(bare.replace("\t0.25\t", "\t2.5e-1\t"))
+    outputs = [tmp_path / f"{number}.parquet" for number in range(3)]
+    for source, output in zip(("bare.csv", "spelled.csv", "0.parquet"), outputs, strict=True):
+        slackvm_local(LAPTOP, f"--load={tmp_path / source}", f"--output={output}")
+    assert pyarrow.parquet.ParquetFile(outputs[0]).num_row_groups > 1
+    assert outputs[0].read_bytes() == outputs[1].read_bytes() == outputs[2].read_bytes()
+
+
 def test_another_selection_takes_other_cpus(tmp_path: Path) -> None:
     text = trace([Guest("a", 1, 64, 1.0, 0, 0), Guest("b", 1, 64, 2.0, 0, 0)], [0])
     guests_of = {}

@@ -1,8 +1,6 @@
 """The command line of the local scheduler."""
 
 import json
-import signal
-import sys
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -18,7 +16,7 @@ from schedulerlocal.replay.summary import Summary, summarise
 from schedulerlocal.replay.verification import verify
 from schedulerlocal.topology_command import topology as topology_command
 from slackvm import __version__, plugins
-from slackvm.files import replacing
+from slackvm.files import end_like_an_error, replacing
 from slackvm.model.host import Host
 from slackvm.model.selection import SELECTIONS
 from slackvm.monitoring.trace import read_trace
@@ -92,10 +90,14 @@ def cli(
     env_file: Path | None,
 ) -> None:
     """The local scheduler of SlackVM: gives each oversubscription level its own CPUs of a host."""
-    signal.signal(signal.SIGTERM, _stop)
+    end_like_an_error()
     if context.invoked_subcommand is not None:
         return
     output = output or (DEBUG_OUTPUT if debug else None)
+    if operations is not None and operations.absolute() in {
+        path.absolute() for path in (output, load) if path
+    }:
+        raise click.UsageError("--operations names the same file as --output or --load")
     if load is None:
         if operations is not None:
             raise click.UsageError("--operations goes with --load; a live host keeps its own log")
@@ -194,8 +196,3 @@ def _progress() -> Iterator[Callable[[str, int], Callable[[int], None]]]:
             return lambda count: progress.advance(task, count)
 
         yield track
-
-
-def _stop(_signal: int, _frame: object) -> None:
-    """End as after an error, so that no half-written file is left."""
-    sys.exit(128 + signal.SIGTERM)

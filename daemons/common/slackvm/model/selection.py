@@ -67,14 +67,14 @@ class PaperSelection:
             return _around_a_far_start(situation, count)
         distances = situation.topology.distances
         # Every candidate has the same number of distances in its mean, so sums order alike.
-        sums = distances[list(situation.owned)].sum(axis=0)
+        sums = distances[:, list(situation.owned)].sum(axis=1)
         free = situation.free.copy()
         taken: list[int] = []
         for _ in range(count):
             nearest = _best(-sums, free)
             taken.append(nearest)
             free[nearest] = False
-            sums = sums + distances[nearest]
+            sums = sums + distances[:, nearest]
         return taken
 
     def give_back(self, situation: Situation, count: int) -> list[int]:
@@ -105,9 +105,9 @@ class CompactSelection:
             if owned.any():
                 key += 2 * ~_shares(topology.last_level_caches, owned)
                 key += ~_shares(topology.numa_nodes, owned)
-                tie = topology.distances[owned].sum(axis=0)
+                tie = topology.distances[:, owned].sum(axis=1)
             else:
-                tie = -topology.distances[others].sum(axis=0)
+                tie = -topology.distances[:, others].sum(axis=1)
             best = _best(-(key * _more_than(tie) + tie), free)
             taken.append(best)
             free[best] = False
@@ -142,7 +142,7 @@ SELECTIONS: Mapping[str, Selection] = MappingProxyType(
 
 def _around_a_far_start(situation: Situation, count: int) -> list[int]:
     distances = situation.topology.distances
-    start = _best(distances[~situation.free].sum(axis=0), situation.free)
+    start = _best(distances[:, ~situation.free].sum(axis=1), situation.free)
     by_nearness = np.argsort(distances[start], kind="stable")
     nearest = [int(p) for p in by_nearness if situation.free[p] and p != start]
     return [start, *nearest[: count - 1]]

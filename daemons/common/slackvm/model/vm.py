@@ -1,6 +1,5 @@
 """A virtual machine as it is asked for, and its oversubscription level."""
 
-import math
 from dataclasses import dataclass
 from typing import TypeVar
 
@@ -24,7 +23,7 @@ def milli_level(level: float) -> int:
     Raises:
         ValueError: `level` is not from 1 to `LARGEST`, or has more than three decimals.
     """
-    if not math.isfinite(level) or not 1 <= level <= LARGEST:
+    if not 1 <= level <= LARGEST:  # not a number compares as false
         raise ValueError(f"level {level} is not allowed: a number from 1 to {LARGEST}")
     milli = round(level * MILLI)
     if milli / MILLI != level:

@@ -13,8 +13,8 @@ from numpy.typing import NDArray
 from slackvm.monitoring.record import COLUMNS, TraceError
 
 TEXT = pa.dictionary(pa.int32(), pa.string())
-TYPES = dict.fromkeys(COLUMNS, TEXT) | {"tmp": pa.int64(), "val": pa.float64()}
-"""How each column is read: numbers for time and use, texts for all others."""
+TYPES = dict.fromkeys(COLUMNS, TEXT) | {"val": pa.float64()}
+"""How each column is read: numbers for use, texts for all others."""
 
 _SCAN = 1 << 22
 
@@ -62,7 +62,7 @@ def line_ends(data: bytes) -> NDArray[np.int64]:
         np.flatnonzero(everything[start : start + _SCAN] == newline) + (start + 1)
         for start in range(0, len(data), _SCAN)
     ]
-    return np.concatenate(found)
+    return np.concatenate([np.zeros(0, dtype=np.int64), *found])
 
 
 class Columns:
@@ -70,7 +70,6 @@ class Columns:
 
     Attributes:
         path: the file.
-        times: seconds of each row, shape (rows,).
         values: use of each row, shape (rows,).
         lines: the rows as CSV.
         filled: rows so far.
@@ -78,7 +77,6 @@ class Columns:
 
     def __init__(self, path: Path, rows: int, first_line: int) -> None:
         self.path = path
-        self.times = np.empty(rows, dtype=np.int64)
         self.values = np.empty(rows, dtype=np.float64)
         self.lines = Lines(b"", np.zeros(1, dtype=np.int64))
         self._first_line = first_line
@@ -91,7 +89,6 @@ class Columns:
         """Append the next rows: a table with the columns `COLUMNS` of the types `TYPES`."""
         piece = piece.unify_dictionaries().combine_chunks()
         here = slice(self.filled, self.filled + piece.num_rows)
-        self.times[here] = piece.column("tmp").to_numpy()
         self.values[here] = piece.column("val").to_numpy()
         for name, known in self._known.items():
             column = piece.column(name).chunk(0)

@@ -43,8 +43,10 @@ def _decompressed(data: bytes) -> bytes:
 
 
 def _read_csv(path: Path, data: bytes) -> Columns:
-    if b"\r" in data:
+    has_returns = b"\r" in data
+    if has_returns:
         data = data.replace(b"\r\n", b"\n")
+        has_returns = b"\r" in data
     if not data.startswith(HEADER):
         problem = "the file is empty" if not data else "the header is not that of a recording"
         raise TraceError(path, f"{problem}; needed, tab separated: {' '.join(COLUMNS)}", 1)
@@ -53,6 +55,9 @@ def _read_csv(path: Path, data: bytes) -> Columns:
     if not data.endswith(b"\n"):
         data += b"\n"
     ends = line_ends(data)
+    if has_returns:
+        broken = _first_broken_line(path, data, ends, 0)
+        raise broken or TraceError(path, "a stray carriage return")
     columns = Columns(path, len(ends) - 1, first_line=2)
     columns.lines = Lines(data, ends)
     buffer = pa.py_buffer(data)
@@ -111,8 +116,6 @@ def _broken_field(column: str, field: bytes) -> str | None:
         return f"{field[:40]!r} is not text in UTF-8"
     if b"\r" in field:
         return f"{shown} has a stray carriage return"
-    if column == "tmp" and not re.fullmatch(rb"[0-9]{1,18}", field):
-        return f"{shown} is not a time in whole seconds"
     if column == "val" and not _NUMBER.fullmatch(field):
         return f"{shown} is not a number"
     return None
@@ -121,9 +124,12 @@ def _broken_field(column: str, field: bytes) -> str | None:
 def _read_parquet(path: Path) -> Columns:
     try:
         with pyarrow.parquet.ParquetFile(path, page_checksum_verification=True) as file:
-            missing = [name for name in COLUMNS if name not in file.schema_arrow.names]
+            names = file.schema_arrow.names
+            missing = [name for name in COLUMNS if name not in names]
             if missing:
                 raise TraceError(path, f"no column {', '.join(missing)}")
+            if any(names.count(name) > 1 for name in COLUMNS):
+                raise TraceError(path, "a column is there twice")
             rows = file.metadata.num_rows
             if not rows:
                 raise TraceError(path, "there is no row", 1)
@@ -148,10 +154,13 @@ def _read_parquet(path: Path) -> Columns:
 def _as_in_csv(batch: pa.Table) -> pa.Table:
     """Return rows of a Parquet file with the types and the texts that CSV has."""
     columns = {name: _as_text(batch.column(name)) for name in COLUMNS if TYPES[name] == TEXT}
-    for name in ("tmp", "val"):
-        columns[name] = batch.column(name).cast(TYPES[name])
-        if columns[name].null_count:
-            raise pa.ArrowInvalid(f"column {name} has nulls")
+    times, values = batch.column("tmp"), batch.column("val")
+    if not pa.types.is_integer(times.type) or times.null_count:
+        raise pa.ArrowInvalid("column tmp is not whole seconds in every row")
+    if pa.types.is_temporal(values.type) or values.null_count:
+        raise pa.ArrowInvalid("column val is not a number in every row")
+    columns["tmp"] = _as_text(times)
+    columns["val"] = values.cast(pa.float64())
     columns["sb_oc"] = _memory_levels(columns["sb_oc"], columns["res"])
     return pa.table({name: columns[name] for name in COLUMNS})
 
@@ -184,10 +193,12 @@ def _memory_levels(levels: pa.DictionaryArray, resources: pa.DictionaryArray) ->
 def _render(piece: pa.Table, sink: pa.BufferOutputStream) -> None:
     """Append rows as CSV; descriptions, which every replay makes anew, are left out."""
     texts = {
-        name: column.cast(pa.string()) if TYPES[name] == TEXT else column
-        for name, column in zip(COLUMNS, piece.columns, strict=True)
+        name: column.cast(pa.string()) for name, column in zip(COLUMNS, piece.columns, strict=True)
     }
     is_null = pc.equal(texts["sb_dsc"], NONE)
-    texts["sb_dsc"] = pc.if_else(is_null, NONE, UNCHANGED)
-    options = pyarrow.csv.WriteOptions(include_header=False, delimiter="\t", quoting_style="none")
-    pyarrow.csv.write_csv(pa.table(texts), sink, options)
+    texts["sb_dsc"] = pc.if_else(is_null, f"{NONE}\n", f"{UNCHANGED}\n")
+    lines = pc.binary_join_element_wise(*texts.values(), "\t")
+    for chunk in lines.chunks:
+        offsets = np.frombuffer(chunk.buffers()[1], dtype=np.int32)
+        first, last = offsets[chunk.offset], offsets[chunk.offset + len(chunk)]
+        sink.write(chunk.buffers()[2][int(first) : int(last)])

@@ -47,7 +47,11 @@ _LEVEL = re.compile(r"[0-9]{1,9}(\.[0-9]{1,9})?")
 
 
 class Kind(IntEnum):
-    """What a row is about: its record and its resource."""
+    """What a row is about: its record and its resource.
+
+    Compare arrays with `.value`: numpy asks an enum for attributes that it has not, and swallows
+    whatever is raised meanwhile, a request to end the process included.
+    """
 
     GLOBAL_CPU = 0
     GLOBAL_MEM = 1
@@ -83,6 +87,17 @@ def parse_whole(text: str) -> int:
     if not _WHOLE.fullmatch(text):
         raise ValueError(f"{quoted(text)} is not a whole number")
     return int(text.partition(".")[0])
+
+
+def parse_time(text: str) -> int:
+    """Return a time in seconds.
+
+    Raises:
+        ValueError: it is not written as whole seconds, without leading zeros.
+    """
+    if not re.fullmatch(r"0|[1-9][0-9]{0,17}", text):
+        raise ValueError(f"{quoted(text)} is not a time in whole seconds, 0 or more")
+    return int(text)
 
 
 def parse_level(text: str) -> float | None:
@@ -147,8 +162,8 @@ def parse_description(text: str) -> bool:
         description = None
     if not isinstance(description, dict):
         raise ValueError(f"{quoted(text)} is neither None nor a JSON object")
-    consumers = description.get("consumer_list")
-    return isinstance(consumers, list) and any(isinstance(item, dict) for item in consumers)
+    lists = [description.get(name) for name in ("consumer_list", "res_list")]
+    return any(isinstance(each, list) and any(isinstance(i, dict) for i in each) for each in lists)
 
 
 def description(cpu_ids: Sequence[int], vms: Sequence[str], pins: Sequence[int]) -> str:

@@ -8,6 +8,7 @@ from typing import TypeVar
 import numpy as np
 from numpy.typing import NDArray
 
+from slackvm.model.vm import LARGEST
 from slackvm.monitoring.columns import Coded, Columns
 from slackvm.monitoring.reading import read_columns
 from slackvm.monitoring.record import (
@@ -20,6 +21,7 @@ from slackvm.monitoring.record import (
     parse_label,
     parse_level,
     parse_subset,
+    parse_time,
     parse_unused,
     parse_whole,
     quoted,
@@ -75,8 +77,8 @@ def read_rows(path: Path) -> Rows:
     kinds = _kinds(columns)
     times, starts, steps = _times(columns)
     values = columns.values
-    wrong = ~((values >= 0) & (values < np.inf))
-    refuse(columns, "val", wrong, lambda row: f"{values[row]} is not a use: 0 or more, finite")
+    wrong = ~((values >= 0) & (values <= LARGEST))
+    refuse(columns, "val", wrong, lambda row: f"{values[row]} is not a use: 0 to {LARGEST}")
     sizes, plain = _sizes(columns)
     levels = _levels(columns, kinds, plain)
     is_verbose = _descriptions(columns, plain)
@@ -144,8 +146,8 @@ def _kinds(columns: Columns) -> NDArray[np.int8]:
 
 
 def _times(columns: Columns) -> tuple[NDArray[np.int64], NDArray[np.int64], NDArray[np.int32]]:
-    times = columns.times
-    refuse(columns, "tmp", times < 0, lambda row: f"{times[row]} is before 0")
+    coded = columns.take("tmp")
+    times = np.array(_parsed(columns, "tmp", coded, parse_time), dtype=np.int64)[coded.codes]
     is_first = np.concatenate(([True], times[1:] != times[:-1]))
     earlier = np.concatenate(([False], times[1:] < times[:-1]))
     refuse(
@@ -179,8 +181,8 @@ def _descriptions(columns: Columns, plain: Mask) -> bool:
 
 def _levels(columns: Columns, kinds: NDArray[np.int8], plain: Mask) -> NDArray[np.float64]:
     """Return each row's level; rows in which it is not written plainly are not `plain`."""
-    is_host = kinds <= Kind.GLOBAL_MEM
-    is_memory = (kinds & 1) == Kind.GLOBAL_MEM
+    is_host = kinds <= Kind.GLOBAL_MEM.value
+    is_memory = (kinds & 1) == Kind.GLOBAL_MEM.value
     read = {}
     for name, parse in (("subset", parse_subset), ("sb_oc", parse_level)):
         coded = columns.take(name)
@@ -214,7 +216,7 @@ def _labels(
     columns: Columns, kinds: NDArray[np.int8]
 ) -> tuple[NDArray[np.int32], list[str], list[str]]:
     """Return for each row the index of its VM, the UUIDs, and the name of each."""
-    is_vm = kinds >= Kind.VM_CPU
+    is_vm = kinds >= Kind.VM_CPU.value
     uuids, names = columns.take("vm_uuid"), columns.take("vm_cmn")
     for name, coded in (("vm_uuid", uuids), ("vm_cmn", names)):
         _parsed(columns, name, coded, parse_label)
@@ -246,7 +248,7 @@ def _refuse_duplicates(
 ) -> None:
     """Refuse a second row about the same thing and resource at one timestamp."""
     things = owners.astype(np.int64)
-    no_vm = np.flatnonzero(kinds < Kind.VM_CPU)
+    no_vm = np.flatnonzero(kinds < Kind.VM_CPU.value)
     _, numbers = np.unique(np.nan_to_num(levels[no_vm]), return_inverse=True)
     things[no_vm] = -1 - numbers
     things += int(-things.min())

@@ -6,7 +6,7 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
-from slackvm.model.vm import VM
+from slackvm.model.vm import LARGEST, VM
 from slackvm.monitoring.record import Kind, quoted
 from slackvm.monitoring.rows import Rows, read_rows, refuse
 
@@ -60,11 +60,15 @@ def read_trace(path: Path) -> Trace:
     first_cpu, last_cpu = _first_and_last(rows, Kind.VM_CPU)
     first_mem, last_mem = _first_and_last(rows, Kind.VM_MEM)
     _refuse_changed_levels(rows, first_cpu)
+    meets = _memory_rows_while_there(rows, first_cpu, last_cpu)
     presences: list[Presence] = []
     skipped: list[str] = []
     index = np.full(len(rows.uuids) + 1, -1, dtype=np.int32)
     for code in np.argsort(first_cpu, kind="stable").tolist():
         cpu, memory = int(first_cpu[code]), int(first_mem[code])
+        if cpu >= 0 and memory >= 0 and not meets[code]:
+            problem = f"VM {quoted(rows.names[code])} has no mem row while it has cpu rows"
+            raise rows.columns.error(problem, memory, "tmp")
         if cpu >= 0 and memory >= 0:
             index[code] = len(presences)
             sizes = int(rows.sizes[last_cpu[code]]), int(rows.sizes[last_mem[code]])
@@ -82,7 +86,7 @@ def read_trace(path: Path) -> Trace:
 
 def _first_and_last(rows: Rows, kind: Kind) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
     """Return each UUID's first and last row of a kind, -1 without one, shape (UUIDs,) each."""
-    of_kind = np.flatnonzero(rows.kinds == kind)
+    of_kind = np.flatnonzero(rows.kinds == kind.value)
     who = rows.owners[of_kind]
     first, last = np.full((2, len(rows.uuids)), -1, dtype=np.int64)
     # Of several values assigned to one index, numpy keeps the last.
@@ -91,12 +95,24 @@ def _first_and_last(rows: Rows, kind: Kind) -> tuple[NDArray[np.int64], NDArray[
     return first, last
 
 
+def _memory_rows_while_there(
+    rows: Rows, first_cpu: NDArray[np.int64], last_cpu: NDArray[np.int64]
+) -> NDArray[np.bool_]:
+    """Return for each UUID whether a memory row stands at a timestamp at which the VM is there."""
+    memory = np.flatnonzero(rows.kinds == Kind.VM_MEM.value)
+    owners, steps = rows.owners[memory], rows.steps[memory]
+    there = (steps >= rows.steps[first_cpu[owners]]) & (steps <= rows.steps[last_cpu[owners]])
+    meets = np.zeros(len(rows.uuids), dtype=np.bool_)
+    meets[owners[there]] = True
+    return meets
+
+
 def _refuse_changed_levels(rows: Rows, first_cpu: NDArray[np.int64]) -> None:
     before = rows.levels[first_cpu[rows.owners]]
     refuse(
         rows.columns,
         "sb_oc",
-        (rows.kinds == Kind.VM_CPU) & (rows.levels != before),
+        (rows.kinds == Kind.VM_CPU.value) & (rows.levels != before),
         lambda row: f"level {rows.levels[row]} of a VM that has level {before[row]} before",
     )
 
@@ -106,7 +122,7 @@ def _vm(rows: Rows, code: int, sizes: tuple[int, int], found: tuple[int, int]) -
     try:
         return VM(rows.names[code], *sizes, float(rows.levels[found[0]]))
     except ValueError as error:
-        row = found[0] if sizes[0] < 1 else found[1]
-        column = "config" if min(sizes) < 1 else "sb_oc"
         problem = f"VM {quoted(rows.names[code])}: {error}"
-        raise rows.columns.error(problem, row if min(sizes) < 1 else found[0], column) from None
+        wrong = [row for row, size in zip(found, sizes, strict=True) if not 1 <= size <= LARGEST]
+        row, column = (wrong[0], "config") if wrong else (found[0], "sb_oc")
+        raise rows.columns.error(problem, row, column) from None

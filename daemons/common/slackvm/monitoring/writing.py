@@ -31,8 +31,10 @@ SCHEMA = pa.schema(
 """Types of the columns in a Parquet file; `None` is null."""
 
 ENDINGS = (".csv", ".csv.gz", ".parquet")
-_ROW_GROUP = 16 << 20
-"""Bytes of CSV that make one row group."""
+_ROW_GROUP = 1 << 18
+"""Rows of a row group: always as many, so that equal rows give equal bytes."""
+_PIECE = 16 << 20
+"""Bytes of CSV that are turned into columns at a time."""
 
 
 class RecordingWriter(Protocol):
@@ -89,27 +91,34 @@ class _Lines:
 class _RowGroups:
     def __init__(self, parquet: pyarrow.parquet.ParquetWriter) -> None:
         self._parquet = parquet
-        self._pending: list[bytes] = []
+        self._text: list[bytes] = []
         self._size = 0
+        self._rows = SCHEMA.empty_table()
 
     def write(self, lines: Iterable[bytes | memoryview]) -> None:
         text = b"".join(lines)
-        self._pending.append(text)
+        self._text.append(text)
         self._size += len(text)
-        if self._size >= _ROW_GROUP:
-            self.flush()
+        if self._size >= _PIECE:
+            self._gather()
+            while len(self._rows) >= _ROW_GROUP:
+                self._parquet.write_table(self._rows[:_ROW_GROUP], row_group_size=_ROW_GROUP)
+                self._rows = self._rows[_ROW_GROUP:]
 
     def flush(self) -> None:
-        text = b"".join(self._pending)
-        self._pending, self._size = [], 0
+        self._gather()
+        if len(self._rows):
+            self._parquet.write_table(self._rows, row_group_size=_ROW_GROUP)
+
+    def _gather(self) -> None:
+        text = b"".join(self._text)
+        self._text, self._size = [], 0
         if not text:
             return
         table = pyarrow.csv.read_csv(
             pa.BufferReader(text),
-            # A line may be long, but not longer than what is pending.
-            read_options=pyarrow.csv.ReadOptions(
-                column_names=list(COLUMNS), block_size=max(len(text), 1)
-            ),
+            # A line may be long, but not longer than what is gathered.
+            read_options=pyarrow.csv.ReadOptions(column_names=list(COLUMNS), block_size=len(text)),
             parse_options=pyarrow.csv.ParseOptions(
                 delimiter="\t", quote_char=False, double_quote=False
             ),
@@ -117,4 +126,5 @@ class _RowGroups:
                 column_types=SCHEMA, null_values=[NONE], strings_can_be_null=True
             ),
         )
-        self._parquet.write_table(table)
+        # One chunk: how rows came in pieces must not show in the file.
+        self._rows = pa.concat_tables([self._rows, table]).combine_chunks()

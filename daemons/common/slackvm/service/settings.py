@@ -4,6 +4,7 @@ import socket
 from pathlib import Path
 from typing import Annotated, Any, Literal
 
+from dotenv.parser import parse_stream
 from pydantic import AfterValidator, Field, SecretStr, ValidationError
 from pydantic_settings import BaseSettings, SettingsConfigDict
 
@@ -115,6 +116,7 @@ def load_local_settings(env_file: Path | None = None, **given: Any) -> LocalSett
     """
     if env_file is not None and not env_file.is_file():
         raise SettingsError(f"--env-file: there is no file {env_file}")
+    _refuse_broken_lines(env_file or Path(".env"))
     chosen = {name: value for name, value in given.items() if value is not None}
     source: dict[str, Any] = {"_env_file": env_file or Path(".env")}
     try:
@@ -123,6 +125,20 @@ def load_local_settings(env_file: Path | None = None, **given: Any) -> LocalSett
         raise SettingsError("; ".join(map(_told, error.errors()))) from None
     except (OSError, UnicodeDecodeError) as error:
         raise SettingsError(f"{env_file or '.env'}: cannot be read: {error}") from error
+
+
+def _refuse_broken_lines(env_file: Path) -> None:
+    """Refuse a file with a line that would be passed over."""
+    if not env_file.is_file():
+        return
+    try:
+        with env_file.open(encoding="utf-8") as lines:
+            for binding in parse_stream(lines):
+                if binding.error:
+                    # The line is not told: it may hold a secret.
+                    raise SettingsError(f"{env_file}:{binding.original.line}: not NAME=value")
+    except (OSError, UnicodeDecodeError) as error:
+        raise SettingsError(f"{env_file}: cannot be read: {error}") from error
 
 
 def _told(detail: Any) -> str:

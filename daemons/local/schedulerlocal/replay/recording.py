@@ -30,7 +30,7 @@ def write_replay(
     """Write the recording of a replay; `advance` is told how many rows of the trace are done."""
     rows = trace.rows
     presences = _Presences(trace, decisions)
-    no_vm = np.flatnonzero(rows.kinds < Kind.VM_CPU)
+    no_vm = np.flatnonzero(rows.kinds < Kind.VM_CPU.value)
     states = iter(decisions.states)
     following = next(states, None)
     wanted = _wanted(HostState(0, 0, ()), topology)
@@ -198,7 +198,7 @@ class _Chunk:
         """Return the use that a timestamp's written VMs add up to, for a missing row."""
         here, in_chunk = slice(start, end), slice(start - self.start, end - self.start)
         kind = Kind.VM_MEM if wanted.kind & 1 else Kind.VM_CPU
-        counted = self._written[in_chunk] & (self._rows.kinds[here] == kind)
+        counted = self._written[in_chunk] & (self._rows.kinds[here] == kind.value)
         if wanted.kind == Kind.SUBSET_CPU:
             counted &= self._rows.levels[here] == wanted.level
         used = float((self._rows.values[here] * self._sizes[in_chunk])[counted].sum())
@@ -211,7 +211,7 @@ class _Chunk:
         kinds = self._rows.kinds[start:end]
         behind = (kinds & 1) == 1
         if wanted.kind == Kind.SUBSET_CPU:
-            behind |= (kinds == Kind.VM_CPU) & (self._rows.levels[start:end] == wanted.level)
+            behind |= (kinds == Kind.VM_CPU.value) & (self._rows.levels[start:end] == wanted.level)
         elif wanted.kind == Kind.SUBSET_MEM:
-            behind = kinds == Kind.VM_MEM
+            behind = kinds == Kind.VM_MEM.value
         return start + int(np.argmax(behind)) if behind.any() else end

@@ -6,7 +6,7 @@ from pathlib import Path
 from slackvm.model.host import Host
 from slackvm.model.plan import Plan
 from slackvm.model.refusal import CODES
-from slackvm.operations import Operation, OperationsError, read_operations
+from slackvm.operations import REFUSED, Operation, OperationsError, read_operations
 
 
 @dataclass(frozen=True, slots=True)
@@ -47,7 +47,7 @@ def verify(path: Path, host: Host) -> tuple[list[Operation], Difference | None]:
             host.restore([])
             decided.append(logged)
             continue
-        if logged.code is not None and logged.code not in CODES:
+        if logged.outcome == REFUSED and logged.code and logged.code not in CODES:
             decided.append(logged)
             continue
         plan = _plan(logged, host, path)

@@ -11,12 +11,12 @@ import structlog
 from schedulerlocal.live.hypervisor import Guest, Order, UnavailableError, Usage
 from schedulerlocal.live.libvirt_backend import disks, domains, images, power, usage
 from schedulerlocal.live.libvirt_backend.connection import Connection
-from schedulerlocal.live.libvirt_backend.conversation import Conversation
 from schedulerlocal.live.libvirt_backend.deadline import Deadline
 from schedulerlocal.live.libvirt_backend.domain import Platform, domain_xml, platform_of
 from schedulerlocal.live.libvirt_backend.errors import LibvirtError
 from schedulerlocal.live.libvirt_backend.making import Maker
 from schedulerlocal.live.libvirt_backend.overlays import Overlays
+from schedulerlocal.live.libvirt_backend.session import Conversation
 from schedulerlocal.live.libvirt_backend.storage import Storage
 
 log = structlog.get_logger()
@@ -183,7 +183,8 @@ class LibvirtHypervisor:
         if self._network:
             try:
                 talk.ask(
-                    "look for a network", lambda asked: asked.networkLookupByName(self._network)
+                    "look for a network",
+                    lambda connection: connection.networkLookupByName(self._network).name(),
                 )
             except LibvirtError as error:
                 if error.number != libvirt.VIR_ERR_NO_NETWORK:

@@ -1,4 +1,4 @@
-"""The connection to libvirt: kept open, opened again when it is lost."""
+"""The connections to libvirt: one that watches, and a few for operations."""
 
 import threading
 import time
@@ -9,24 +9,27 @@ import libvirt
 import structlog
 
 from schedulerlocal.live.hypervisor import UnavailableError
-from schedulerlocal.live.libvirt_backend.conversation import Conversation, Session
-from schedulerlocal.live.libvirt_backend.deadline import Deadline, Workers
+from schedulerlocal.live.libvirt_backend.deadline import BusyError, Deadline, OverdueError, Workers
+from schedulerlocal.live.libvirt_backend.errors import LibvirtError
 from schedulerlocal.live.libvirt_backend.event_loop import start_event_loop
+from schedulerlocal.live.libvirt_backend.session import HUNG, Conversation, Session
 
 log = structlog.get_logger()
 
+MAX_SESSIONS = 4
+"""Operations that may ask libvirt at once; others wait for them."""
 MAX_CALLS = 16
-"""Calls of libvirt that may be under way at once, those that were given up included."""
+"""Calls that may be under way at once, those included that hang and were given up."""
 FIRST_PAUSE_S = 0.1
 LONGEST_PAUSE_S = 2.0
-KEEPALIVE_COUNT = 2
 
 
 class Connection:
-    """One connection to a libvirt daemon at a time, in the background.
+    """The way to a libvirt daemon, kept open in the background.
 
-    An end that hangs costs one thread that waits in `open`, and for each call that was given up one
-    more until the keepalive ends it, after three fifths of the timeout.
+    A connection of its own brings the events and is asked for a sign of life every tenth of the
+    timeout; if that does not come within half of it, libvirt hangs: whoever waits for anything is
+    let go, and connections are opened anew.
 
     Args:
         uri: libvirt's URI.
@@ -38,13 +41,16 @@ class Connection:
         self._timeout_s = timeout_s
         self._workers = Workers("libvirt-call", MAX_CALLS)
         self._condition = threading.Condition()
-        self._session: Session | None = None
+        self._watch: Session | None = None
+        self._idle: list[Session] = []
+        self._taken: set[Session] = set()
+        self._opening = 0
         self._refusal = ""
         self._news = False
-        self._closed = False
+        self._closed = threading.Event()
         self._watchers: list[Callable[[], None]] = []
         start_event_loop()
-        for task in (self._keep_open, self._tell_watchers):
+        for task in (self._keep_watch, self._tell_watchers):
             threading.Thread(target=task, name=f"libvirt-{task.__name__}", daemon=True).start()
 
     @contextmanager
@@ -55,14 +61,14 @@ class Connection:
             timeout_s: how long it may take; None: as long as any.
 
         Raises:
-            UnavailableError: there is no connection. While one is being opened it is waited for.
+            UnavailableError: there is none now. While a connection is opened it is waited for.
         """
         deadline = Deadline(self._timeout_s if timeout_s is None else timeout_s)
-        session = self._entered_session(deadline)
+        session = self._take(deadline)
         try:
-            yield Conversation(session, self._workers, deadline)
+            yield Conversation(session, deadline)
         finally:
-            session.leave()
+            self._put_back(session)
 
     def watch(self, changed: Callable[[], None]) -> None:
         """Call `changed` after domain events and when the connection comes or goes."""
@@ -70,99 +76,162 @@ class Connection:
             self._watchers.append(changed)
 
     def close(self) -> None:
-        """End the connection and what keeps it open."""
+        """End all connections."""
         with self._condition:
-            self._closed = True
-            session = self._session
+            self._closed.set()
             self._condition.notify_all()
-        if session:
-            session.give_up("closed")
+        self._give_up_all("closed")
 
-    def _entered_session(self, deadline: Deadline) -> Session:
+    # A connection for an operation ----------------------------------------------------------------
+
+    def _take(self, deadline: Deadline) -> Session:
         with self._condition:
-            self._condition.wait_for(
-                lambda: self._session or self._refusal or self._closed, deadline.left
-            )
-            if self._closed:
-                reason = "the connection is closed"
-            elif self._session is None:
+            self._condition.wait_for(self._is_answer_known, deadline.left)
+            if self._closed.is_set():
+                raise UnavailableError(f"the connection to libvirt at {self._uri} is closed")
+            if self._watch is None:
                 # Whoever comes next need not wait as long for what hangs
-                self._refusal = reason = self._refusal or "it does not answer"
-            elif self._session.enter():
-                return self._session
-            else:
-                reason = "the connection was lost"
-        raise UnavailableError(f"libvirt at {self._uri} cannot be asked: {reason}")
+                self._refusal = self._refusal or HUNG
+                raise self._unavailable(self._refusal)
+            if self._idle:
+                session = self._idle.pop()
+                self._taken.add(session)
+                return session
+            if not self._is_room:
+                raise self._unavailable("other operations take too long")
+            self._opening += 1
+        try:
+            session = self._open(deadline)
+        finally:
+            with self._condition:
+                self._opening -= 1
+                self._condition.notify_all()
+        with self._condition:
+            self._taken.add(session)
+        return session
 
-    def _keep_open(self) -> None:
+    @property
+    def _is_room(self) -> bool:
+        return len(self._taken) + self._opening < MAX_SESSIONS
+
+    def _is_answer_known(self) -> bool:
+        if self._watch is not None:
+            return bool(self._idle) or self._is_room or self._closed.is_set()
+        return bool(self._refusal) or self._closed.is_set()
+
+    def _open(self, deadline: Deadline) -> Session:
+        def session() -> Session:
+            return Session(libvirt.open(self._uri), self._workers)
+
+        try:
+            return self._workers.run(
+                session, deadline, late=lambda opened: opened.give_up("it came too late")
+            )
+        except libvirt.libvirtError as error:
+            raise self._unavailable(str(error)) from error
+        except BusyError as error:
+            raise self._unavailable(str(error)) from error
+        except OverdueError:
+            raise self._unavailable(HUNG) from None
+
+    def _put_back(self, session: Session) -> None:
+        with self._condition:
+            self._taken.discard(session)
+            is_lost = session.ended.is_set()
+            if not is_lost and self._watch is not None:
+                self._idle.append(session)
+            self._condition.notify_all()
+            kept = session in self._idle
+        if not kept:
+            session.give_up("no longer needed")
+        if is_lost:
+            self._tell()  # what it was asked for last may have been done or not
+
+    def _unavailable(self, reason: str) -> UnavailableError:
+        return UnavailableError(f"libvirt at {self._uri} cannot be asked: {reason}")
+
+    # The connection that watches ------------------------------------------------------------------
+
+    def _keep_watch(self) -> None:
         pause_s = FIRST_PAUSE_S
-        while not self._closed:
+        while not self._closed.is_set():
             try:
-                session = self._open()
+                session = self._open_watch()
             except libvirt.libvirtError as error:
-                self._note_refusal(str(error))
-                with self._condition:
-                    self._condition.wait_for(lambda: self._closed, pause_s)
+                self._refuse(str(error))
+                self._closed.wait(pause_s)
                 pause_s = min(2 * pause_s, LONGEST_PAUSE_S)
                 continue
+            log.info("connected to libvirt", uri=self._uri)
+            with self._condition:
+                self._watch, self._refusal = session, ""
+                self._condition.notify_all()
+            self._tell()
             began = time.monotonic()
-            self._serve(session)
+            self._wait_for_loss(session)
+            if not self._closed.is_set():
+                log.warning("connection to libvirt lost", uri=self._uri, reason=session.reason)
+            self._give_up_all(session.reason)
+            self._tell()
+            # One that is lost as soon as it is there must not make us spin
             if time.monotonic() - began > LONGEST_PAUSE_S:
                 pause_s = FIRST_PAUSE_S
-            else:  # one that is lost as soon as it is there must not make us spin
-                with self._condition:
-                    self._condition.wait_for(lambda: self._closed, pause_s)
-                pause_s = min(2 * pause_s, LONGEST_PAUSE_S)
+            self._closed.wait(pause_s)
+            pause_s = min(2 * pause_s, LONGEST_PAUSE_S)
 
-    def _serve(self, session: Session) -> None:
-        """Have operations use a session until it has ended."""
-        with self._condition:
-            self._session = session
-            self._refusal = ""
-        if not session.enter():  # lost before it was offered
-            self._end(session, "lost at once")
-            return
-        session.leave()
-        log.info("connected to libvirt", uri=self._uri)
-        self._tell()
-        with self._condition:
-            self._condition.wait_for(lambda: self._closed or self._session is not session)
-        session.give_up("closed")
-
-    def _open(self) -> Session:
+    def _open_watch(self) -> Session:
         connection = libvirt.open(self._uri)
-        session = Session(connection, self._end)
-        session.enter()  # or it could be closed under these calls, if it is lost meanwhile
+        session = Session(connection, self._workers)
         try:
-            connection.setKeepAlive(max(1, int(self._timeout_s / 5)), KEEPALIVE_COUNT)
             connection.registerCloseCallback(_closed, session)
-            session.callback_id = connection.domainEventRegisterAny(
+            session.on_close.append(connection.unregisterCloseCallback)
+            callback_id = connection.domainEventRegisterAny(
                 None, libvirt.VIR_DOMAIN_EVENT_ID_LIFECYCLE, _happened, self
             )
+            session.on_close.insert(0, lambda: connection.domainEventDeregisterAny(callback_id))
         except libvirt.libvirtError as error:
             session.give_up(str(error))
             raise
-        finally:
-            session.leave()
         return session
 
-    def _end(self, session: Session, reason: str) -> None:
-        """Forget a session; called from any thread, libvirt's event loop among them."""
-        with self._condition:
-            if self._session is session:
-                self._session = None
-                self._condition.notify_all()
-        if not self._closed:
-            log.warning("connection to libvirt ended", uri=self._uri, reason=reason)
-            self._tell()
+    def _wait_for_loss(self, session: Session) -> None:
+        """Ask for signs of life until there is none."""
+        while not (self._closed.is_set() or session.ended.wait(self._timeout_s / 10)):
+            try:
+                session.ask(
+                    "a sign of life",
+                    lambda connection: connection.getLibVersion(),
+                    Deadline(self._timeout_s / 2),
+                )
+            except LibvirtError as error:
+                log.warning("libvirt gave an odd sign of life", error=str(error))
+            except UnavailableError as error:
+                if not session.ended.is_set():
+                    session.give_up(str(error))
+                if session.reason == HUNG:
+                    self._refuse(HUNG)
+        session.give_up("closed")
 
-    def _note_refusal(self, reason: str) -> None:
+    def _give_up_all(self, reason: str) -> None:
         with self._condition:
-            new = self._refusal != reason
+            sessions = [*self._idle, *self._taken]
+            if self._watch:
+                sessions.append(self._watch)
+            self._idle.clear()
+            self._watch = None
+            self._condition.notify_all()
+        for session in sessions:
+            session.give_up(reason)
+
+    def _refuse(self, reason: str) -> None:
+        with self._condition:
+            is_new = self._refusal != reason
             self._refusal = reason
             self._condition.notify_all()
-        if new:
+        if is_new:
             log.warning("no connection to libvirt", uri=self._uri, reason=reason)
+
+    # Those who watch ------------------------------------------------------------------------------
 
     def _tell(self) -> None:
         with self._condition:
@@ -173,8 +242,8 @@ class Connection:
         """Call the watchers outside libvirt's event loop, which they must not hold up."""
         while True:
             with self._condition:
-                self._condition.wait_for(lambda: self._news or self._closed)
-                if self._closed:
+                self._condition.wait_for(lambda: self._news or self._closed.is_set())
+                if self._closed.is_set():
                     return
                 self._news = False
                 watchers = list(self._watchers)
@@ -189,7 +258,6 @@ def _closed(_connection: libvirt.virConnect, reason: int, session: Session) -> N
     names = {
         libvirt.VIR_CONNECT_CLOSE_REASON_ERROR: "an error",
         libvirt.VIR_CONNECT_CLOSE_REASON_EOF: "libvirt ended it",
-        libvirt.VIR_CONNECT_CLOSE_REASON_KEEPALIVE: "libvirt does not answer",
     }
     session.give_up(names.get(reason, "closed"))
 

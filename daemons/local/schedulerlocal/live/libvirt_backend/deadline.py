@@ -32,16 +32,28 @@ class Deadline:
 class Workers:
     """Threads for calls that may hang; whoever waits for one is let go at the deadline.
 
-    A call that hangs cannot be ended. Its thread stays until it returns, its result is dropped, and
-    it counts: no more than `limit` threads are there at once. None keeps the process from ending.
+    A call that hangs cannot be ended. Its thread stays until it returns, and it counts: no more
+    than `limit` threads are there at once. None keeps the process from ending.
     """
 
     def __init__(self, name: str, limit: int) -> None:
         self._name = name
         self._places = threading.BoundedSemaphore(limit)
 
-    def run(self, function: Callable[[], T], deadline: Deadline) -> T:
+    def run(
+        self,
+        function: Callable[[], T],
+        deadline: Deadline,
+        let_go: threading.Event | None = None,
+        late: Callable[[T], object] = lambda _: None,
+    ) -> T:
         """Return what `function` returns, or raise what it raises.
+
+        Args:
+            function: what may hang.
+            deadline: until when it is waited for.
+            let_go: one to be set in order to end the wait earlier.
+            late: called with what is returned when nobody waits for it any more.
 
         Raises:
             OverdueError: it has begun and not ended.
@@ -50,7 +62,7 @@ class Workers:
         if not self._places.acquire(timeout=deadline.left):
             raise BusyError(f"{self._name}: too many calls have not ended yet")
         result: Future[T] = Future()
-        ended = threading.Event()
+        ended = let_go or threading.Event()
         try:
             threading.Thread(
                 target=self._work, args=(function, result, ended), name=self._name, daemon=True
@@ -58,7 +70,9 @@ class Workers:
         except RuntimeError as error:
             self._places.release()
             raise BusyError(f"{self._name}: {error}") from error
-        if not ended.wait(deadline.left):
+        ended.wait(deadline.left)
+        if not result.done():
+            result.add_done_callback(lambda done: done.exception() or late(done.result()))
             raise OverdueError
         try:
             return result.result()

@@ -7,11 +7,11 @@ import libvirt
 import structlog
 from lxml import etree
 
-from schedulerlocal.live.libvirt_backend.conversation import Conversation
 from schedulerlocal.live.libvirt_backend.domains import described
 from schedulerlocal.live.libvirt_backend.errors import completed
 from schedulerlocal.live.libvirt_backend.guest import guest_of
 from schedulerlocal.live.libvirt_backend.images import Use
+from schedulerlocal.live.libvirt_backend.session import Conversation
 
 log = structlog.get_logger()
 

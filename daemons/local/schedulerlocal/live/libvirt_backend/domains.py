@@ -18,9 +18,9 @@ from schedulerlocal.live.hypervisor import (
     HypervisorError,
     Order,
 )
-from schedulerlocal.live.libvirt_backend.conversation import Conversation
-from schedulerlocal.live.libvirt_backend.errors import number_of
+from schedulerlocal.live.libvirt_backend.errors import is_of_connection, number_of
 from schedulerlocal.live.libvirt_backend.guest import guest_of, read_domain
+from schedulerlocal.live.libvirt_backend.session import Conversation
 from slackvm.topologies.cpu_list import format_cpu_list, parse_cpu_list
 from slackvm.topologies.errors import TopologyError
 
@@ -41,18 +41,18 @@ class Domain:
     """A domain of ours.
 
     Attributes:
-        handle: libvirt's.
         guest: the VM that it is.
         order: what was ordered.
         is_active: whether it runs, or is paused.
         is_persistent: whether it would outlive its end.
+        run: libvirt's number of this run; -1: it does not run.
     """
 
-    handle: libvirt.virDomain
     guest: Guest
     order: Order
     is_active: bool
     is_persistent: bool
+    run: int
 
 
 def described(
@@ -99,21 +99,23 @@ def find_ours(talk: Conversation, name: str) -> Domain | None:
         HypervisorError: it is somebody else's.
     """
 
-    def ask(connection: libvirt.virConnect) -> Domain | None:
+    def ask(connection: libvirt.virConnect) -> tuple[Guest, bool, bool, int] | None:
         try:
             handle = connection.lookupByName(name)
-            tree = read_domain(handle.XMLDesc())
-            active, persistent = bool(handle.isActive()), bool(handle.isPersistent())
-            guest = guest_of(tree, _state(*handle.state()))
+            guest = guest_of(read_domain(handle.XMLDesc()), _state(*handle.state()))
+            return guest, bool(handle.isActive()), bool(handle.isPersistent()), handle.ID()
         except libvirt.libvirtError as error:
             if number_of(error) == libvirt.VIR_ERR_NO_DOMAIN:
                 return None
             raise
-        if guest.order is None:
-            raise HypervisorError("unknown", f"VM {name} was not made by SlackVM")
-        return Domain(handle, guest, guest.order, active, persistent)
 
-    return talk.ask(f"look for VM {name}", ask)
+    found = talk.ask(f"look for VM {name}", ask)
+    if found is None:
+        return None
+    guest, is_active, is_persistent, run = found
+    if guest.order is None:
+        raise HypervisorError("unknown", f"VM {name} was not made by SlackVM")
+    return Domain(guest, guest.order, is_active, is_persistent, run)
 
 
 def get_ours(talk: Conversation, name: str) -> Domain:
@@ -152,12 +154,14 @@ def _state(state: int, reason: int) -> GuestState:
 
 
 def _affinity(handle: libvirt.virDomain) -> Sequence[Sequence[int]]:
+    """Return the CPUs that each vCPU may use; nothing if that cannot be told, as when it ends."""
     try:
         _, maps = handle.vcpus()
     except libvirt.libvirtError as error:
-        if number_of(error) in (libvirt.VIR_ERR_NO_DOMAIN, libvirt.VIR_ERR_OPERATION_INVALID):
-            return ()  # it has ended since
-        raise
+        if is_of_connection(error):
+            raise
+        log.info("affinity of a VM not known", vm=handle.name(), error=str(error))
+        return ()
     return [_cpu_ids(cpus) for cpus in maps]
 
 

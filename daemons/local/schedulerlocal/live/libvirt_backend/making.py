@@ -6,17 +6,18 @@ left then is what libvirt tells, and overlays that `Overlays.sweep` deletes.
 
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from functools import partial
 
 import libvirt
 import structlog
 
 from schedulerlocal.live.hypervisor import HypervisorError, Order, UnavailableError
 from schedulerlocal.live.libvirt_backend import power
-from schedulerlocal.live.libvirt_backend.conversation import Conversation
 from schedulerlocal.live.libvirt_backend.deadline import Deadline
 from schedulerlocal.live.libvirt_backend.domains import Domain
 from schedulerlocal.live.libvirt_backend.errors import LibvirtError
 from schedulerlocal.live.libvirt_backend.overlays import Overlays
+from schedulerlocal.live.libvirt_backend.session import Conversation
 from schedulerlocal.live.libvirt_backend.storage import Storage, StorageHungError
 
 log = structlog.get_logger()
@@ -62,12 +63,12 @@ class Maker:
                 self._make_overlay(order, talk.deadline)
                 undo.append(lambda talk: self._delete_overlay(order.uuid, talk.deadline))
             self._step("create define")
-            handle = talk.ask(f"define VM {name}", lambda asked: asked.defineXML(description))
-            undo.append(lambda talk: self._undefine(talk, handle, name))
+            talk.ask(f"define VM {name}", lambda asked: asked.defineXML(description).name())
+            undo.append(lambda talk: self._undefine(talk, order.uuid, name))
             self._step("create autostart")
-            talk.ask(f"autostart VM {name}", lambda _: handle.setAutostart(1))
+            power.autostart(talk, order.uuid, name)
             self._step("create start")
-            power.power_on(talk, handle, name)
+            power.power_on(talk, order.uuid, name)
         if order.clone:
             self._settle(order.uuid, _with_time_left(talk).deadline)
         self._step("created")
@@ -82,10 +83,10 @@ class Maker:
         if domain.order.clone:
             self._mark(uuid, talk.deadline)
         self._step("remove destroy")
-        power.destroy(talk, domain.handle, name)
+        power.destroy(talk, uuid, name)
         talk = _with_time_left(talk)
         self._step("remove undefine")
-        self._undefine(talk, domain.handle, name)
+        self._undefine(talk, uuid, name)
         if domain.order.clone:
             self._step("remove overlay")
             self._delete_overlay(uuid, talk.deadline)
@@ -94,7 +95,7 @@ class Maker:
 
     def pin(self, talk: Conversation, domain: Domain, cpus: tuple[bool, ...]) -> None:
         """Pin all vCPUs and the emulator of a domain, now and for its next starts."""
-        name, handle = domain.guest.name, domain.handle
+        name, uuid = domain.guest.name, domain.guest.uuid
         flags = 0
         if domain.is_active:
             flags |= libvirt.VIR_DOMAIN_AFFECT_LIVE
@@ -102,15 +103,10 @@ class Maker:
             flags |= libvirt.VIR_DOMAIN_AFFECT_CONFIG
         for vcpu in range(domain.guest.vcpus):
             self._step(f"pin {name} vcpu {vcpu}")
-            self._pin_vcpu(talk, domain, vcpu, cpus, flags)
+            pin = partial(_pin_vcpu, vcpu=vcpu, cpus=cpus, flags=flags)
+            talk.act(f"pin VM {name}", uuid, pin)
         self._step(f"pin {name} emulator")
-        talk.ask(f"pin VM {name}", lambda _: handle.pinEmulator(cpus, flags))
-
-    def _pin_vcpu(
-        self, talk: Conversation, domain: Domain, vcpu: int, cpus: tuple[bool, ...], flags: int
-    ) -> None:
-        what = f"pin VM {domain.guest.name}"
-        talk.ask(what, lambda _: domain.handle.pinVcpuFlags(vcpu, cpus, flags))
+        talk.act(f"pin VM {name}", uuid, lambda handle: handle.pinEmulator(cpus, flags))
 
     @contextmanager
     def _undone_on_failure(
@@ -131,9 +127,9 @@ class Maker:
                     break
             raise
 
-    def _undefine(self, talk: Conversation, handle: libvirt.virDomain, name: str) -> None:
+    def _undefine(self, talk: Conversation, uuid: str, name: str) -> None:
         try:
-            talk.ask(f"undefine VM {name}", lambda _: handle.undefineFlags(_UNDEFINE))
+            talk.act(f"undefine VM {name}", uuid, lambda domain: domain.undefineFlags(_UNDEFINE))
         except LibvirtError as error:
             if error.number != power.GONE:
                 raise
@@ -163,3 +159,7 @@ class Maker:
 
 def _with_time_left(talk: Conversation) -> Conversation:
     return talk.until(Deadline(max(talk.deadline.left, CLEAR_UP_S)))
+
+
+def _pin_vcpu(domain: libvirt.virDomain, vcpu: int, cpus: tuple[bool, ...], flags: int) -> None:
+    domain.pinVcpuFlags(vcpu, cpus, flags)

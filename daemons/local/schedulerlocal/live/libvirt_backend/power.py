@@ -7,10 +7,10 @@ import structlog
 
 from schedulerlocal.live.hypervisor import PAUSED
 from schedulerlocal.live.libvirt_backend.connection import Connection
-from schedulerlocal.live.libvirt_backend.conversation import Conversation
 from schedulerlocal.live.libvirt_backend.deadline import Deadline
 from schedulerlocal.live.libvirt_backend.domains import get_ours
 from schedulerlocal.live.libvirt_backend.errors import LibvirtError
+from schedulerlocal.live.libvirt_backend.session import Conversation
 
 log = structlog.get_logger()
 
@@ -18,8 +18,8 @@ POLL_S = 0.2
 ASK_AGAIN_S = 5.0
 """A guest that is still booting does not hear that it is asked to shut down."""
 
-# Some calls take long although nothing hangs. A libvirt that does hang is told by the keepalive, so
-# these may wait longer than others do.
+# Some calls take long although nothing hangs. A libvirt that hangs gives no signs of life and is
+# noticed by that, so these may wait longer than others do.
 START_S = 30.0
 """On a busy host QEMU takes its time to start."""
 DESTROY_S = 20.0
@@ -34,16 +34,17 @@ def start(connection: Connection, name: str) -> None:
     """Start a VM, or let it go on if it is paused."""
     with connection.conversation() as talk:
         domain = get_ours(talk, name)
+        uuid = domain.guest.uuid
         if not domain.is_active:
             # One whose making was cut short does not start with the host yet
-            talk.ask(f"autostart VM {name}", lambda _: domain.handle.setAutostart(1))
+            autostart(talk, uuid, name)
             try:
-                power_on(talk, domain.handle, name)
+                power_on(talk, uuid, name)
             except LibvirtError as error:
                 if error.number != NOT_POSSIBLE or not get_ours(talk, name).is_active:
                     raise
         elif domain.guest.state == PAUSED:
-            talk.ask(f"resume VM {name}", lambda _: domain.handle.resume())
+            talk.act(f"resume VM {name}", uuid, lambda handle: handle.resume())
 
 
 def stop(connection: Connection, name: str, grace_s: float) -> None:
@@ -54,55 +55,61 @@ def stop(connection: Connection, name: str, grace_s: float) -> None:
     """
     with connection.conversation() as talk:
         domain = get_ours(talk, name)
-        uuid, run = domain.guest.uuid, domain.handle.ID()
     if not domain.is_active:
         return
+    uuid = domain.guest.uuid
     grace = Deadline(grace_s)
     ask_again = Deadline(0)
     while grace.left:
         with connection.conversation() as talk:
-            handle = _running(talk, uuid, run)
-            if handle is None:
+            if not _is_in_run(talk, uuid, domain.run):
                 return
             if not ask_again.left:
-                _shut_down(talk, handle, name)
+                _shut_down(talk, uuid, name)
                 ask_again = Deadline(ASK_AGAIN_S)
         time.sleep(min(POLL_S, grace.left))
     with connection.conversation() as talk:
-        handle = _running(talk, uuid, run)
-        if handle is not None:
+        if _is_in_run(talk, uuid, domain.run):
             log.warning("VM did not shut down", vm=name, grace_s=grace_s)
-            destroy(talk, handle, name)
+            destroy(talk, uuid, name)
 
 
-def power_on(talk: Conversation, handle: libvirt.virDomain, name: str) -> None:
+def autostart(talk: Conversation, uuid: str, name: str) -> None:
+    """Have a domain start with the host."""
+    talk.act(f"autostart VM {name}", uuid, lambda domain: domain.setAutostart(1))
+
+
+def power_on(talk: Conversation, uuid: str, name: str) -> None:
     """Start a domain that does not run."""
-    talk.until(Deadline(START_S)).ask(f"start VM {name}", lambda _: handle.create())
+    patient = talk.until(Deadline(START_S))
+    patient.act(f"start VM {name}", uuid, lambda domain: domain.create())
 
 
-def destroy(talk: Conversation, handle: libvirt.virDomain, name: str) -> None:
+def destroy(talk: Conversation, uuid: str, name: str) -> None:
     """Cut a VM's power; one that does not run is no error."""
+    patient = talk.until(Deadline(DESTROY_S))
     try:
-        talk.until(Deadline(DESTROY_S)).ask(f"destroy VM {name}", lambda _: handle.destroy())
+        patient.act(f"destroy VM {name}", uuid, lambda domain: domain.destroy())
     except LibvirtError as error:
         if error.number not in (GONE, NOT_POSSIBLE):
             raise
 
 
-def _running(talk: Conversation, uuid: str, run: int) -> libvirt.virDomain | None:
-    """Return a domain if it still runs and was not started anew: its id is one of a run."""
+def _is_in_run(talk: Conversation, uuid: str, run: int) -> bool:
+    """Return whether a domain still runs and was not started anew."""
     try:
-        handle = talk.ask("look for a VM", lambda asked: asked.lookupByUUIDString(uuid))
+        return talk.ask(
+            "look for a VM", lambda asked: bool(asked.lookupByUUIDString(uuid).ID() == run)
+        )
     except LibvirtError as error:
         if error.number != GONE:
             raise
-        return None
-    return handle if handle.ID() == run else None
+        return False
 
 
-def _shut_down(talk: Conversation, handle: libvirt.virDomain, name: str) -> None:
+def _shut_down(talk: Conversation, uuid: str, name: str) -> None:
     button = libvirt.VIR_DOMAIN_SHUTDOWN_ACPI_POWER_BTN
     try:
-        talk.ask(f"shut down VM {name}", lambda _: handle.shutdownFlags(button))
+        talk.act(f"shut down VM {name}", uuid, lambda domain: domain.shutdownFlags(button))
     except LibvirtError as error:
         log.info("VM cannot be asked to shut down", vm=name, error=str(error))

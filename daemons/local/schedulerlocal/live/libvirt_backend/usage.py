@@ -4,8 +4,8 @@ import libvirt
 import structlog
 
 from schedulerlocal.live.hypervisor import HypervisorError, Usage
-from schedulerlocal.live.libvirt_backend.conversation import Conversation
 from schedulerlocal.live.libvirt_backend.errors import LibvirtError, is_of_connection
+from schedulerlocal.live.libvirt_backend.session import Conversation
 
 log = structlog.get_logger()
 
