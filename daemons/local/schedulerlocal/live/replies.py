@@ -101,19 +101,9 @@ class SummaryReply(Reply):
     levels: dict[str, LevelReply]
 
 
-class ChangedReply(Reply):
+class ChangedReply(VMReply):
     """A VM that was created or whose state was changed, and the host since then."""
 
-    name: str
-    vcpus: int
-    memory_mib: int
-    level: float
-    image: str
-    state: GuestState
-    host: str
-    cpu_list: list[int]
-    created: float
-    addresses: list[str]
     summary: SummaryReply
 
 
