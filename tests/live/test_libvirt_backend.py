@@ -569,6 +569,53 @@ def test_libvirtd_that_hangs_while_a_vm_is_made(own_site: Site, at: str) -> None
         assert list(own_site.overlays.iterdir()) == []
 
 
+def test_many_callers_while_libvirtd_comes_and_goes(own_site: Site) -> None:
+    """Every call ends in time, done or unavailable; libvirt's client crashes if it is misused."""
+    over = threading.Event()
+    unexpected: list[BaseException] = []
+    longest = 0.0
+
+    def call_on(hypervisor: LibvirtHypervisor, number: int) -> None:
+        nonlocal longest
+        calls: list[Callable[[], object]] = [
+            hypervisor.guests,
+            hypervisor.usage,
+            lambda: hypervisor.pin({"vm": [number % 2]}),
+        ]
+        while not over.is_set():
+            began = time.monotonic()
+            try:
+                calls[number % 3]()
+            except UnavailableError:
+                pass
+            except Exception as error:  # noqa: BLE001 - told at the end
+                unexpected.append(error)
+            longest = max(longest, time.monotonic() - began)
+            number += 1
+            time.sleep(0.02)
+
+    with own_site.backend(timeout_s=SHORT_S) as hypervisor:
+        hypervisor.create(order("vm", own_site.image, vcpus=1), [0])
+        callers = [threading.Thread(target=call_on, args=(hypervisor, n)) for n in range(6)]
+        for caller in callers:
+            caller.start()
+        for _ in range(2):
+            own_site.host.kill9()
+            own_site.host.start()
+            time.sleep(0.5)
+            own_site.host.pause()
+            time.sleep(SHORT_S + 1)
+            own_site.host.resume()
+            time.sleep(0.5)
+        over.set()
+        for caller in callers:
+            caller.join()
+        assert not unexpected
+        assert longest < SHORT_S + SLACK_S
+        wait_until(lambda: answers(hypervisor), 15)
+        assert state(hypervisor, "vm") == RUNNING
+
+
 def test_a_qemu_that_hangs_does_not_take_the_others_along(
     site: Site, hypervisor: LibvirtHypervisor
 ) -> None:

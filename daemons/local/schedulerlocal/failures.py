@@ -23,4 +23,6 @@ def reported() -> Iterator[None]:
     except (ValueError, LookupError) as error:
         raise BadInput(str(error)) from error
     except OSError as error:
-        raise click.ClickException(f"{error.filename or 'output'}: {error.strerror or error}") from error
+        raise click.ClickException(
+            f"{error.filename or 'output'}: {error.strerror or error}"
+        ) from error

@@ -144,7 +144,8 @@ class StateFolder:
     def __init__(self, path: Path) -> None:
         self.path = path
         try:
-            path.mkdir(parents=True, exist_ok=True, mode=0o750)
+            # QEMU, often a user of its own, must be able to pass through to the overlays in it.
+            path.mkdir(parents=True, exist_ok=True, mode=0o711)
             self._lock = os.open(path / "lock", os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o640)
         except OSError as error:
             raise StateError(f"SCL_STATE_DIR: {path}: {error.strerror}") from error

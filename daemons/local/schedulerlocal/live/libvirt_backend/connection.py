@@ -13,6 +13,7 @@ from schedulerlocal.live.libvirt_backend.deadline import BusyError, Deadline, Ov
 from schedulerlocal.live.libvirt_backend.errors import LibvirtError
 from schedulerlocal.live.libvirt_backend.event_loop import start_event_loop
 from schedulerlocal.live.libvirt_backend.session import HUNG, Conversation, Session
+from schedulerlocal.live.libvirt_backend.watchers import Watchers
 
 log = structlog.get_logger()
 
@@ -46,12 +47,10 @@ class Connection:
         self._taken: set[Session] = set()
         self._opening = 0
         self._refusal = ""
-        self._news = False
         self._closed = threading.Event()
-        self._watchers: list[Callable[[], None]] = []
+        self._watchers = Watchers()
         start_event_loop()
-        for task in (self._keep_watch, self._tell_watchers):
-            threading.Thread(target=task, name=f"libvirt-{task.__name__}", daemon=True).start()
+        threading.Thread(target=self._keep_watch, name="libvirt-watch", daemon=True).start()
 
     @contextmanager
     def conversation(self, timeout_s: float | None = None) -> Iterator[Conversation]:
@@ -72,8 +71,7 @@ class Connection:
 
     def watch(self, changed: Callable[[], None]) -> None:
         """Call `changed` after domain events and when the connection comes or goes."""
-        with self._condition:
-            self._watchers.append(changed)
+        self._watchers.add(changed)
 
     def close(self) -> None:
         """End all connections."""
@@ -81,6 +79,7 @@ class Connection:
             self._closed.set()
             self._condition.notify_all()
         self._give_up_all("closed")
+        self._watchers.close()
 
     # A connection for an operation ----------------------------------------------------------------
 
@@ -145,7 +144,7 @@ class Connection:
         if not kept:
             session.give_up("no longer needed")
         if is_lost:
-            self._tell()  # what it was asked for last may have been done or not
+            self._watchers.tell()  # what it was asked for last may have been done or not
 
     def _unavailable(self, reason: str) -> UnavailableError:
         return UnavailableError(f"libvirt at {self._uri} cannot be asked: {reason}")
@@ -166,13 +165,13 @@ class Connection:
             with self._condition:
                 self._watch, self._refusal = session, ""
                 self._condition.notify_all()
-            self._tell()
+            self._watchers.tell()
             began = time.monotonic()
             self._wait_for_loss(session)
             if not self._closed.is_set():
                 log.warning("connection to libvirt lost", uri=self._uri, reason=session.reason)
             self._give_up_all(session.reason)
-            self._tell()
+            self._watchers.tell()
             # One that is lost as soon as it is there must not make us spin
             if time.monotonic() - began > LONGEST_PAUSE_S:
                 pause_s = FIRST_PAUSE_S
@@ -186,7 +185,7 @@ class Connection:
             connection.registerCloseCallback(_closed, session)
             session.on_close.append(connection.unregisterCloseCallback)
             callback_id = connection.domainEventRegisterAny(
-                None, libvirt.VIR_DOMAIN_EVENT_ID_LIFECYCLE, _happened, self
+                None, libvirt.VIR_DOMAIN_EVENT_ID_LIFECYCLE, _happened, self._watchers
             )
             session.on_close.insert(0, lambda: connection.domainEventDeregisterAny(callback_id))
         except libvirt.libvirtError as error:
@@ -231,28 +230,6 @@ class Connection:
         if is_new:
             log.warning("no connection to libvirt", uri=self._uri, reason=reason)
 
-    # Those who watch ------------------------------------------------------------------------------
-
-    def _tell(self) -> None:
-        with self._condition:
-            self._news = True
-            self._condition.notify_all()
-
-    def _tell_watchers(self) -> None:
-        """Call the watchers outside libvirt's event loop, which they must not hold up."""
-        while True:
-            with self._condition:
-                self._condition.wait_for(lambda: self._news or self._closed.is_set())
-                if self._closed.is_set():
-                    return
-                self._news = False
-                watchers = list(self._watchers)
-            for changed in watchers:
-                try:
-                    changed()
-                except Exception:
-                    log.exception("a watcher of libvirt failed")
-
 
 def _closed(_connection: libvirt.virConnect, reason: int, session: Session) -> None:
     names = {
@@ -267,6 +244,6 @@ def _happened(
     _domain: libvirt.virDomain,
     _event: int,
     _detail: int,
-    watched: Connection,
+    watchers: Watchers,
 ) -> None:
-    watched._tell()  # noqa: SLF001 - this module's own
+    watchers.tell()

@@ -1,8 +1,8 @@
 """One connection to libvirt, used by one call at a time.
 
-libvirt's client before 10.4 leaves a pointer into the stack of the calling thread behind whenever
-its wait for an answer is interrupted, and follows it later: the process crashes. What interrupts it
-is another thread's call on the same connection, and libvirt's own keepalive. Here neither exists.
+The client of libvirt 9.0 crashes the process when its wait for an answer is interrupted, since it
+then leaves a pointer into the stack of the waiting thread behind. What interrupts it is another
+thread's call on the same connection, and libvirt's own keepalive. Here neither exists.
 """
 
 import threading
