@@ -32,7 +32,7 @@ $(TOPOLOGY): $(VENV)/.ready
 demo: setup ## a generated trace of one EPYC host, replayed; Fig. 3 and its numbers in demo/
 	@$(BIN)/python -m slackanalysis.demo --output demo
 
-test: setup ## lint, types, import rules and every test that this machine can run
+test: setup ## lint, types, import rules and the tests; says which it skipped, and why
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
 	$(BIN)/mypy

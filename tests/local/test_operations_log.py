@@ -93,7 +93,9 @@ def test_a_refusal_for_reasons_outside_the_host_is_taken_over(log: Path, tmp_pat
     """A cordon, say, of which the log tells nothing else."""
     seq = first(log, "deploy", "refused")
     copy = altered(log, tmp_path, seq, code="cordoned")
-    slackvm_local(LAPTOP, f"--load={copy}")
+    result = slackvm_local(LAPTOP, f"--load={copy}", "--json")
+    assert "every decision as in the log" in result.stderr
+    assert json.loads(result.stdout)["refused"]["cordoned"] == 1
 
 
 @pytest.mark.parametrize(
