@@ -9,13 +9,13 @@ from typing import Any
 import requests
 from pydantic import BaseModel, Field, RootModel
 
+from slackvm.rest.prototype import Done, NoProgress, NotDone, Progress
 from slackvm.service.app import RestApp
 from slackvm.service.auth import Tokens
 from slackvm.service.endpoints import Answer, AnswerKind, AnyEndpoint, Call, Endpoint, Inputs
 from slackvm.service.errors import RestError
 from slackvm.service.fields import Level, MemoryGib, Vcpus, VmName, memory_mib
 from slackvm.service.metrics import Metrics
-from slackvm.service.prototype import Done, NoProgress, NotDone, Progress
 from slackvm.service.server import Limits, RestServer
 
 CPUS = 64

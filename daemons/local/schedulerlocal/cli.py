@@ -22,7 +22,7 @@ from slackvm.model.selection import SELECTIONS
 from slackvm.monitoring.trace import read_trace
 from slackvm.monitoring.writing import ENDINGS, writing_recording
 from slackvm.operations import Operation
-from slackvm.service.settings import load_local_settings
+from slackvm.service.settings import LocalSettings, load_settings
 from slackvm.topologies import load_topology
 
 DEBUG_OUTPUT = Path("debug/monitoring.csv")
@@ -105,12 +105,16 @@ def cli(
         from schedulerlocal.live.serving import serve
 
         with reported():
-            serve(load_local_settings(env_file, scl_cpu_selection=selection), topology, output)
+            serve(
+                load_settings(LocalSettings, env_file, scl_cpu_selection=selection),
+                topology,
+                output,
+            )
         return
     if topology is None:
         raise click.UsageError("--load needs --topology: the CPUs of the host to replay on")
     with reported():
-        settings = load_local_settings(env_file, scl_cpu_selection=selection)
+        settings = load_settings(LocalSettings, env_file, scl_cpu_selection=selection)
         host = Host(
             load_topology(topology),
             selection=plugins.find(settings.scl_cpu_selection, SELECTIONS, plugins.SELECTION_GROUP),

@@ -9,7 +9,7 @@ from numpy.typing import NDArray
 
 from schedulerlocal.failures import reported
 from slackvm.model.topology import Topology
-from slackvm.service.settings import load_local_settings
+from slackvm.service.settings import LocalSettings, load_settings
 from slackvm.topologies import (
     DESCRIPTION_KEYS,
     PRESETS,
@@ -104,7 +104,9 @@ def topology(
 
 
 def _this_machine(exclude: str | None, reserve: int | None, env_file: Path | None) -> Topology:
-    settings = load_local_settings(env_file, topo_exclude=exclude, scl_mem_reserved=reserve)
+    settings = load_settings(
+        LocalSettings, env_file, topo_exclude=exclude, scl_mem_reserved=reserve
+    )
     return read_sysfs(
         exclude=parse_cpu_list(settings.topo_exclude),
         memory_reserved_mib=settings.scl_mem_reserved,

@@ -2,7 +2,7 @@
 
 import socket
 from pathlib import Path
-from typing import Annotated, Any, Literal
+from typing import Annotated, Any, Literal, TypeVar
 
 from dotenv.parser import parse_stream
 from pydantic import AfterValidator, Field, SecretStr, ValidationError
@@ -30,6 +30,9 @@ def _token(secret: SecretStr) -> SecretStr:
 
 
 Token = Annotated[SecretStr, AfterValidator(_token)]
+
+
+Settings = TypeVar("Settings", bound=BaseSettings)
 
 
 class LocalSettings(BaseSettings):
@@ -104,10 +107,11 @@ class LocalSettings(BaseSettings):
         return [Path(folder) for folder in self.scl_image_dirs.split(":") if folder]
 
 
-def load_local_settings(env_file: Path | None = None, **given: Any) -> LocalSettings:
+def load_settings(model: type[Settings], env_file: Path | None = None, **given: Any) -> Settings:
     """Return the settings; those `given` that are not None win.
 
     Args:
+        model: whose settings.
         env_file: the file; None reads `.env` in the current folder, where there is one.
         given: values from the command line, by attribute.
 
@@ -120,7 +124,7 @@ def load_local_settings(env_file: Path | None = None, **given: Any) -> LocalSett
     chosen = {name: value for name, value in given.items() if value is not None}
     source: dict[str, Any] = {"_env_file": env_file or Path(".env")}
     try:
-        return LocalSettings(**source, **chosen)
+        return model(**source, **chosen)
     except ValidationError as error:
         raise SettingsError("; ".join(map(_told, error.errors()))) from None
     except (OSError, UnicodeDecodeError) as error:

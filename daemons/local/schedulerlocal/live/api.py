@@ -5,18 +5,10 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import TypeVar
 
-from pydantic import Field
-
 from schedulerlocal.live.hypervisor import Guest, HypervisorError, UnavailableError
 from schedulerlocal.live.keeper import BusyError, Keeper, RefusedError
 from schedulerlocal.live.replies import (
-    ChangedReply,
-    HealthReply,
-    HostReply,
-    PlanReply,
-    SummaryReply,
-    VMReply,
-    VMsReply,
+    Identity,
     host_reply,
     plan_reply,
     summary_reply,
@@ -25,11 +17,12 @@ from schedulerlocal.live.replies import (
 from schedulerlocal.live.view import NOT_READY, View
 from slackvm import __version__
 from slackvm.model.refusal import Refusal
-from slackvm.model.topology import Topology
-from slackvm.model.vm import VM
-from slackvm.service.endpoints import Answer, AnyEndpoint, Call, Endpoint, Inputs
+from slackvm.rest.hosts import HostReply, SummaryReply
+from slackvm.rest.plans import PlanReply
+from slackvm.rest.replies import HealthReply, Reply
+from slackvm.rest.vms import ChangedReply, VMPath, VMReply, VMRequest, VMsReply
+from slackvm.service.endpoints import Answer, AnyEndpoint, Call, Endpoint
 from slackvm.service.errors import RestError
-from slackvm.service.fields import Level, MemoryGib, Vcpus, VmName, memory_mib
 
 Result = TypeVar("Result")
 
@@ -38,59 +31,45 @@ NOT_NOW = "The hypervisor cannot be asked now, or other operations take too long
 UNKNOWN = "There is no such VM of this host's."
 
 
-class VMRequest(Inputs):
-    """A VM to create."""
-
-    name: VmName
-    vcpus: Vcpus
-    memory_gib: MemoryGib
-    level: Level
-    image: str = Field(min_length=1, max_length=4096)
-    clone: bool = False
-
-    def vm(self) -> VM:
-        """Return the VM that is asked for."""
-        return VM(self.name, self.vcpus, memory_mib(self.memory_gib), self.level)
-
-
-class VMPath(Inputs):
-    """A VM by name."""
-
-    name: VmName
-
-
 @dataclass(frozen=True)
 class LocalHost:
     """What the endpoints act on.
 
     Attributes:
-        name: the host's name.
-        topology: its CPUs.
+        identity: what the host is.
         keeper: decides and does.
         addresses: network addresses of a VM by its name, as far as they are known.
     """
 
-    name: str
-    topology: Topology
+    identity: Identity
     keeper: Keeper
     addresses: Callable[[str], list[str]]
 
     def told(self, view: View, guest: Guest) -> VMReply:
         """Return a VM as it is told."""
-        return vm_reply(view, guest, self.name, self.addresses(guest.name))
+        return vm_reply(view, guest, self.identity.name, self.addresses(guest.name))
 
-    def changed(self, guest: Guest) -> ChangedReply:
-        """Return a VM that was changed, with the host as it is now."""
+    def changed(self, status: int, guest: Guest) -> Answer:
+        """Answer with a VM that was changed, and the host as it is now."""
         view = self.keeper.view
         vm = self.told(view, guest)
         fields = {field: getattr(vm, field) for field in VMReply.model_fields}
-        return ChangedReply(**fields, summary=summary_reply(view, self.topology, self.name))
+        reply = ChangedReply(**fields, summary=summary_reply(view, self.identity))
+        return self._answer(view, reply, status)
+
+    def summary(self) -> Answer:
+        """Answer with the host in numbers."""
+        view = self.keeper.view
+        return self._answer(view, summary_reply(view, self.identity))
 
     def state(self) -> Answer:
-        """Return the host's state; its ETag is the generation."""
+        """Answer with the whole host."""
         view = self.keeper.view
-        reply = host_reply(view, self.topology, self.name)
-        return Answer(200, reply, etag=f"{self.name}-{view.generation}")
+        return self._answer(view, host_reply(view, self.identity))
+
+    def _answer(self, view: View, reply: Reply, status: int = 200) -> Answer:
+        """Answer with an ETag that says which state of the host was told."""
+        return Answer(status, reply, etag=f"{self.identity.instance}-{view.generation}")
 
 
 @contextmanager
@@ -140,7 +119,7 @@ def endpoints(host: LocalHost) -> list[AnyEndpoint]:
     def create(call: Call[None, VMRequest]) -> Answer:
         with errors_told():
             guest, is_new = keeper.deploy(call.input.vm(), call.input.image, call.input.clone)
-        return Answer(201 if is_new else 200, host.changed(guest))
+        return host.changed(201 if is_new else 200, guest)
 
     def all_vms(_: Call[None, None]) -> Answer:
         view = keeper.view
@@ -156,13 +135,13 @@ def endpoints(host: LocalHost) -> list[AnyEndpoint]:
     def remove(call: Call[VMPath, None]) -> Answer:
         with errors_told():
             keeper.remove(call.path.name)
-        return Answer(200, summary_reply(keeper.view, host.topology, host.name))
+        return host.summary()
 
     def changing(verb: str) -> Callable[[Call[VMPath, None]], Answer]:
         def change(call: Call[VMPath, None]) -> Answer:
             with errors_told():
                 guest = keeper.change_state(call.path.name, verb)
-            return Answer(200, host.changed(guest))
+            return host.changed(200, guest)
 
         return change
 

@@ -1,5 +1,6 @@
 """The local daemon: puts the parts of a live host together, and lets them run until it is told."""
 
+import secrets
 import signal
 import threading
 import time
@@ -17,6 +18,7 @@ from schedulerlocal.live.metrics import HostCollector
 from schedulerlocal.live.monitor import Sample, Sampler
 from schedulerlocal.live.recorder import Recorder
 from schedulerlocal.live.records import Records
+from schedulerlocal.live.replies import Identity
 from schedulerlocal.live.state import StateFolder
 from slackvm import __version__, plugins
 from slackvm.model.host import Host
@@ -157,12 +159,17 @@ class LocalDaemon:
             self._recorder.record(self._sample)
 
     def _make_app(self) -> RestApp:
-        name = self.settings.name
-
         def addresses(vm: str) -> list[str]:
             return self._addresses.get(vm, [])
 
-        host = api.LocalHost(name, self.topology, self.keeper, addresses)
+        offered = self.settings.levels
+        identity = Identity(
+            self.settings.name,
+            self.topology,
+            None if offered is None else tuple(sorted(offered)),
+            secrets.token_hex(4),
+        )
+        host = api.LocalHost(identity, self.keeper, addresses)
         metrics = Metrics()
         metrics.registry.register(HostCollector(self.keeper, self.topology, lambda: self._sample))
         return RestApp(

@@ -7,11 +7,10 @@ error; one that ends with an error has changed nothing that the next `guests()` 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Literal, Protocol
+from typing import Protocol
 
 from slackvm.model.vm import VM
-
-GuestState = Literal["running", "stopped", "paused", "crashed"]
+from slackvm.rest.vms import GuestState
 
 RUNNING: GuestState = "running"
 STOPPED: GuestState = "stopped"

@@ -17,7 +17,6 @@ from schedulerlocal.live.hypervisor import (
     RUNNING,
     STOPPED,
     Guest,
-    GuestState,
     HypervisorError,
     Order,
     UnavailableError,
@@ -25,6 +24,7 @@ from schedulerlocal.live.hypervisor import (
 )
 from slackvm.files import replacing
 from slackvm.model.vm import VM
+from slackvm.rest.vms import GuestState
 
 DAY_S = 8640
 """Seconds of a day in the workloads of the paper, after which use repeats."""

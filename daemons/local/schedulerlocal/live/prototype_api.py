@@ -1,61 +1,19 @@
 """The GET endpoints of the paper's prototype, with its names and reply fields."""
 
-from pydantic import BaseModel, Field, RootModel
-
 from schedulerlocal.live.api import NOT_NOW, REFUSED, UNKNOWN, LocalHost, errors_told, refused
 from schedulerlocal.live.replies import prototype_status
-from slackvm.model.vm import VM
-from slackvm.service.endpoints import Answer, AnyEndpoint, Call, Endpoint, Inputs
-from slackvm.service.fields import Level, MemoryGib, Vcpus, VmName, memory_mib
-from slackvm.service.prototype import Done, NoProgress, NotDone, Progress
-
-
-class SizeQuery(Inputs):
-    """The size of a VM: vCPUs, GiB, level."""
-
-    cpu: Vcpus
-    mem: MemoryGib
-    oc: Level
-
-
-class DeployQuery(SizeQuery):
-    """A VM to create."""
-
-    name: VmName
-    qcow2: str = Field(min_length=1, max_length=4096)
-
-
-class NameQuery(Inputs):
-    """A VM by name."""
-
-    name: VmName
-
-
-class NamesReply(RootModel[list[str]]):
-    """Names of VMs."""
-
-
-class SubsetReply(BaseModel):
-    """A vNode: what it owns, what is allocated of it, what more could be."""
-
-    pcap: int
-    palloc: int
-    vavail: float
-    vpotential: float
-
-
-class ResourceReply(BaseModel):
-    """A resource: how much is free, and its vNodes by level."""
-
-    avail: int
-    subset: dict[str, SubsetReply]
-
-
-class StatusReply(BaseModel):
-    """The host as the prototype told it."""
-
-    cpu: ResourceReply
-    mem: ResourceReply
+from slackvm.rest.prototype import (
+    DeployQuery,
+    Done,
+    NameQuery,
+    NamesReply,
+    NoProgress,
+    NotDone,
+    Progress,
+    SizeQuery,
+    StatusReply,
+)
+from slackvm.service.endpoints import Answer, AnyEndpoint, Call, Endpoint
 
 
 def endpoints(host: LocalHost) -> list[AnyEndpoint]:
@@ -64,9 +22,8 @@ def endpoints(host: LocalHost) -> list[AnyEndpoint]:
 
     def deploy(call: Call[None, DeployQuery]) -> Answer:
         asked = call.input
-        vm = VM(asked.name, asked.cpu, memory_mib(asked.mem), asked.oc)
         with errors_told():
-            keeper.deploy(vm, asked.qcow2, clone=False)
+            keeper.deploy(asked.vm(asked.name), asked.qcow2, clone=False)
         return Answer(200, Done())
 
     def remove(call: Call[None, NameQuery]) -> Answer:
@@ -76,21 +33,21 @@ def endpoints(host: LocalHost) -> list[AnyEndpoint]:
 
     def progress(call: Call[None, SizeQuery]) -> Answer:
         # A name that no VM can have, so that it is never taken.
-        vm = VM("(any)", call.input.cpu, memory_mib(call.input.mem), call.input.oc)
+        vm = call.input.vm("(any)")
         plan = keeper.plan(vm)
         if plan.refusal:
             raise refused(plan.refusal)
         return Answer(200, Progress(progress=keeper.progress(vm) or 0.0))
 
     def status(_: Call[None, None]) -> Answer:
-        return Answer(200, StatusReply.model_validate(prototype_status(keeper.view)))
+        return Answer(200, prototype_status(keeper.view))
 
     return [
         Endpoint(
             method="GET",
             path="/",
             summary="A line of text.",
-            handler=lambda _: Answer(200, f"SlackVM local scheduler of {host.name}\n"),
+            handler=lambda _: Answer(200, f"SlackVM local scheduler of {host.identity.name}\n"),
             answers={200: "text/plain"},
             changes=False,
             tags=("prototype",),

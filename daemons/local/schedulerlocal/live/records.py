@@ -2,8 +2,8 @@
 
 import structlog
 
-from schedulerlocal.live.journal import Journal
 from schedulerlocal.live.state import State, StateError, StateFolder, read_state, write_state
+from slackvm.journal import Journal
 from slackvm.model.host import Host
 from slackvm.model.plan import Plan
 from slackvm.operations import ACCEPTED, Operation

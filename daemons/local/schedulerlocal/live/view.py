@@ -2,12 +2,10 @@
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from typing import Literal
 
 from schedulerlocal.live.hypervisor import Guest
 from slackvm.model.host import Host
-
-HostState = Literal["ready", "not_ready", "overcommitted"]
+from slackvm.rest.hosts import HostState
 
 READY: HostState = "ready"
 NOT_READY: HostState = "not_ready"

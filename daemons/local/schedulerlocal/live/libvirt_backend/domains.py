@@ -14,13 +14,13 @@ from schedulerlocal.live.hypervisor import (
     RUNNING,
     STOPPED,
     Guest,
-    GuestState,
     HypervisorError,
     Order,
 )
 from schedulerlocal.live.libvirt_backend.errors import is_of_connection, number_of
 from schedulerlocal.live.libvirt_backend.guest import guest_of, read_domain
 from schedulerlocal.live.libvirt_backend.session import Conversation
+from slackvm.rest.vms import GuestState
 from slackvm.topologies.cpu_list import format_cpu_list, parse_cpu_list
 from slackvm.topologies.errors import TopologyError
 

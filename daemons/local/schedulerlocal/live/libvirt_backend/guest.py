@@ -4,8 +4,9 @@ from collections.abc import Collection, Sequence
 
 from lxml import etree
 
-from schedulerlocal.live.hypervisor import Guest, GuestState, UnavailableError
+from schedulerlocal.live.hypervisor import Guest, UnavailableError
 from schedulerlocal.live.libvirt_backend.metadata import order_of
+from slackvm.rest.vms import GuestState
 from slackvm.topologies.cpu_list import parse_cpu_list
 from slackvm.topologies.errors import TopologyError
 

@@ -1,4 +1,4 @@
-"""The operations log of a live host: appended to, and mended after a crash."""
+"""The operations log of a daemon: appended to, and mended after a crash."""
 
 import json
 import os

@@ -1,0 +1,1 @@
+"""What the daemons say over REST, to clients and to one another: shapes, no behaviour."""
