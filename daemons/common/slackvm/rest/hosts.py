@@ -4,7 +4,8 @@ from typing import Literal
 
 from slackvm.rest.replies import Reply
 
-HostState = Literal["ready", "not_ready", "overcommitted"]
+HostState = Literal["ready", "not_ready", "overcommitted", "unknown"]
+"""`unknown` is what a controller says of a host that does not answer it."""
 
 
 class LevelReply(Reply):

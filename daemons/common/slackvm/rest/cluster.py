@@ -1,0 +1,173 @@
+"""The cluster as its controller is asked and tells of it."""
+
+from typing import Annotated
+
+from pydantic import Field, RootModel
+
+from slackvm.model.vm import LARGEST
+from slackvm.rest.hosts import HostReply
+from slackvm.rest.prototype import StatusReply
+from slackvm.rest.replies import Reply
+from slackvm.rest.vms import VMRequest
+from slackvm.service.endpoints import Inputs
+from slackvm.service.fields import DECIMAL, WHOLE, Level, MemoryGib, Vcpus
+
+HostName = Annotated[str, Field(pattern=r"^[A-Za-z0-9\[][A-Za-z0-9._:\[\]-]{0,299}$")]
+"""A host's name; until it has told its name, host and port of its URL."""
+
+PolicyName = Annotated[str, Field(pattern=r"^[A-Za-z0-9][A-Za-z0-9._-]{0,62}$")]
+
+Count = Annotated[int, Field(ge=1, le=LARGEST), WHOLE]
+
+
+class HostRequest(Inputs):
+    """A host to be part of the cluster, by the URL of its daemon."""
+
+    url: str = Field(min_length=1, max_length=300)
+
+
+class HostPath(Inputs):
+    """A host by name."""
+
+    name: HostName
+
+
+class HostsQuery(Inputs):
+    """Which hosts to tell of: those that have changed since a revision; without one, all."""
+
+    since: str = Field(default="", max_length=100)
+
+
+class ClusterHostReply(HostReply):
+    """A host as the controller knows it.
+
+    Attributes:
+        url: of its daemon, as it was given.
+        age_s: seconds since the host last answered; None: it never did.
+        cordoned: whether it shall get no VMs.
+        pending: names of VMs that are being deployed on it, or may have been.
+    """
+
+    url: str
+    age_s: float | None
+    cordoned: bool
+    pending: list[str]
+
+
+class HostsReply(Reply):
+    """The hosts of the cluster.
+
+    Attributes:
+        revision: what to ask for as `since` next time.
+        hosts: those that have changed.
+        ages: seconds since each host last answered, all hosts by name, in the cluster's order.
+    """
+
+    revision: str
+    hosts: list[ClusterHostReply]
+    ages: dict[str, float | None]
+
+
+class ClusterPlanRequest(VMRequest):
+    """A VM to create, for a dry run, and the policy that shall choose; empty: the cluster's."""
+
+    policy: PolicyName | None = None
+
+
+class HostVerdict(Reply):
+    """What a placement makes of one host.
+
+    Attributes:
+        host: its name.
+        accepted: whether it takes the VM.
+        code: why not, for programs; the next three likewise.
+        message: for people.
+        needed: how much it takes, where the refusal is about an amount.
+        free: how much of it there is.
+        score: the policy's; None where the host is refused.
+        parts: what the score is made of.
+    """
+
+    host: str
+    accepted: bool
+    code: str | None
+    message: str | None
+    needed: int | None
+    free: int | None
+    score: float | None
+    parts: dict[str, float]
+
+
+class ClusterPlanReply(Reply):
+    """Where a VM would go, and why.
+
+    Attributes:
+        accepted: whether any host takes it.
+        code: why none does, where it is the same for all or about the VM itself.
+        message: the same for people.
+        host: the best host.
+        policy: what has chosen.
+        hosts: all hosts, in the cluster's order.
+    """
+
+    accepted: bool
+    code: str | None
+    message: str | None
+    host: str | None
+    policy: str
+    hosts: list[HostVerdict]
+
+
+class MixPart(Inputs):
+    """VMs of one size, and their share of all."""
+
+    vcpus: Vcpus
+    memory_gib: MemoryGib
+    level: Level
+    share: Annotated[float, Field(gt=0, le=LARGEST, allow_inf_nan=False), DECIMAL] = 1.0
+
+
+class HostSize(Inputs):
+    """The size of a host."""
+
+    cpus: Vcpus
+    memory_gib: MemoryGib
+
+
+class CapacityRequest(Inputs):
+    """A mix of VMs.
+
+    Attributes:
+        mix: the sizes, with their shares.
+        count: how many VMs, for the question of how many hosts they need.
+        host: the size of those hosts.
+    """
+
+    mix: list[MixPart] = Field(min_length=1, max_length=100)
+    count: Count | None = None
+    host: HostSize | None = None
+
+
+class HostCapacity(Reply):
+    """How many more such VMs a host takes."""
+
+    host: str
+    vms: int
+
+
+class CapacityReply(Reply):
+    """How many more VMs of a mix fit.
+
+    Attributes:
+        vms: on the cluster as it is.
+        hosts: the same per host.
+        hosts_needed: hosts of the given size that `count` VMs need, if that was asked.
+    """
+
+    vms: int
+    hosts: list[HostCapacity]
+    hosts_needed: int | None
+
+
+class ClusterStatusReply(RootModel[dict[str, StatusReply]]):
+    """Every host as the prototype told it, by its URL as it was given."""
