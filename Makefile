@@ -5,7 +5,7 @@ BIN := $(VENV)/bin
 TOPOLOGY := debug/topology_EPYC-7662-exp.json
 
 .DEFAULT_GOAL := help
-.PHONY: help setup demo test test-libvirt bench lock clean
+.PHONY: help setup packages demo test bench lock clean
 
 help: ## this list
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "make %-13s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -29,22 +29,32 @@ $(TOPOLOGY): $(VENV)/.ready
 	@mkdir -p $(@D)
 	$(BIN)/slackvm-local topology --preset epyc-7662 --output $@
 
-demo: setup ## a generated trace of one EPYC host, replayed; Fig. 3 and its numbers in demo/
-	@$(BIN)/python -m slackanalysis.demo --output demo
+# Tests and the demo on real libvirt hosts, in a browser and with Prometheus need Debian packages.
+# Root gets them by itself; `make test PACKAGES=no` leaves the machine as it is.
+PACKAGES ?= yes
+PACKAGE_LISTS := tests/libvirt_hosts/debian-packages tests/debian-packages
+packages: setup ## what the tests on real parts need (Debian, root); `make test` does it first
+ifeq ($(PACKAGES),yes)
+	@if [ "$$(id -u)" = 0 ] && command -v apt-get >/dev/null; then $(MAKE) --no-print-directory $(VENV)/.packages; \
+	else echo "not root on Debian: tests on real libvirt, in a browser and with Prometheus are skipped"; fi
+endif
 
-test: setup ## lint, types, import rules and the tests; says which it skipped, and why
+$(VENV)/.packages: $(PACKAGE_LISTS) requirements-libvirt.lock $(VENV)/.ready
+	apt-get update --quiet
+	DEBIAN_FRONTEND=noninteractive apt-get install --yes --quiet --no-install-recommends \
+	    $$(sed 's/#.*//' $(PACKAGE_LISTS))
+	$(BIN)/pip install --quiet --require-hashes -r requirements-libvirt.lock
+	@touch $@
+
+HYPERVISOR ?= memory
+demo: setup $(if $(filter libvirt,$(HYPERVISOR)),packages) ## the main job: a cluster on this machine, in demo/; HYPERVISOR=libvirt: real guests; KEEP=1
+	@$(BIN)/python -m slackanalysis.demo --output demo --hypervisor $(HYPERVISOR) $(if $(KEEP),--keep)
+
+test: setup packages ## lint, types, import rules and the tests; says which it could not run, and why
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
 	$(BIN)/mypy
 	$(BIN)/python -m pytest
-
-# Tests on real libvirt and QEMU want root and Debian packages, and some minutes.
-LIBVIRT_PACKAGES = $(shell sed 's/\#.*//' tests/libvirt_hosts/debian-packages)
-test-libvirt: setup ## tests on real libvirt hosts and QEMU guests (Debian, root)
-	@test "$$(id -u)" = 0 || { echo "needs root, and the Debian packages $(LIBVIRT_PACKAGES)"; exit 2; }
-	apt-get update && DEBIAN_FRONTEND=noninteractive apt-get install -y --no-install-recommends $(LIBVIRT_PACKAGES)
-	$(BIN)/pip install --quiet --require-hashes -r requirements-libvirt.lock
-	$(BIN)/python -m pytest tests/libvirt_hosts tests/live
 
 bench: setup ## the benchmarks: a table of ratios, and bench.json
 	@PYTHONPATH=tests $(BIN)/python -m benchmarks --json debug/bench.json

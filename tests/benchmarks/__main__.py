@@ -12,10 +12,10 @@ from rich import box
 from rich.console import Console
 from rich.table import Table
 
-from benchmarks import decisions, replay
+from benchmarks import decisions, live, replay
 from benchmarks.harness import Result
 
-BENCHMARKS = ("decisions", "replay")
+BENCHMARKS = ("decisions", "replay", "live")
 
 
 def results(names: list[str]) -> Iterator[Result]:
@@ -25,6 +25,8 @@ def results(names: list[str]) -> Iterator[Result]:
     if "replay" in names:
         with tempfile.TemporaryDirectory(prefix="slackvm-bench-") as folder:
             yield from replay.benchmark(Path(folder))
+    if "live" in names:
+        yield from live.benchmark()
 
 
 def shown(results: list[Result]) -> Table:
