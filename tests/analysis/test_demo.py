@@ -1,37 +1,104 @@
-"""The demo, from nothing to Fig. 3."""
+"""The demo, from nothing to a cluster that is still there and Fig. 3 of each host."""
 
+import json
+import signal
 import subprocess
 import sys
+from collections.abc import Iterator
 from pathlib import Path
 
 import pandas as pd
 import pytest
+import requests
+
+from command import slackvm_local
+
+HOSTS = {"epyc-a": "epyc-7662", "epyc-b": "epyc-7662", "laptop": "i7-1185g7"}
+DEMO = [sys.executable, "-m", "slackanalysis.demo"]
 
 
-def demo(*arguments: str, cwd: Path) -> subprocess.CompletedProcess[str]:
-    command = [sys.executable, "-m", "slackanalysis.demo", *arguments]
-    return subprocess.run(command, cwd=cwd, capture_output=True, text=True, check=False)
+@pytest.fixture(scope="module")
+def kept(tmp_path_factory: pytest.TempPathFactory) -> Iterator[tuple[Path, str, str]]:
+    """Folder of a demo, what it has printed, and the URL of the cluster that it leaves running."""
+    folder = tmp_path_factory.mktemp("demo")
+    command = [*DEMO, "--keep"]
+    with subprocess.Popen(command, cwd=folder, stdout=subprocess.PIPE, text=True) as process:
+        assert process.stdout is not None
+        told = ""
+        for line in process.stdout:
+            told += line
+            if "The cluster's page:" in line:
+                break
+        assert "The cluster's page:" in told, told
+        yield folder / "demo", told, told.rpartition("page: ")[2].split()[0]
+        process.send_signal(signal.SIGINT)
+        assert process.wait(60) == 0
 
 
-def test_it_draws_the_figure_and_says_that_the_trace_is_generated(tmp_path):
-    result = demo("--output", "demo", cwd=tmp_path)
-    assert result.returncode == 0, result.stderr
-    assert "generated with seed 247; it was not recorded" in result.stdout
-    assert "picked out of 300" in result.stdout
-    vnodes = pd.read_csv(tmp_path / "demo" / "vnode_evolution.csv")
-    final = vnodes[vnodes["time_s"] == 30_000].set_index("level")
-    # Published: about 125, 67, 40 owned and 35-45, 30, 27 in use; the seed was picked for that.
-    assert final["owned_cpus"].to_dict() == pytest.approx({1: 125, 2: 67, 3: 40}, rel=0.1)
-    assert final["used_cpus"].to_dict() == pytest.approx({1: 40, 2: 30, 3: 27}, rel=0.2)
-    for row in final.itertuples():
-        assert f"{row.Index:g}:1" in result.stdout
-    assert (tmp_path / "demo" / "vnode_evolution.pdf").is_file()
-    assert sorted(path.name for path in tmp_path.iterdir()) == ["demo"]
+def test_it_says_what_is_simulated(kept: tuple[Path, str, str]) -> None:
+    assert "SIMULATED: VMs of this demo have no guests and their use is made up" in kept[1]
 
 
-def test_a_failing_step_is_told_with_its_command_and_exit_code(tmp_path):
-    (tmp_path / "demo" / "trace.csv").mkdir(parents=True)
-    result = demo("--output", "demo", cwd=tmp_path)
-    assert result.returncode == 1
-    assert "failed with exit code 2" in result.stderr
-    assert "slackanalysis workload" in result.stderr
+def test_vms_of_three_levels_are_deployed_on_all_hosts(kept: tuple[Path, str, str]) -> None:
+    folder, _, url = kept
+    placed = [
+        json.loads(line)
+        for host in HOSTS
+        for line in (folder / host / "state" / "operations.jsonl").read_text().splitlines()
+    ]
+    accepted = [entry for entry in placed if entry["outcome"] == "accepted"]
+    deployed = [entry for entry in accepted if entry["op"] == "deploy"]
+    assert len(deployed) >= 150
+    assert {entry["level"] for entry in deployed} == {1.0, 2.0, 3.0}
+    assert {entry["host"] for entry in deployed} == set(HOSTS)
+    removed = [entry for entry in accepted if entry["op"] == "remove"]
+    assert len(removed) > 50
+    vms = requests.get(f"{url}v1/vms", timeout=60).json()["vms"]
+    assert len(vms) == len(deployed) - len(removed)
+
+
+def test_the_kept_cluster_knows_its_hosts(kept: tuple[Path, str, str]) -> None:
+    hosts = requests.get(f"{kept[2]}v1/hosts", timeout=60).json()["hosts"]
+    assert {(host["name"], host["state"]) for host in hosts} == {(name, "ready") for name in HOSTS}
+
+
+@pytest.mark.parametrize("host", HOSTS)
+def test_the_figure_of_a_host_shows_its_vnodes(host: str, kept: tuple[Path, str, str]) -> None:
+    folder = kept[0] / host
+    vnodes = pd.read_csv(folder / "vnode_evolution.csv")
+    assert vnodes["time_s"].max() - vnodes["time_s"].min() > 25_000
+    log = [json.loads(line) for line in (folder / "state" / "operations.jsonl").open()]
+    owned = {}
+    for entry in log:
+        for level in entry["gains"]:
+            owned[level] = owned.get(level, 0) + len(entry["gains"][level])
+        for level in entry["loses"]:
+            owned[level] = owned[level] - len(entry["loses"][level])
+    last = vnodes[vnodes["time_s"] == vnodes["time_s"].max()]
+    assert {str(row.level): row.owned_cpus for row in last.itertuples()} == owned
+    assert (folder / "vnode_evolution.pdf").is_file()
+    assert (folder / "vnode_evolution.png").is_file()
+
+
+def test_an_altered_decision_is_found(kept: tuple[Path, str, str], tmp_path: Path) -> None:
+    """The log of a host as it is proves every decision; with one CPU exchanged it does not."""
+    log = kept[0] / "epyc-a" / "state" / "operations.jsonl"
+    slackvm_local("--topology=epyc-7662", f"--load={log}")
+    entries = [json.loads(line) for line in log.read_text().splitlines()]
+    chosen = next(entry for entry in entries[50:] if entry["gains"])
+    [(level, cpu_ids)] = chosen["gains"].items()
+    chosen["gains"] = {level: [*cpu_ids[:-1], cpu_ids[-1] ^ 1]}
+    altered = tmp_path / "operations.jsonl"
+    altered.write_text("".join(json.dumps(entry) + "\n" for entry in entries))
+    result = slackvm_local("--topology=epyc-7662", f"--load={altered}", expect=1)
+    assert f"seq {chosen['seq']} (deploy {chosen['name']})" in result.stderr
+
+
+def test_a_folder_with_files_of_somebody_is_left_alone(tmp_path: Path) -> None:
+    (tmp_path / "mine").write_text("precious")
+    result = subprocess.run(
+        [*DEMO, "--output", str(tmp_path)], capture_output=True, text=True, check=False
+    )
+    assert result.returncode == 2
+    assert "holds files that no demo has made" in result.stderr
+    assert (tmp_path / "mine").read_text() == "precious"
