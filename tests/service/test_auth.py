@@ -76,7 +76,8 @@ class TestTokens:
         assert error(requests.post(f"{url}/v1/vms", data=b"x" * 2_000_000, timeout=5), 401)
 
     @pytest.mark.parametrize(
-        ("full", "read"), [("", None), ("a b", None), ("é", None), (None, "r"), ("f", "")]
+        ("full", "read"),
+        [("", None), ("a b", None), ("é", None), (None, "r"), ("f", ""), ("same", "same")],
     )
     def test_tokens_that_protect_nothing_are_refused(
         self, full: str | None, read: str | None
@@ -151,10 +152,10 @@ class TestAddresses:
 
     @pytest.mark.parametrize("address", ["127.0.0.1", "127.8.8.8", "::1", "localhost"])
     def test_this_machine_needs_no_token(self, address: str) -> None:
-        check_bind(address, None)
+        check_bind(address, None, "SCL_TOKEN")
 
     @pytest.mark.parametrize("address", ["0.0.0.0", "::", "10.0.0.1", "host1", ""])  # noqa: S104 - is refused
     def test_a_network_needs_one(self, address: str) -> None:
-        with pytest.raises(ValueError, match="no token"):
-            check_bind(address, None)
-        check_bind(address, "token")
+        with pytest.raises(ValueError, match=r"no token.*Set SCL_TOKEN"):
+            check_bind(address, None, "SCL_TOKEN")
+        check_bind(address, "token", "SCL_TOKEN")
