@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from typing import TypeVar
 
 from schedulerlocal.live.hypervisor import Guest, HypervisorError, UnavailableError
-from schedulerlocal.live.keeper import BusyError, Keeper, RefusedError
+from schedulerlocal.live.keeper import Keeper, RefusedError
 from schedulerlocal.live.replies import (
     Identity,
     host_reply,
@@ -14,6 +14,7 @@ from schedulerlocal.live.replies import (
     summary_reply,
     vm_reply,
 )
+from schedulerlocal.live.turns import BusyError
 from schedulerlocal.live.view import NOT_READY, View
 from slackvm import __version__
 from slackvm.model.refusal import Refusal

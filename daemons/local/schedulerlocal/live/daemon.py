@@ -2,7 +2,6 @@
 
 import secrets
 import threading
-import time
 from pathlib import Path
 
 import structlog
@@ -10,7 +9,7 @@ import structlog
 from schedulerlocal.live import api, prototype_api
 from schedulerlocal.live.clock import Clock
 from schedulerlocal.live.hypervisor import Hypervisor, HypervisorError
-from schedulerlocal.live.keeper import BusyError, Keeper
+from schedulerlocal.live.keeper import Keeper
 from schedulerlocal.live.memory import MemoryHypervisor
 from schedulerlocal.live.metrics import HostCollector
 from schedulerlocal.live.monitor import Sample, Sampler
@@ -18,10 +17,13 @@ from schedulerlocal.live.recorder import Recorder
 from schedulerlocal.live.records import Records
 from schedulerlocal.live.replies import Identity
 from schedulerlocal.live.state import StateFolder
+from schedulerlocal.live.turns import BusyError
+from schedulerlocal.live.view import NOT_READY
 from slackvm import __version__, plugins
 from slackvm.model.host import Host
 from slackvm.model.selection import SELECTIONS
 from slackvm.model.topology import Topology
+from slackvm.service import notify
 from slackvm.service.app import RestApp
 from slackvm.service.auth import Tokens
 from slackvm.service.metrics import Metrics
@@ -38,8 +40,6 @@ log = structlog.get_logger()
 
 _RETRY_S = 0.5
 _SLOWEST_RETRY_S = 5.0
-_SILENCE_S = 60.0
-"""A thread that shows no life for so long, and its delay, is taken for hung."""
 
 
 class LocalDaemon:
@@ -85,7 +85,6 @@ class LocalDaemon:
         self._recorder = Recorder(recording, *capacity) if recording else None
         self._sample: Sample | None = None
         self._addresses: dict[str, list[str]] = {}
-        self._signs_of_life: dict[str, float] = {}
         self._threads: list[threading.Thread] = []
         self.app = self._make_app(tokens)
 
@@ -117,10 +116,14 @@ class LocalDaemon:
         self._hypervisor.close()
 
     def is_alive(self) -> bool:
-        """Return whether the threads that keep the host true show signs of life."""
-        silence = _SILENCE_S + self.settings.scl_delay
-        now = time.monotonic()
-        return all(now - seen < silence for seen in self._signs_of_life.values())
+        """Return whether it works: the hypervisor may hang, the daemon itself may not."""
+        return all(thread.is_alive() for thread in self._threads) and not self.keeper.hangs
+
+    @property
+    def status(self) -> str:
+        """The state of the host, with the reason where it is not ready."""
+        view = self.keeper.view
+        return f"{view.state}: {view.reason}" if view.reason else view.state
 
     def reconcile(self) -> None:
         """Reconcile now; an operation that takes too long is left to the next time."""
@@ -132,21 +135,22 @@ class LocalDaemon:
     def _watch(self) -> None:
         """Reconcile when something changed, and after each delay all the same."""
         retry_s = _RETRY_S
+        told = self.status
         while not self._stop.is_set():
-            self._signs_of_life["watch"] = time.monotonic()
-            if self.keeper.view.state == "not_ready":
+            if self.keeper.view.state == NOT_READY:
                 self._stop.wait(retry_s)
                 retry_s = min(2 * retry_s, _SLOWEST_RETRY_S)
             else:
                 retry_s = _RETRY_S
-                delay = self.settings.scl_delay / self._clock.scale
-                self.keeper.changed.wait(min(delay, _SILENCE_S / 2))
+                self.keeper.changed.wait(self.settings.scl_delay / self._clock.scale)
             if not self._stop.is_set():
                 self.reconcile()
+                if told != self.status:
+                    told = self.status
+                    notify.status(told)
 
     def _take_samples(self) -> None:
         while not self._clock.wait(self.settings.scl_delay, self._stop):
-            self._signs_of_life["sample"] = time.monotonic()
             try:
                 self._take_sample()
             except HypervisorError as error:

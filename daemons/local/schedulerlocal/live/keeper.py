@@ -25,6 +25,7 @@ from schedulerlocal.live.hypervisor import (
 )
 from schedulerlocal.live.reconciliation import Findings, findings
 from schedulerlocal.live.records import Records
+from schedulerlocal.live.turns import Turns
 from schedulerlocal.live.view import NOT_READY, OVERCOMMITTED, READY, View, vnode_views
 from slackvm.model.host import Host
 from slackvm.model.plan import Plan
@@ -40,10 +41,6 @@ class RefusedError(Exception):
     def __init__(self, refusal: Refusal) -> None:
         super().__init__(refusal.message)
         self.refusal = refusal
-
-
-class BusyError(Exception):
-    """Other operations take too long; nothing has been begun."""
 
 
 class Keeper:
@@ -71,8 +68,7 @@ class Keeper:
         self._hypervisor = hypervisor
         self._records = records
         self._clock = clock
-        self._patience_s = patience_s
-        self._lock = threading.Lock()
+        self._turns = Turns(patience_s)
         self._changed = threading.Event()
         self._guests: dict[str, Guest] = {}
         self._findings = Findings()
@@ -89,6 +85,11 @@ class Keeper:
     def changed(self) -> threading.Event:
         """Set when the hypervisor tells that something happened; `reconcile` clears it."""
         return self._changed
+
+    @property
+    def hangs(self) -> bool:
+        """Whether an operation hangs, not in the hypervisor: only another start helps then."""
+        return self._turns.hangs
 
     def plan(self, vm: VM) -> Plan:
         """Return what a deploy would do; nothing changes and nothing is waited for."""
@@ -119,10 +120,11 @@ class Keeper:
             if plan.refusal:
                 self._records.note_refusal(plan, self._clock.now())
                 raise RefusedError(plan.refusal)
-            resolved = self._hypervisor.check_image(image, clone)
+            with self._turns.elsewhere():
+                resolved = self._hypervisor.check_image(image, clone)
             order = Order(vm, str(uuid.uuid4()), resolved, clone, self._clock.now())
             others = self._pins_to_change(plan)
-            with self._undone_on_failure(others):
+            with self._undone_on_failure(others), self._turns.elsewhere():
                 self._hypervisor.pin(others)
                 self._hypervisor.create(order, plan.pins[vm.name])
             self._take_over(plan, _created(order, plan.pins[vm.name]))
@@ -139,13 +141,15 @@ class Keeper:
         with self._operation():
             plan = self.host.plan_remove(name)
             if name in self._findings.unplaced:
-                self._hypervisor.remove(name)
+                with self._turns.elsewhere():
+                    self._hypervisor.remove(name)
                 self._reconcile()
                 return
             if plan.refusal:
                 self._records.note_refusal(plan, self._clock.now())
                 raise RefusedError(plan.refusal)
-            self._hypervisor.remove(name)
+            with self._turns.elsewhere():
+                self._hypervisor.remove(name)
             del self._guests[name]
             self._take_over(plan, None)
             self._pin_others(self._pins_to_change(plan))
@@ -179,7 +183,7 @@ class Keeper:
             BusyError: an operation takes too long.
         """
         self._changed.clear()
-        with self._locked():
+        with self._turns.next():
             try:
                 self._reconcile()
             except HypervisorError as error:
@@ -188,7 +192,7 @@ class Keeper:
     @contextmanager
     def _operation(self) -> Iterator[None]:
         """Let one operation in; a hypervisor that is lost midway leaves the host not ready."""
-        with self._locked():
+        with self._turns.next():
             if self._view.state == NOT_READY:
                 raise UnavailableError(f"the host is not ready: {self._view.reason}")
             try:
@@ -196,15 +200,6 @@ class Keeper:
             except UnavailableError as error:
                 self._lose_touch(error)
                 raise
-
-    @contextmanager
-    def _locked(self) -> Iterator[None]:
-        if not self._lock.acquire(timeout=self._patience_s):
-            raise BusyError(f"other operations took more than {self._patience_s:g} s")
-        try:
-            yield
-        finally:
-            self._lock.release()
 
     @contextmanager
     def _undone_on_failure(self, pinned: Mapping[str, tuple[int, ...]]) -> Iterator[None]:
@@ -219,7 +214,9 @@ class Keeper:
             raise
 
     def _reconcile(self) -> None:
-        found = findings(self._hypervisor.guests(), self.host)
+        with self._turns.elsewhere():
+            guests = self._hypervisor.guests()
+        found = findings(guests, self.host)
         uuids = {**self._uuids(), **{guest.name: guest.uuid for guest in found.ours.values()}}
         for plan in found.plans:
             self.host.commit(plan)
@@ -257,7 +254,8 @@ class Keeper:
         if not pins:
             return
         try:
-            self._hypervisor.pin(pins)
+            with self._turns.elsewhere():
+                self._hypervisor.pin(pins)
         except HypervisorError as error:
             self.pins_failed += 1
             self._changed.set()
