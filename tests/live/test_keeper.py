@@ -196,10 +196,10 @@ def test_a_stopped_vm_keeps_its_cpus(tmp_path: Path) -> None:
     with living(tmp_path) as keeper:
         keeper.deploy(VM("a", 2, 512, 1.0), "/i.qcow2", clone=False)
         free = keeper.view.cpus_free
-        assert keeper.change_state("a", "stop").state == "stopped"
+        assert keeper.change_state("a", "stop").guests["a"].state == "stopped"
         assert keeper.view.cpus_free == free
     with living(tmp_path) as keeper:
         assert keeper.view.guests["a"].state == "stopped"
-        assert keeper.change_state("a", "start").state == "running"
+        assert keeper.change_state("a", "start").guests["a"].state == "running"
         with pytest.raises(RefusedError):
             keeper.change_state("nobody", "start")

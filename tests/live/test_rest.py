@@ -1,11 +1,15 @@
 """The REST interface of the local daemon on the `memory` hypervisor."""
 
 import json
+import random
+import time
 from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Any
 
 import pytest
+import requests
 
 from live.daemons import Daemon, check_consistent, serving
 
@@ -217,3 +221,36 @@ def test_another_sites_page_cannot_change_anything(daemon: Daemon) -> None:
     for header in ({"Sec-Fetch-Site": "cross-site"}, {"Origin": "https://elsewhere.example"}):
         assert daemon.call("GET", deploy, headers=header).status_code == 403
     assert daemon.get("/listvm") == []
+
+
+def test_what_many_ask_of_one_vm_at_once_is_answered_in_some_order(daemon: Daemon) -> None:
+    """Whoever comes too late is told so, and nobody finds the daemon between two states."""
+    until = time.monotonic() + 3
+
+    def ask(number: int) -> set[int]:
+        chance, answers = random.Random(number), set[int]()
+        with requests.Session() as session:
+            while time.monotonic() < until:
+                method, path = chance.choice(
+                    [
+                        ("DELETE", "/a"),
+                        ("GET", "/a"),
+                        ("POST", ""),
+                        ("POST", "/a/stop"),
+                        ("POST", "/a/start"),
+                    ]
+                )
+                body = {"name": "a", "vcpus": 1, "memory_gib": 1, "level": 1, "image": "/i.qcow2"}
+                answer = session.request(
+                    method,
+                    f"{daemon.url}/v1/vms{path}",
+                    json=body if (method, path) == ("POST", "") else None,
+                    timeout=30,
+                )
+                answers.add(answer.status_code)
+        return answers
+
+    with ThreadPoolExecutor(8) as clients:
+        answers = set().union(*clients.map(ask, range(8)))
+    assert answers == {200, 201, 404}
+    check_consistent(daemon.get("/v1/host"), daemon.get("/v1/vms")["vms"])

@@ -50,10 +50,9 @@ class LocalHost:
         """Return a VM as it is told."""
         return vm_reply(view, guest, self.identity.name, self.addresses(guest.name))
 
-    def changed(self, status: int, guest: Guest) -> Answer:
-        """Answer with a VM that was changed, and the host as it is now."""
-        view = self.keeper.view
-        vm = self.told(view, guest)
+    def changed(self, status: int, view: View, name: str) -> Answer:
+        """Answer with a VM that was changed, and the host as it was right then."""
+        vm = self.told(view, view.guests[name])
         fields = {field: getattr(vm, field) for field in VMReply.model_fields}
         reply = ChangedReply(**fields, summary=summary_reply(view, self.identity))
         return self._answer(view, reply, status)
@@ -119,8 +118,8 @@ def endpoints(host: LocalHost) -> list[AnyEndpoint]:
 
     def create(call: Call[None, VMRequest]) -> Answer:
         with errors_told():
-            guest, is_new = keeper.deploy(call.input.vm(), call.input.image, call.input.clone)
-        return host.changed(201 if is_new else 200, guest)
+            view, is_new = keeper.deploy(call.input.vm(), call.input.image, call.input.clone)
+        return host.changed(201 if is_new else 200, view, call.input.name)
 
     def all_vms(_: Call[None, None]) -> Answer:
         view = keeper.view
@@ -141,8 +140,8 @@ def endpoints(host: LocalHost) -> list[AnyEndpoint]:
     def changing(verb: str) -> Callable[[Call[VMPath, None]], Answer]:
         def change(call: Call[VMPath, None]) -> Answer:
             with errors_told():
-                guest = keeper.change_state(call.path.name, verb)
-            return host.changed(200, guest)
+                view = keeper.change_state(call.path.name, verb)
+            return host.changed(200, view, call.path.name)
 
         return change
 

@@ -99,11 +99,11 @@ class Keeper:
         """Return the host's progress for a VM; None if it is refused."""
         return self._model.progress(vm)
 
-    def deploy(self, vm: VM, image: str, clone: bool) -> tuple[Guest, bool]:
+    def deploy(self, vm: VM, image: str, clone: bool) -> tuple[View, bool]:
         """Create a VM and start it; asked again for the same, return what is there.
 
         Returns:
-            The VM, and whether it is new.
+            The host with the VM, and whether that is new.
 
         Raises:
             RefusedError: the host refuses it, or a VM of its name is another one.
@@ -113,7 +113,7 @@ class Keeper:
         with self._operation():
             same = self._guests.get(vm.name)
             if same is not None and self._is_order(same, vm, image, clone):
-                return same, False
+                return self._view, False
             if same is not None or vm.name in {guest.name for guest in self._findings.foreign}:
                 raise RefusedError(Refusal("name_taken"))
             plan = self.host.plan_deploy(vm)
@@ -128,7 +128,7 @@ class Keeper:
                 self._hypervisor.pin(others)
                 self._hypervisor.create(order, plan.pins[vm.name])
             self._take_over(plan, _created(order, plan.pins[vm.name]))
-            return self._guests[vm.name], True
+            return self._view, True
 
     def remove(self, name: str) -> None:
         """Remove a VM of ours; its image stays.
@@ -156,11 +156,14 @@ class Keeper:
             if self.host.is_overcommitted:
                 self._reconcile()
 
-    def change_state(self, name: str, verb: str) -> Guest:
+    def change_state(self, name: str, verb: str) -> View:
         """Start, stop or restart a VM of ours; `verb` names which.
 
+        Returns:
+            The host with the VM.
+
         Raises:
-            RefusedError: there is no such VM of ours.
+            RefusedError: there is no such VM of ours, or none any more.
             HypervisorError: it could not be done.
             BusyError: try again later.
         """
@@ -174,7 +177,10 @@ class Keeper:
             raise RefusedError(Refusal("unknown"))
         actions[verb](name)
         self.reconcile()
-        return self._view.guests[name]
+        view = self._view
+        if name not in view.guests:
+            raise RefusedError(Refusal("unknown"))
+        return view
 
     def reconcile(self) -> None:
         """Make model, pins and view agree with what the hypervisor has.
