@@ -9,8 +9,9 @@ from pathlib import Path
 import pytest
 
 from schedulerlocal.live.clock import Clock
-from schedulerlocal.live.keeper import Keeper, RefusedError
+from schedulerlocal.live.keeper import Keeper
 from schedulerlocal.live.memory import MemoryHypervisor
+from schedulerlocal.live.outcomes import RefusedError
 from schedulerlocal.live.records import Records
 from schedulerlocal.live.state import StateError, StateFolder
 from schedulerlocal.replay.verification import verify

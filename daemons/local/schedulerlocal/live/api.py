@@ -6,7 +6,8 @@ from dataclasses import dataclass
 from typing import TypeVar
 
 from schedulerlocal.live.hypervisor import Guest, HypervisorError, UnavailableError
-from schedulerlocal.live.keeper import Keeper, RefusedError
+from schedulerlocal.live.keeper import Keeper
+from schedulerlocal.live.outcomes import RefusedError
 from schedulerlocal.live.replies import (
     Identity,
     host_reply,

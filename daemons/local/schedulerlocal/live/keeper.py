@@ -23,6 +23,7 @@ from schedulerlocal.live.hypervisor import (
     Order,
     UnavailableError,
 )
+from schedulerlocal.live.outcomes import Outcomes, RefusedError
 from schedulerlocal.live.reconciliation import Findings, findings
 from schedulerlocal.live.records import Records
 from schedulerlocal.live.turns import Turns
@@ -33,14 +34,6 @@ from slackvm.model.refusal import Refusal
 from slackvm.model.vm import VM
 
 log = structlog.get_logger()
-
-
-class RefusedError(Exception):
-    """The host refuses; nothing has changed."""
-
-    def __init__(self, refusal: Refusal) -> None:
-        super().__init__(refusal.message)
-        self.refusal = refusal
 
 
 class Keeper:
@@ -65,6 +58,7 @@ class Keeper:
         self.host = host
         self.pins_restored = 0
         self.pins_failed = 0
+        self.outcomes = Outcomes()
         self._hypervisor = hypervisor
         self._records = records
         self._clock = clock
@@ -85,6 +79,11 @@ class Keeper:
     def changed(self) -> threading.Event:
         """Set when the hypervisor tells that something happened; `reconcile` clears it."""
         return self._changed
+
+    @property
+    def is_behind(self) -> bool:
+        """Whether something that was done could not be written down yet."""
+        return self._records.is_behind
 
     @property
     def hangs(self) -> bool:
@@ -110,7 +109,7 @@ class Keeper:
             HypervisorError: it could not be made; nothing of it is left.
             BusyError: try again later.
         """
-        with self._operation():
+        with self._operation("deploy"):
             same = self._guests.get(vm.name)
             if same is not None and self._is_order(same, vm, image, clone):
                 return self._view, False
@@ -138,7 +137,7 @@ class Keeper:
             HypervisorError: it could not be removed.
             BusyError: try again later.
         """
-        with self._operation():
+        with self._operation("remove"):
             plan = self.host.plan_remove(name)
             if name in self._findings.unplaced:
                 with self._turns.elsewhere():
@@ -173,14 +172,15 @@ class Keeper:
             "stop": self._hypervisor.stop,
             "restart": self._hypervisor.restart,
         }
-        if name not in self._view.guests:
-            raise RefusedError(Refusal("unknown"))
-        actions[verb](name)
-        self.reconcile()
-        view = self._view
-        if name not in view.guests:
-            raise RefusedError(Refusal("unknown"))
-        return view
+        with self.outcomes.counted(verb):
+            if name not in self._view.guests:
+                raise RefusedError(Refusal("unknown"))
+            actions[verb](name)
+            self.reconcile()
+            view = self._view
+            if name not in view.guests:
+                raise RefusedError(Refusal("unknown"))
+            return view
 
     def reconcile(self) -> None:
         """Make model, pins and view agree with what the hypervisor has.
@@ -196,9 +196,9 @@ class Keeper:
                 self._lose_touch(error)
 
     @contextmanager
-    def _operation(self) -> Iterator[None]:
+    def _operation(self, op: str) -> Iterator[None]:
         """Let one operation in; a hypervisor that is lost midway leaves the host not ready."""
-        with self._turns.next():
+        with self.outcomes.counted(op), self._turns.next():
             if self._view.state == NOT_READY:
                 raise UnavailableError(f"the host is not ready: {self._view.reason}")
             try:
