@@ -136,6 +136,11 @@ class TestBrowsers:
         """DNS rebinding: the page's own name has come to point here."""
         assert error(get(open_server.url, path, Host=host), 403)["code"] == "forbidden"
 
+    def test_and_told_so_in_the_form_of_the_endpoint(self, open_server: RestServer) -> None:
+        answer = get(open_server.url, DEPLOY, Host="evil.example")
+        assert error(answer, 403)
+        assert answer.json()["success"] is False
+
     @pytest.mark.parametrize("host", ["localhost", "LOCALHOST:1", "127.1.2.3:8099", "[::1]:8099"])
     def test_names_of_this_machine_are_served(self, open_server: RestServer, host: str) -> None:
         assert get(open_server.url, "/listvm", Host=host).status_code == 200
