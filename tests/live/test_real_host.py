@@ -185,7 +185,7 @@ def test_a_vm_stops_starts_and_is_told_as_it_is(place: Place) -> None:
         ("link.qcow2", "image_outside"),
         ("text.qcow2", "image_invalid"),
         ("/etc/passwd", "image_outside"),
-        ("nbd://localhost/x", "image_invalid"),
+        ("nbd://localhost/x", "invalid"),
     ],
 )
 def test_an_image_that_cannot_be_had_is_refused(image: str, code: str, place: Place) -> None:
