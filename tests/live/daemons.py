@@ -17,7 +17,11 @@ REQUEST_S = 30.0
 
 
 class Daemon:
-    """`slackvm-local` serving; its address is on loopback."""
+    """`slackvm-local` serving; its address is on loopback.
+
+    Attributes:
+        prefix: the beginning of a command line that runs it somewhere else.
+    """
 
     def __init__(self, folder: Path, *options: str, **environment: str) -> None:
         self.folder = folder
@@ -31,10 +35,13 @@ class Daemon:
             "SCL_NAME": "testhost",
             **environment,
         }
+        self.prefix: list[str] = []
         self.process: subprocess.Popen[bytes] | None = None
         self._log_start = 0
         self.url = ""
         self.session = requests.Session()
+        # Neither a proxy nor the CAs of this machine.
+        self.session.trust_env = False
 
     @property
     def operations(self) -> Path:
@@ -50,7 +57,7 @@ class Daemon:
         self._log_start = self.log.stat().st_size if self.log.exists() else 0
         with self.log.open("ab") as log:
             self.process = subprocess.Popen(
-                [sys.executable, "-m", "schedulerlocal", *self._options],
+                [*self.prefix, sys.executable, "-m", "schedulerlocal", *self._options],
                 stdout=log,
                 stderr=log,
                 cwd=self.folder,
