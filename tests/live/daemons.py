@@ -17,7 +17,11 @@ REQUEST_S = 30.0
 
 
 class Daemon:
-    """`slackvm-local` serving; its address is on loopback."""
+    """`slackvm-local` serving; its address is on loopback.
+
+    Attributes:
+        prefix: the beginning of a command line that runs it somewhere else.
+    """
 
     def __init__(self, folder: Path, *options: str, **environment: str) -> None:
         self.folder = folder
@@ -31,9 +35,13 @@ class Daemon:
             "SCL_NAME": "testhost",
             **environment,
         }
+        self.prefix: list[str] = []
         self.process: subprocess.Popen[bytes] | None = None
+        self._log_start = 0
         self.url = ""
         self.session = requests.Session()
+        # Neither a proxy nor the CAs of this machine.
+        self.session.trust_env = False
 
     @property
     def operations(self) -> Path:
@@ -41,25 +49,39 @@ class Daemon:
 
     def start(self) -> None:
         """Start it, and wait until it says where it listens."""
-        start = self.log.stat().st_size if self.log.exists() else 0
+        self.launch()
+        self.await_listening()
+
+    def launch(self) -> None:
+        """Start it."""
+        self._log_start = self.log.stat().st_size if self.log.exists() else 0
         with self.log.open("ab") as log:
             self.process = subprocess.Popen(
-                [sys.executable, "-m", "schedulerlocal", *self._options],
+                [*self.prefix, sys.executable, "-m", "schedulerlocal", *self._options],
                 stdout=log,
                 stderr=log,
                 cwd=self.folder,
                 env={**os.environ, **self._environment},
             )
+
+    def await_listening(self) -> None:
+        """Wait until it says where it listens."""
+        assert self.process is not None
         deadline = time.monotonic() + START_S
         while time.monotonic() < deadline:
-            told = self.log.read_text()[start:]
+            told = self.told
             if "event=listening" in told:
                 self.url = told.partition("event=listening")[2].partition("url=")[2].split()[0]
                 return
             if self.process.poll() is not None:
                 break
             time.sleep(0.02)
-        raise AssertionError(f"the daemon did not start: {self.log.read_text()[start:]}")
+        raise AssertionError(f"the daemon did not start: {self.told}")
+
+    @property
+    def told(self) -> str:
+        """What it has logged since its last start."""
+        return self.log.read_text()[self._log_start :]
 
     def end(self, number: signal.Signals = signal.SIGTERM) -> int:
         """End it, and return its exit code."""

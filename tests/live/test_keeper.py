@@ -9,8 +9,9 @@ from pathlib import Path
 import pytest
 
 from schedulerlocal.live.clock import Clock
-from schedulerlocal.live.keeper import Keeper, RefusedError
+from schedulerlocal.live.keeper import Keeper
 from schedulerlocal.live.memory import MemoryHypervisor
+from schedulerlocal.live.outcomes import RefusedError
 from schedulerlocal.live.records import Records
 from schedulerlocal.live.state import StateError, StateFolder
 from schedulerlocal.replay.verification import verify
@@ -196,10 +197,10 @@ def test_a_stopped_vm_keeps_its_cpus(tmp_path: Path) -> None:
     with living(tmp_path) as keeper:
         keeper.deploy(VM("a", 2, 512, 1.0), "/i.qcow2", clone=False)
         free = keeper.view.cpus_free
-        assert keeper.change_state("a", "stop").state == "stopped"
+        assert keeper.change_state("a", "stop").guests["a"].state == "stopped"
         assert keeper.view.cpus_free == free
     with living(tmp_path) as keeper:
         assert keeper.view.guests["a"].state == "stopped"
-        assert keeper.change_state("a", "start").state == "running"
+        assert keeper.change_state("a", "start").guests["a"].state == "running"
         with pytest.raises(RefusedError):
             keeper.change_state("nobody", "start")

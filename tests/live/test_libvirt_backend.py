@@ -33,6 +33,7 @@ from schedulerlocal.live.hypervisor import (
 )
 from schedulerlocal.live.libvirt_backend import LibvirtHypervisor
 from slackvm.model import VM
+from waiting import wait_until
 
 pytest_plugins = ["libvirt_hosts.fixtures"]
 
@@ -123,13 +124,6 @@ def refusal(function: Callable[..., object], *args: object) -> HypervisorError:
     with pytest.raises(HypervisorError) as refused:
         function(*args)
     return refused.value
-
-
-def wait_until(what: Callable[[], object], seconds: float = 30) -> None:
-    end = time.monotonic() + seconds
-    while not what():
-        assert time.monotonic() < end, "it did not come to be"
-        time.sleep(0.05)
 
 
 def threads(name: str) -> dict[str, Path]:

@@ -18,6 +18,7 @@ from live.daemons import Daemon, check_consistent, serving
 from schedulerlocal.replay.verification import verify
 from slackvm.model import Host
 from slackvm.topologies import read_json, read_sysfs, write_json
+from waiting import wait_until
 
 libvirt = pytest.importorskip("libvirt", reason="the Python module libvirt is missing")
 
@@ -96,13 +97,6 @@ def place(new_libvirt_host: NewHost, guest_image: Path, tmp_path: Path) -> Place
     topology = tmp_path / "topology.json"
     write_json(read_sysfs(), topology)
     return Place(new_libvirt_host(), guest_image, tmp_path, topology)
-
-
-def wait_until(what: Callable[[], object], seconds: float = 30) -> None:
-    end = time.monotonic() + seconds
-    while not what():
-        assert time.monotonic() < end, "it did not come to be"
-        time.sleep(0.1)
 
 
 def pins_of(domain: Any) -> set[tuple[int, ...]]:
@@ -191,7 +185,7 @@ def test_a_vm_stops_starts_and_is_told_as_it_is(place: Place) -> None:
         ("link.qcow2", "image_outside"),
         ("text.qcow2", "image_invalid"),
         ("/etc/passwd", "image_outside"),
-        ("nbd://localhost/x", "image_invalid"),
+        ("nbd://localhost/x", "invalid"),
     ],
 )
 def test_an_image_that_cannot_be_had_is_refused(image: str, code: str, place: Place) -> None:

@@ -22,7 +22,10 @@ def recording(tmp_path: Path) -> Path:
 
 
 def test_help_has_examples() -> None:
-    assert "Examples:" in slackvm_local("--help").stdout
+    """Of serving a host, on libvirt and without guests, and of replaying."""
+    examples = slackvm_local("--help").stdout.partition("Examples:")[2]
+    for example in ("SCL_HYPERVISOR=memory", "as .env says", "curl '", "--load=trace.csv"):
+        assert example in examples
     assert "Examples:" in slackvm_local("topology", "--help").stdout
 
 
@@ -33,6 +36,12 @@ def test_version_is_told() -> None:
 def test_a_live_host_keeps_its_own_log(tmp_path: Path) -> None:
     result = slackvm_local("--operations", tmp_path / "x.jsonl", expect=2)
     assert "--operations goes with --load" in result.stderr
+
+
+@pytest.mark.parametrize("name", ["use.parquet", "use.csv.gz", "use"])
+def test_a_live_host_records_as_csv_only(name: str, tmp_path: Path) -> None:
+    result = slackvm_local("--output", tmp_path / name, expect=2)
+    assert "a live host records as .csv" in result.stderr
 
 
 @pytest.mark.parametrize(

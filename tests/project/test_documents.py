@@ -10,6 +10,7 @@ import pytest
 
 from command import slackvm_local
 from model.hosts import TOPOLOGIES, host
+from packages import install
 from recordings import vnodes_by_time
 from slackvm import plugins
 from slackvm.model import POLICIES, VM, Fleet, place
@@ -57,15 +58,6 @@ def test_links_lead_to_files(document: Path) -> None:
         assert (document.parent / target).exists(), target
 
 
-def installed(folder: Path, name: str, group: str, entry: str, code: str) -> None:
-    """Put a module and its entry point where Python finds installed packages."""
-    (folder / f"{name}.py").write_text(code)
-    described = folder / f"{name}-1.0.dist-info"
-    described.mkdir()
-    (described / "METADATA").write_text(f"Metadata-Version: 2.1\nName: {name}\nVersion: 1.0\n")
-    (described / "entry_points.txt").write_text(f"[{group}]\n{entry}\n")
-
-
 def example(index: int) -> tuple[str, str, str, str]:
     """Return name, group, entry and code of an example in CONTRIBUTING.md."""
     document = ROOT / "CONTRIBUTING.md"
@@ -79,7 +71,7 @@ def example(index: int) -> tuple[str, str, str, str]:
 
 
 def test_the_example_of_a_selection_works(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    installed(tmp_path, *example(0))
+    install(tmp_path, *example(0))
     monkeypatch.setenv("PYTHONPATH", str(tmp_path))
     source, output = tmp_path / "trace.csv", tmp_path / "out.csv"
     guests = [Guest("a", 2, 64, 1.0, 0, 9), Guest("b", 2, 64, 2.0, 0, 9)]
@@ -92,7 +84,7 @@ def test_the_example_of_a_selection_works(tmp_path: Path, monkeypatch: pytest.Mo
 
 
 def test_the_example_of_a_policy_works(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    installed(tmp_path, *example(1))
+    install(tmp_path, *example(1))
     monkeypatch.syspath_prepend(tmp_path)
     policy = plugins.find("tight", POLICIES, plugins.POLICY_GROUP)
     roomy, tight = host(TOPOLOGIES["laptop"]), host(TOPOLOGIES["laptop"])

@@ -76,7 +76,8 @@ class TestTokens:
         assert error(requests.post(f"{url}/v1/vms", data=b"x" * 2_000_000, timeout=5), 401)
 
     @pytest.mark.parametrize(
-        ("full", "read"), [("", None), ("a b", None), ("é", None), (None, "r"), ("f", "")]
+        ("full", "read"),
+        [("", None), ("a b", None), ("é", None), (None, "r"), ("f", ""), ("same", "same")],
     )
     def test_tokens_that_protect_nothing_are_refused(
         self, full: str | None, read: str | None
@@ -135,6 +136,11 @@ class TestBrowsers:
         """DNS rebinding: the page's own name has come to point here."""
         assert error(get(open_server.url, path, Host=host), 403)["code"] == "forbidden"
 
+    def test_and_told_so_in_the_form_of_the_endpoint(self, open_server: RestServer) -> None:
+        answer = get(open_server.url, DEPLOY, Host="evil.example")
+        assert error(answer, 403)
+        assert answer.json()["success"] is False
+
     @pytest.mark.parametrize("host", ["localhost", "LOCALHOST:1", "127.1.2.3:8099", "[::1]:8099"])
     def test_names_of_this_machine_are_served(self, open_server: RestServer, host: str) -> None:
         assert get(open_server.url, "/listvm", Host=host).status_code == 200
@@ -151,10 +157,10 @@ class TestAddresses:
 
     @pytest.mark.parametrize("address", ["127.0.0.1", "127.8.8.8", "::1", "localhost"])
     def test_this_machine_needs_no_token(self, address: str) -> None:
-        check_bind(address, None)
+        check_bind(address, None, "SCL_TOKEN")
 
     @pytest.mark.parametrize("address", ["0.0.0.0", "::", "10.0.0.1", "host1", ""])  # noqa: S104 - is refused
     def test_a_network_needs_one(self, address: str) -> None:
-        with pytest.raises(ValueError, match="no token"):
-            check_bind(address, None)
-        check_bind(address, "token")
+        with pytest.raises(ValueError, match=r"no token.*Set SCL_TOKEN"):
+            check_bind(address, None, "SCL_TOKEN")
+        check_bind(address, "token", "SCL_TOKEN")

@@ -170,6 +170,11 @@ class TestBrokenRequests:
             b"GET healthz HTTP/1.1\r\nHost: localhost\r\n",
             b"GET http://evil.example/ HTTP/1.1\r\nHost: localhost\r\n",
             b"GET //[ HTTP/1.1\r\nHost: localhost\r\n",
+            b"GET //healthz HTTP/1.1\r\nHost: localhost\r\n",
+            b"OPTIONS //healthz HTTP/1.1\r\nHost: localhost\r\n",
+            b"GET /healthz#part HTTP/1.1\r\nHost: localhost\r\n",
+            b"OPTIONS * HTTP/1.1\r\nHost: localhost\r\n",
+            b"CONNECT localhost:80 HTTP/1.1\r\nHost: localhost\r\n",
             b"GET /\xff HTTP/1.1\r\nHost: localhost\r\n",
             b"GET /healthz HTTP/1.1\r\n",
             HEAD + b"Host: evil.example\r\n",
@@ -224,18 +229,41 @@ class TestBrokenRequests:
         answer = raw(server, HEAD + b"Content_Length: 9\r\nConnection: close\r\n\r\n")
         assert answer.startswith(b"HTTP/1.1 200 ")
 
-    @pytest.mark.parametrize("framing", [b"Content-Length: 9999999", b"Transfer-Encoding: chunked"])
+    @pytest.mark.parametrize(
+        ("framing", "status"),
+        [
+            (b"Content-Length: 9999999", b"413"),
+            (b"Transfer-Encoding: chunked", b"411"),
+            (b"Transfer-Encoding: identity", b"411"),
+            (b"Transfer-Encoding: gzip, chunked", b"411"),
+            (b"transfer-encoding:\tx\x0bchunked", b"400"),
+        ],
+    )
     def test_what_was_not_read_is_no_next_request(
-        self, server: RestServer, toy: Toy, framing: bytes
+        self, server: RestServer, toy: Toy, framing: bytes, status: bytes
     ) -> None:
         smuggled = (
             b"GET /deploy?name=vm1&cpu=1&mem=1&oc=1 HTTP/1.1\r\nHost: localhost\r\n"
             + AUTHORIZATION
             + b"\r\n"
         )
-        head = b"POST /v1/vms HTTP/1.1\r\nHost: localhost\r\n" + framing + b"\r\n\r\n"
-        assert raw(server, head + smuggled + smuggled).count(b"HTTP/1.1") == 1
+        head = b"POST /v1/vms HTTP/1.1\r\nHost: localhost\r\n" + AUTHORIZATION
+        answer = raw(server, head + framing + b"\r\n\r\n" + smuggled + smuggled)
+        assert answer.startswith(b"HTTP/1.1 " + status)
+        assert answer.count(b"Content-Type: ") == 1
         assert not toy.vms
+
+    @pytest.mark.parametrize("words", [b"close", b"Close", b"TE, close", b"keep-alive, CLOSE"])
+    def test_who_wants_the_connection_closed_need_not_wait(
+        self, server: RestServer, words: bytes
+    ) -> None:
+        request = HEAD + b"Connection: " + words + b"\r\n\r\n"
+        assert raw(server, request + HEAD + b"\r\n").count(b"HTTP/1.1 200 OK") == 1
+
+    def test_an_old_client_may_keep_its_connection(self, server: RestServer) -> None:
+        kept = b"GET /healthz HTTP/1.0\r\nConnection: keep-alive\r\n\r\n"
+        last = b"GET /healthz HTTP/1.0\r\n\r\n"
+        assert raw(server, kept + last + last).count(b"HTTP/1.1 200 OK") == 2
 
     def test_a_body_that_ends_early_is_no_request(self, server: RestServer, toy: Toy) -> None:
         with connected(server, 1) as [connection]:

@@ -30,6 +30,14 @@ DEBUG_OUTPUT = Path("debug/monitoring.csv")
 EXAMPLES = """
 \b
 Examples:
+  slackvm-local
+      serve this host's VMs, on libvirt, as .env says (cp dotenv .env)
+  SCL_HYPERVISOR=memory SCL_STATE_DIR=state slackvm-local --topology=epyc-7662
+      serve a host without guests, for trying things out
+  slackvm-local --env-file=/etc/slackvm/local.env --output=/var/log/slackvm/use.csv
+      serve, and record what host and VMs use
+  curl 'http://127.0.0.1:8099/deploy?name=example&cpu=2&mem=2&oc=2&qcow2=/var/lib/libvirt/images/hello.qcow2'
+      then, create a VM; docs/live.md tells more
   slackvm-local --topology=epyc-7662 --load=trace.csv --debug=1
       replay a recording, write debug/monitoring.csv
   slackvm-local --topology=host.json --load=trace.parquet --output=replay.parquet
@@ -59,12 +67,13 @@ Examples:
     "--debug",
     type=click.IntRange(0, 1),
     default=0,
-    help=f"1 writes the replay's recording to {DEBUG_OUTPUT}.",
+    help=f"1 writes the recording, of the replay or of the live host, to {DEBUG_OUTPUT}.",
 )
 @click.option(
     "--output",
     type=click.Path(path_type=Path),
-    help=f"Write the replay's recording here; the ending chooses: {', '.join(ENDINGS)}.",
+    help=f"Write the recording here. Of a replay the ending chooses: {', '.join(ENDINGS)}; "
+    "a live host records as .csv.",
 )
 @click.option(
     "--operations",
@@ -89,7 +98,10 @@ def cli(
     as_json: bool,
     env_file: Path | None,
 ) -> None:
-    """The local scheduler of SlackVM: gives each oversubscription level its own CPUs of a host."""
+    """The local scheduler of SlackVM: gives each oversubscription level its own CPUs of a host.
+
+    Without --load it serves a live host until it is told to end; with --load it replays.
+    """
     end_like_an_error()
     if context.invoked_subcommand is not None:
         return
@@ -101,6 +113,8 @@ def cli(
     if load is None:
         if operations is not None:
             raise click.UsageError("--operations goes with --load; a live host keeps its own log")
+        if output is not None and output.suffix != ".csv":
+            raise click.UsageError(f"--output={output}: a live host records as .csv")
         # Imported only here: a replay needs no server.
         from schedulerlocal.live.serving import serve
 

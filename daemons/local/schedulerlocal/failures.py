@@ -23,6 +23,5 @@ def reported() -> Iterator[None]:
     except (ValueError, LookupError) as error:
         raise BadInput(str(error)) from error
     except OSError as error:
-        raise click.ClickException(
-            f"{error.filename or 'output'}: {error.strerror or error}"
-        ) from error
+        told = f"{error.filename or 'output'}: {error.strerror}" if error.strerror else str(error)
+        raise click.ClickException(told) from error

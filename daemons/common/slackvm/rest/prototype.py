@@ -2,12 +2,12 @@
 
 from typing import Literal, Self
 
-from pydantic import BaseModel, Field, RootModel
+from pydantic import BaseModel, RootModel
 
 from slackvm.model.vm import VM
 from slackvm.service.endpoints import Inputs
 from slackvm.service.errors import ErrorDetail, ErrorReply
-from slackvm.service.fields import Level, MemoryGib, Vcpus, VmName, memory_mib
+from slackvm.service.fields import ImagePath, Level, MemoryGib, Vcpus, VmName, memory_mib
 
 
 class SizeQuery(Inputs):
@@ -26,7 +26,7 @@ class DeployQuery(SizeQuery):
     """A VM to create."""
 
     name: VmName
-    qcow2: str = Field(min_length=1, max_length=4096)
+    qcow2: ImagePath
 
 
 class NameQuery(Inputs):

@@ -2,13 +2,11 @@
 
 from typing import Literal
 
-from pydantic import Field
-
 from slackvm.model.vm import VM
 from slackvm.rest.hosts import SummaryReply
 from slackvm.rest.replies import Reply
 from slackvm.service.endpoints import Inputs
-from slackvm.service.fields import Level, MemoryGib, Vcpus, VmName, memory_mib
+from slackvm.service.fields import ImagePath, Level, MemoryGib, Vcpus, VmName, memory_mib
 
 GuestState = Literal["running", "stopped", "paused", "crashed"]
 
@@ -20,7 +18,7 @@ class VMRequest(Inputs):
     vcpus: Vcpus
     memory_gib: MemoryGib
     level: Level
-    image: str = Field(min_length=1, max_length=4096)
+    image: ImagePath
     clone: bool = False
 
     def vm(self) -> VM:

@@ -69,8 +69,8 @@ class RestApp:
             methods[endpoint.method] = endpoint
         room = threading.BoundedSemaphore(changes_at_once)
         self._bottle = bottle.Bottle()
-        self._bottle.add_hook("before_request", self._check)
-        self._bottle.default_error_handler = _bottle_error
+        self._bottle.add_hook("before_request", _check_path)
+        self._bottle.default_error_handler = self._bottle_error
         for path, methods in paths.items():
             rule = path.replace("{", "<").replace("}", ">")
             resource = _Resource(path, methods, tokens, room)
@@ -104,18 +104,18 @@ class RestApp:
             )
         return body
 
-    def _check(self) -> None:
-        """Refuse what no endpoint shall see."""
+    def _bottle_error(self, error: bottle.HTTPError) -> bottle.HTTPResponse:
+        """Answer what bottle itself refuses: a path that matches nothing; or its own failure."""
+        if error.status_code != 404:
+            log.error("request_failed", exc_info=error.exception)
+            return _http(replies.of_error(RestError(500, "internal", "an error inside the daemon")))
         environ: Environ = bottle.request.environ
         try:
             auth.check_host(self._tokens, environ)
-            try:
-                # Bottle drops bytes that are not UTF-8: another path then, perhaps one of a VM.
-                environ["bottle.raw_path"].encode("latin-1").decode()
-            except UnicodeDecodeError:
-                raise malformed("the path is not UTF-8") from None
-        except RestError as error:
-            raise _http(replies.of_error(error)) from None
+        except RestError as refusal:
+            return _http(replies.of_error(refusal))
+        path = inputs.shown(environ["PATH_INFO"])
+        return _http(replies.of_error(RestError(404, "not_found", f"there is no {path}")))
 
 
 class _Resource:
@@ -141,24 +141,26 @@ class _Resource:
         environ: Environ = bottle.request.environ
         environ[_ROUTE] = self._path
         method = environ["REQUEST_METHOD"]
-        if method == "OPTIONS":
-            return _http(Reply(204, self._allow))
         endpoint = self._methods.get(method)
-        if endpoint is None:
-            error = RestError(
-                405,
-                "method_not_allowed",
-                f"{self._path} has {self._allow['Allow']}",
-                headers=self._allow,
-            )
-            return _http(replies.of_error(error))
+        # Whoever takes the wrong method looks for the fields of the right one.
+        failure = (endpoint or next(iter(self._methods.values()))).failure
         try:
+            auth.check_host(self._tokens, environ)
+            if method == "OPTIONS":
+                return _http(Reply(204, self._allow))
+            if endpoint is None:
+                raise RestError(
+                    405,
+                    "method_not_allowed",
+                    f"{self._path} has {self._allow['Allow']}",
+                    headers=self._allow,
+                )
             answer = self._answer(endpoint, environ, parameters)
             return _http(replies.of_answer(answer, endpoint, environ))
         except RestError as error:
-            return _http(replies.of_error(error, endpoint.failure))
+            return _http(replies.of_error(error, failure))
         except Exception:  # noqa: BLE001 - whatever a handler raises is answered and logged
-            return _http(_internal_error(endpoint.failure))
+            return _http(_internal_error(failure))
 
     def _answer(
         self, endpoint: AnyEndpoint, environ: Environ, parameters: dict[str, str]
@@ -205,10 +207,9 @@ def _internal_error(failure: type[ErrorReply]) -> Reply:
     return replies.of_error(RestError(500, "internal", message), failure)
 
 
-def _bottle_error(error: bottle.HTTPError) -> bottle.HTTPResponse:
-    """Answer what bottle itself refuses: a path that matches nothing; or its own failure."""
-    if error.status_code == 404:
-        path = inputs.shown(bottle.request.environ["PATH_INFO"])
-        return _http(replies.of_error(RestError(404, "not_found", f"there is no {path}")))
-    log.error("request_failed", exc_info=error.exception)
-    return _http(replies.of_error(RestError(500, "internal", "an error inside the daemon")))
+def _check_path() -> None:
+    """Refuse bytes that bottle would drop, which gives another path, perhaps one of a VM."""
+    try:
+        bottle.request.environ["bottle.raw_path"].encode("latin-1").decode()
+    except UnicodeDecodeError:
+        raise _http(replies.of_error(malformed("the path is not UTF-8"))) from None

@@ -31,7 +31,8 @@ class Tokens:
         read: allows what changes nothing.
 
     Raises:
-        ValueError: a token is empty or not printable ASCII, or only `read` is given.
+        ValueError: a token is empty or not printable ASCII, or only `read` is given, or both are
+            the same.
     """
 
     full: str | None = field(default=None, repr=False)
@@ -43,6 +44,8 @@ class Tokens:
                 raise ValueError("a token is one or more printable ASCII characters, no spaces")
         if self.read is not None and self.full is None:
             raise ValueError("a read-only token needs a full one beside it: nobody could change")
+        if self.read is not None and self.read == self.full:
+            raise ValueError("the read-only token is the full one: whoever reads could change")
 
     def access(self, authorization: str) -> Access:
         """Return what an `Authorization` header allows, which may hold any bytes."""
@@ -58,8 +61,13 @@ class Tokens:
         return Access.FULL if full else Access.READ if read else Access.NONE
 
 
-def check_bind(address: str, token: str | None) -> None:
+def check_bind(address: str, token: str | None, setting: str) -> None:
     """Refuse to listen to a network without a token.
+
+    Args:
+        address: where it would listen.
+        token: who has it may do everything.
+        setting: the name of the setting that holds the token.
 
     Raises:
         ValueError: `address` is not loopback and there is no token.
@@ -67,7 +75,7 @@ def check_bind(address: str, token: str | None) -> None:
     if not token and not is_loopback(address):
         raise ValueError(
             f"{address!r} is not a loopback address, and there is no token: whoever reaches it "
-            "could change everything. Set a token, or listen on 127.0.0.1"
+            f"could change everything. Set {setting}, or listen on 127.0.0.1"
         )
 
 

@@ -1,4 +1,4 @@
-"""Fields of requests: names, vCPUs, memory, levels. As text in a query string, typed in JSON."""
+"""Fields of requests: names, images, sizes, levels. As text in a query string, typed in JSON."""
 
 import math
 import re
@@ -49,6 +49,9 @@ DECIMAL = BeforeValidator(_decimal)
 
 VmName = Annotated[str, Field(pattern=r"^[A-Za-z0-9][A-Za-z0-9._-]{0,62}$")]
 """Name of a VM or of a host."""
+
+ImagePath = Annotated[str, Field(pattern=r"^/[^\x00-\x1f\x7f]+$", max_length=4096)]
+"""An absolute path without control characters. What lies there is for the hypervisor to say."""
 
 Vcpus = Annotated[int, Field(ge=1, le=LARGEST), WHOLE]
 """vCPUs of a VM. How many a host has is for the host to say."""

@@ -19,7 +19,8 @@ MAX_HEAD = 1 << 14
 
 END = b"\r\n\r\n"
 
-_LINE = re.compile(rb"[A-Z][0-9A-Z-]{0,31} [!-~]+ HTTP/1\.[01]")
+# Not `//host/path` nor `/path#part`, of which programs make different things.
+_LINE = re.compile(rb"[A-Z][0-9A-Z-]{0,31} /(?!/)[!\"$-~]* HTTP/1\.[01]")
 _HEADER = re.compile(rb"([!#$%&'*+.^_`|~0-9A-Za-z-]+):[ \t]*([\t -~\x80-\xff]*?)[ \t]*")
 _ONCE = (b"host", b"content-length", b"transfer-encoding", b"content-type", b"authorization")
 
@@ -70,13 +71,24 @@ def read_head(head: bytes) -> Head:
 
 
 class _Headers(HeaderReader):
+    """Headers as cheroot understands them: it knows some in one spelling only."""
+
     def __call__(self, rfile: Any, hdict: dict[bytes, bytes] | None = None) -> dict[bytes, bytes]:
+        """Read them, and return them by name."""
         headers: dict[bytes, bytes] = super().__call__(rfile, hdict)
         for name in list(headers):
             # In the environment of a request `_` and `-` are the same: Content_Length would stand
             # for Content-Length. What `Expect` asks for was done when the body was received.
             if b"_" in name or name == b"Expect":
                 del headers[name]
+        connection = {word.strip().lower() for word in headers.get(b"Connection", b"").split(b",")}
+        if b"close" in connection:
+            headers[b"Connection"] = b"close"
+        elif b"keep-alive" in connection:
+            headers[b"Connection"] = b"Keep-Alive"
+        if b"Transfer-Encoding" in headers:
+            # No body is read without its length, whatever the encoding: the application says so.
+            headers[b"Transfer-Encoding"] = b"chunked"
         return headers
 
 

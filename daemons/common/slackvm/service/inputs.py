@@ -1,7 +1,6 @@
 """What a client sent, read strictly: query strings, JSON bodies, and their validation."""
 
 import json
-import math
 import reprlib
 from collections import Counter
 from collections.abc import Callable
@@ -69,8 +68,7 @@ def from_body(model: type[Model], body: bytes) -> Model:
     """Return what a JSON body holds; no body is an empty object.
 
     Raises:
-        RestError: it is no JSON object in UTF-8, repeats a field, has a number that is none, or a
-            field that is not allowed.
+        RestError: it is no JSON object in UTF-8, repeats a field, or has one that is not allowed.
     """
     if not body:
         body = b"{}"
@@ -113,9 +111,8 @@ def shown(value: object) -> str:
 
 def _check_json(body: bytes) -> None:
     try:
-        value = json.loads(
-            body.decode(), object_pairs_hook=_once, parse_constant=_finite, parse_float=_finite
-        )
+        # Numbers that are none, or too large, are left to the field that they stand in.
+        value = json.loads(body.decode(), object_pairs_hook=_once, parse_int=float)
     except UnicodeDecodeError:
         raise malformed("the body is not UTF-8") from None
     except RecursionError:
@@ -132,6 +129,8 @@ def _validated(model: type[Model], validate: Callable[[], Model]) -> Model:
         return validate()
     except ValidationError as error:
         detail = error.errors(include_url=False)[0]
+    if detail["type"] == "json_invalid":
+        raise malformed(f"the body is not JSON: {detail['ctx']['error']}")
     field = _field(".".join(map(str, detail["loc"])))
     raise RestError(400, "invalid", _message(model, field, detail), field=field or None)
 
@@ -157,10 +156,3 @@ def _once(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
         [(name, _)] = Counter(name for name, _ in pairs).most_common(1)
         raise malformed(f"{shown(name)} is given more than once", _field(name))
     return members
-
-
-def _finite(text: str) -> float:
-    number = float(text)
-    if not math.isfinite(number):
-        raise malformed(f"{shown(text)} is not a number that JSON allows")
-    return number

@@ -1,8 +1,18 @@
 """Metrics of a daemon: one registry per app, and what its REST interface counts."""
 
-from prometheus_client import CollectorRegistry, Counter, Histogram, generate_latest
+import platform
+
+from prometheus_client import (
+    CollectorRegistry,
+    Counter,
+    Histogram,
+    Info,
+    ProcessCollector,
+    generate_latest,
+)
 from prometheus_client.exposition import CONTENT_TYPE_PLAIN_0_0_4
 
+from slackvm import __version__
 from slackvm.service.endpoints import METHODS, Answer, Call, Endpoint
 
 _METHODS = frozenset({*METHODS, "HEAD", "OPTIONS"})
@@ -20,6 +30,10 @@ class Metrics:
 
     def __init__(self) -> None:
         self.registry = CollectorRegistry()
+        # Memory, CPU time, open files, and since when it runs.
+        ProcessCollector(registry=self.registry)
+        build = Info("slackvm_build", "Versions of SlackVM and Python.", registry=self.registry)
+        build.info({"version": __version__, "python": platform.python_version()})
         self._requests = Counter(
             "slackvm_http_requests",
             "Requests answered.",

@@ -1,5 +1,7 @@
 """Settings: from the command line, the environment and a `.env` file, in this order."""
 
+import ipaddress
+import re
 import socket
 from pathlib import Path
 from typing import Annotated, Any, Literal, TypeVar
@@ -8,17 +10,68 @@ from dotenv.parser import parse_stream
 from pydantic import AfterValidator, Field, SecretStr, ValidationError
 from pydantic_settings import BaseSettings, SettingsConfigDict
 
+from slackvm import plugins
+from slackvm.model.selection import SELECTIONS
 from slackvm.model.vm import milli_level
+from slackvm.topologies import parse_cpu_list
 
 
 class SettingsError(ValueError):
     """A setting has a value that is not allowed, or the file of settings cannot be read."""
 
 
+def _like(pattern: str, allowed: str) -> AfterValidator:
+    """Allow text that matches; what is allowed is told in words."""
+
+    def check(text: str) -> str:
+        if not re.fullmatch(pattern, text):
+            raise ValueError(allowed)
+        return text
+
+    return AfterValidator(check)
+
+
+def _address(text: str) -> str:
+    try:
+        ipaddress.ip_address(text)
+    except ValueError:
+        if not re.fullmatch(r"[A-Za-z0-9][A-Za-z0-9._-]*", text):
+            raise ValueError(
+                "an address or host name to listen on is needed, without http:// and without a port"
+            ) from None
+    return text
+
+
 def _levels(text: str) -> str:
     for word in text.split(","):
         if word.strip():
-            milli_level(float(word))
+            try:
+                milli_level(float(word))
+            except ValueError:
+                raise ValueError(
+                    "levels are needed, numbers from 1 with at most three decimals, as in "
+                    f"1.0,2.0,3.0, and {word.strip()!r} is none"
+                ) from None
+    return text
+
+
+def _folders(text: str) -> str:
+    for folder in text.split(":"):
+        if folder and not folder.startswith("/"):
+            raise ValueError(f"absolute paths are needed, separated by :, and {folder!r} is none")
+    return text
+
+
+def _selection(name: str) -> str:
+    try:
+        plugins.find(name, SELECTIONS, plugins.SELECTION_GROUP)
+    except LookupError as error:
+        raise ValueError(str(error)) from None
+    return name
+
+
+def _cpu_list(text: str) -> str:
+    parse_cpu_list(text)
     return text
 
 
@@ -29,7 +82,21 @@ def _token(secret: SecretStr) -> SecretStr:
     return secret
 
 
+_URI = _like(r"[a-z][a-z0-9+.-]*:\S+", "a URI is needed, as in qemu:///system")
+
 Token = Annotated[SecretStr, AfterValidator(_token)]
+
+Address = Annotated[str, AfterValidator(_address)]
+"""Where a daemon listens."""
+
+HostName = Annotated[
+    str,
+    _like(
+        "([A-Za-z0-9][A-Za-z0-9._-]{0,62})?",
+        "a name has 1 to 63 letters, digits, dots, hyphens and underscores, and begins with a "
+        "letter or digit",
+    ),
+]
 
 
 Settings = TypeVar("Settings", bound=BaseSettings)
@@ -59,22 +126,22 @@ class LocalSettings(BaseSettings):
         qemu_loc: QEMU's binary; empty: libvirt's choice.
         qemu_machine: machine type of VMs; empty: QEMU's default.
         qemu_domain_type: `kvm`, `qemu` (slow, without virtualization), or what libvirt offers.
-        qemu_network: libvirt network of VMs; empty: none.
+        qemu_network: libvirt network of VMs; where there is none of this name, they have none.
         ovsb_critical_size: an oversubscribed vNode with fewer VMs is balanced over spare CPUs.
         topo_exclude: CPUs of this host that VMs never get, as a Linux CPU list.
     """
 
     model_config = SettingsConfigDict(extra="ignore", env_ignore_empty=True, frozen=True)
 
-    scl_url: str = "127.0.0.1"
+    scl_url: Address = "127.0.0.1"
     scl_port: int = Field(default=8099, ge=0, le=65535)
     scl_delay: float = Field(default=15.0, gt=0, le=86400, allow_inf_nan=False)
-    scl_name: str = Field(default="", pattern=r"^([A-Za-z0-9][A-Za-z0-9._-]{0,62})?$")
+    scl_name: HostName = ""
     scl_hypervisor: Literal["libvirt", "memory"] = "libvirt"
     scl_state_dir: Path = Path("/var/lib/slackvm/local")
-    scl_image_dirs: str = "/var/lib/libvirt/images"
+    scl_image_dirs: Annotated[str, AfterValidator(_folders)] = "/var/lib/libvirt/images"
     scl_levels: Annotated[str, AfterValidator(_levels)] = ""
-    scl_cpu_selection: str = "paper"
+    scl_cpu_selection: Annotated[str, AfterValidator(_selection)] = "paper"
     scl_mem_reserved: int = Field(default=0, ge=0, le=10**9)
     scl_time_scale: float = Field(default=1.0, ge=1, le=10**6, allow_inf_nan=False)
     scl_token: Token = SecretStr("")
@@ -82,13 +149,13 @@ class LocalSettings(BaseSettings):
     scl_tls_cert: str = ""
     scl_tls_key: str = ""
     scl_tls_ca: str = ""
-    qemu_url: str = "qemu:///system"
-    qemu_loc: str = ""
-    qemu_machine: str = ""
+    qemu_url: Annotated[str, _URI] = "qemu:///system"
+    qemu_loc: Annotated[str, _like("(/.*)?", "an absolute path is needed")] = ""
+    qemu_machine: Annotated[str, _like("[A-Za-z0-9._-]*", "a name is needed, as in q35")] = ""
     qemu_domain_type: Literal["auto", "kvm", "qemu"] = "auto"
-    qemu_network: str = "default"
+    qemu_network: Annotated[str, _like("[^/\n]*", "a name is needed, as in default")] = "default"
     ovsb_critical_size: int = Field(default=6, ge=0, le=10**9)
-    topo_exclude: str = ""
+    topo_exclude: Annotated[str, AfterValidator(_cpu_list)] = ""
 
     @property
     def name(self) -> str:

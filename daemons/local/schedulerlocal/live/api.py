@@ -6,7 +6,8 @@ from dataclasses import dataclass
 from typing import TypeVar
 
 from schedulerlocal.live.hypervisor import Guest, HypervisorError, UnavailableError
-from schedulerlocal.live.keeper import BusyError, Keeper, RefusedError
+from schedulerlocal.live.keeper import Keeper
+from schedulerlocal.live.outcomes import RefusedError
 from schedulerlocal.live.replies import (
     Identity,
     host_reply,
@@ -14,6 +15,7 @@ from schedulerlocal.live.replies import (
     summary_reply,
     vm_reply,
 )
+from schedulerlocal.live.turns import BusyError
 from schedulerlocal.live.view import NOT_READY, View
 from slackvm import __version__
 from slackvm.model.refusal import Refusal
@@ -49,10 +51,9 @@ class LocalHost:
         """Return a VM as it is told."""
         return vm_reply(view, guest, self.identity.name, self.addresses(guest.name))
 
-    def changed(self, status: int, guest: Guest) -> Answer:
-        """Answer with a VM that was changed, and the host as it is now."""
-        view = self.keeper.view
-        vm = self.told(view, guest)
+    def changed(self, status: int, view: View, name: str) -> Answer:
+        """Answer with a VM that was changed, and the host as it was right then."""
+        vm = self.told(view, view.guests[name])
         fields = {field: getattr(vm, field) for field in VMReply.model_fields}
         reply = ChangedReply(**fields, summary=summary_reply(view, self.identity))
         return self._answer(view, reply, status)
@@ -118,8 +119,8 @@ def endpoints(host: LocalHost) -> list[AnyEndpoint]:
 
     def create(call: Call[None, VMRequest]) -> Answer:
         with errors_told():
-            guest, is_new = keeper.deploy(call.input.vm(), call.input.image, call.input.clone)
-        return host.changed(201 if is_new else 200, guest)
+            view, is_new = keeper.deploy(call.input.vm(), call.input.image, call.input.clone)
+        return host.changed(201 if is_new else 200, view, call.input.name)
 
     def all_vms(_: Call[None, None]) -> Answer:
         view = keeper.view
@@ -140,8 +141,8 @@ def endpoints(host: LocalHost) -> list[AnyEndpoint]:
     def changing(verb: str) -> Callable[[Call[VMPath, None]], Answer]:
         def change(call: Call[VMPath, None]) -> Answer:
             with errors_told():
-                guest = keeper.change_state(call.path.name, verb)
-            return host.changed(200, guest)
+                view = keeper.change_state(call.path.name, verb)
+            return host.changed(200, view, call.path.name)
 
         return change
 

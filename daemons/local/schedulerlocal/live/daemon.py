@@ -1,10 +1,7 @@
 """The local daemon: puts the parts of a live host together, and lets them run until it is told."""
 
 import secrets
-import signal
 import threading
-import time
-from collections.abc import Callable
 from pathlib import Path
 
 import structlog
@@ -12,7 +9,7 @@ import structlog
 from schedulerlocal.live import api, prototype_api
 from schedulerlocal.live.clock import Clock
 from schedulerlocal.live.hypervisor import Hypervisor, HypervisorError
-from schedulerlocal.live.keeper import BusyError, Keeper
+from schedulerlocal.live.keeper import Keeper
 from schedulerlocal.live.memory import MemoryHypervisor
 from schedulerlocal.live.metrics import HostCollector
 from schedulerlocal.live.monitor import Sample, Sampler
@@ -20,29 +17,37 @@ from schedulerlocal.live.recorder import Recorder
 from schedulerlocal.live.records import Records
 from schedulerlocal.live.replies import Identity
 from schedulerlocal.live.state import StateFolder
+from schedulerlocal.live.turns import BusyError
+from schedulerlocal.live.view import NOT_READY
 from slackvm import __version__, plugins
 from slackvm.model.host import Host
 from slackvm.model.selection import SELECTIONS
 from slackvm.model.topology import Topology
+from slackvm.service import notify
 from slackvm.service.app import RestApp
-from slackvm.service.auth import Tokens, check_bind
+from slackvm.service.auth import Tokens
 from slackvm.service.metrics import Metrics
 from slackvm.service.settings import LocalSettings, SettingsError
-from slackvm.topologies import load_topology, parse_cpu_list, read_sysfs
+from slackvm.topologies import (
+    TopologyError,
+    load_topology,
+    parse_cpu_list,
+    read_sysfs,
+    withhold,
+)
 
 log = structlog.get_logger()
 
 _RETRY_S = 0.5
 _SLOWEST_RETRY_S = 5.0
-_SILENCE_S = 60.0
-"""A thread that shows no life for so long, and its delay, is taken for hung."""
 
 
 class LocalDaemon:
-    """A live host with its REST interface's application; `run` keeps it true and sampled.
+    """A live host with its REST interface's application; once started it keeps itself true.
 
     Args:
         settings: the settings.
+        tokens: who may ask what.
         topology: file or preset; None: this machine.
         recording: where samples are recorded; None: nowhere.
 
@@ -51,10 +56,12 @@ class LocalDaemon:
     """
 
     def __init__(
-        self, settings: LocalSettings, topology: str | None = None, recording: Path | None = None
+        self,
+        settings: LocalSettings,
+        tokens: Tokens,
+        topology: str | None = None,
+        recording: Path | None = None,
     ) -> None:
-        self._token = settings.scl_token.get_secret_value()
-        check_bind(settings.scl_url, self._token)
         is_memory = settings.scl_hypervisor == "memory"
         if settings.scl_time_scale != 1 and not is_memory:
             raise SettingsError("SCL_TIME_SCALE: only SCL_HYPERVISOR=memory can be sped up")
@@ -78,45 +85,45 @@ class LocalDaemon:
         self._recorder = Recorder(recording, *capacity) if recording else None
         self._sample: Sample | None = None
         self._addresses: dict[str, list[str]] = {}
-        self._signs_of_life: dict[str, float] = {}
-        self.app = self._make_app()
+        self._threads: list[threading.Thread] = []
+        self.app = self._make_app(tokens)
 
     def begin(self) -> None:
         """Find out what there is; where the hypervisor does not answer, the host is not ready."""
         self._hypervisor.watch(self.keeper.changed.set)
         self.reconcile()
 
-    def run(self) -> None:
-        """Reconcile and sample until `stop`; then the VMs go on, and the daemon lets go of them."""
-        tasks = {"watch": self._watch, "sample": self._take_samples}
-        threads = [
-            threading.Thread(target=task, name=name, daemon=True) for name, task in tasks.items()
-        ]
-        for thread in threads:
+    def start(self) -> None:
+        """Reconcile and sample from now on, in threads of its own."""
+        for name, task in (("watch", self._watch), ("sample", self._take_samples)):
+            thread = threading.Thread(target=task, name=name, daemon=True)
             thread.start()
-        self._stop.wait()
-        for thread in threads:
-            thread.join(timeout=_SLOWEST_RETRY_S)
-        self.close()
-
-    def stop(self) -> None:
-        """Let `run` end."""
-        self._stop.set()
-        self.keeper.changed.set()
+            self._threads.append(thread)
 
     def close(self) -> None:
-        """Close what is open."""
+        """End the threads and close what is open; the VMs go on.
+
+        The state directory stays locked as long as the process lives: a request that hangs may
+        still write there.
+        """
+        self._stop.set()
+        self.keeper.changed.set()
+        for thread in self._threads:
+            thread.join(timeout=_SLOWEST_RETRY_S)
         if self._recorder:
             self._recorder.close()
         self._records.close()
         self._hypervisor.close()
-        self._folder.close()
 
     def is_alive(self) -> bool:
-        """Return whether the threads that keep the host true show signs of life."""
-        silence = _SILENCE_S + self.settings.scl_delay
-        now = time.monotonic()
-        return all(now - seen < silence for seen in self._signs_of_life.values())
+        """Return whether it works: the hypervisor may hang, the daemon itself may not."""
+        return all(thread.is_alive() for thread in self._threads) and not self.keeper.hangs
+
+    @property
+    def status(self) -> str:
+        """The state of the host, with the reason where it is not ready."""
+        view = self.keeper.view
+        return f"{view.state}: {view.reason}" if view.reason else view.state
 
     def reconcile(self) -> None:
         """Reconcile now; an operation that takes too long is left to the next time."""
@@ -128,21 +135,22 @@ class LocalDaemon:
     def _watch(self) -> None:
         """Reconcile when something changed, and after each delay all the same."""
         retry_s = _RETRY_S
+        told = self.status
         while not self._stop.is_set():
-            self._signs_of_life["watch"] = time.monotonic()
-            if self.keeper.view.state == "not_ready":
+            if self.keeper.view.state == NOT_READY:
                 self._stop.wait(retry_s)
                 retry_s = min(2 * retry_s, _SLOWEST_RETRY_S)
             else:
                 retry_s = _RETRY_S
-                delay = self.settings.scl_delay / self._clock.scale
-                self.keeper.changed.wait(min(delay, _SILENCE_S / 2))
+                self.keeper.changed.wait(self.settings.scl_delay / self._clock.scale)
             if not self._stop.is_set():
                 self.reconcile()
+                if told != self.status:
+                    told = self.status
+                    notify.status(told)
 
     def _take_samples(self) -> None:
         while not self._clock.wait(self.settings.scl_delay, self._stop):
-            self._signs_of_life["sample"] = time.monotonic()
             try:
                 self._take_sample()
             except HypervisorError as error:
@@ -158,7 +166,7 @@ class LocalDaemon:
         if self._recorder:
             self._recorder.record(self._sample)
 
-    def _make_app(self) -> RestApp:
+    def _make_app(self, tokens: Tokens) -> RestApp:
         def addresses(vm: str) -> list[str]:
             return self._addresses.get(vm, [])
 
@@ -176,9 +184,7 @@ class LocalDaemon:
             [*api.endpoints(host), *prototype_api.endpoints(host)],
             title="SlackVM local scheduler",
             version=__version__,
-            tokens=Tokens(
-                self._token or None, self.settings.scl_read_token.get_secret_value() or None
-            ),
+            tokens=tokens,
             metrics=metrics,
         )
 
@@ -204,16 +210,15 @@ class LocalDaemon:
         )
 
 
-def stop_on_signals(stop: Callable[[], None]) -> None:
-    """Call `stop` when the process is asked to end."""
-    for number in (signal.SIGTERM, signal.SIGINT):
-        signal.signal(number, lambda *_: stop())
-
-
 def _topology(settings: LocalSettings, spec: str | None) -> Topology:
-    if spec is not None:
-        return load_topology(spec)
-    return read_sysfs(
-        exclude=parse_cpu_list(settings.topo_exclude),
-        memory_reserved_mib=settings.scl_mem_reserved,
-    )
+    exclude, reserved = parse_cpu_list(settings.topo_exclude), settings.scl_mem_reserved
+    described = load_topology(spec) if spec is not None else None
+    try:
+        if described is None:
+            return read_sysfs(exclude=exclude, memory_reserved_mib=reserved)
+        # A file may leave out already what the settings exclude.
+        return withhold(described, set(exclude) & set(described.position), reserved)
+    except TopologyError as error:
+        if not exclude and not reserved:
+            raise
+        raise SettingsError(f"TOPO_EXCLUDE, SCL_MEM_RESERVED: {error}") from error

@@ -23,8 +23,10 @@ from schedulerlocal.live.hypervisor import (
     Order,
     UnavailableError,
 )
+from schedulerlocal.live.outcomes import Outcomes, RefusedError
 from schedulerlocal.live.reconciliation import Findings, findings
 from schedulerlocal.live.records import Records
+from schedulerlocal.live.turns import Turns
 from schedulerlocal.live.view import NOT_READY, OVERCOMMITTED, READY, View, vnode_views
 from slackvm.model.host import Host
 from slackvm.model.plan import Plan
@@ -32,18 +34,6 @@ from slackvm.model.refusal import Refusal
 from slackvm.model.vm import VM
 
 log = structlog.get_logger()
-
-
-class RefusedError(Exception):
-    """The host refuses; nothing has changed."""
-
-    def __init__(self, refusal: Refusal) -> None:
-        super().__init__(refusal.message)
-        self.refusal = refusal
-
-
-class BusyError(Exception):
-    """Other operations take too long; nothing has been begun."""
 
 
 class Keeper:
@@ -68,11 +58,11 @@ class Keeper:
         self.host = host
         self.pins_restored = 0
         self.pins_failed = 0
+        self.outcomes = Outcomes()
         self._hypervisor = hypervisor
         self._records = records
         self._clock = clock
-        self._patience_s = patience_s
-        self._lock = threading.Lock()
+        self._turns = Turns(patience_s)
         self._changed = threading.Event()
         self._guests: dict[str, Guest] = {}
         self._findings = Findings()
@@ -90,6 +80,16 @@ class Keeper:
         """Set when the hypervisor tells that something happened; `reconcile` clears it."""
         return self._changed
 
+    @property
+    def is_behind(self) -> bool:
+        """Whether something that was done could not be written down yet."""
+        return self._records.is_behind
+
+    @property
+    def hangs(self) -> bool:
+        """Whether an operation hangs, not in the hypervisor: only another start helps then."""
+        return self._turns.hangs
+
     def plan(self, vm: VM) -> Plan:
         """Return what a deploy would do; nothing changes and nothing is waited for."""
         return self._model.plan_deploy(vm)
@@ -98,35 +98,36 @@ class Keeper:
         """Return the host's progress for a VM; None if it is refused."""
         return self._model.progress(vm)
 
-    def deploy(self, vm: VM, image: str, clone: bool) -> tuple[Guest, bool]:
+    def deploy(self, vm: VM, image: str, clone: bool) -> tuple[View, bool]:
         """Create a VM and start it; asked again for the same, return what is there.
 
         Returns:
-            The VM, and whether it is new.
+            The host with the VM, and whether that is new.
 
         Raises:
             RefusedError: the host refuses it, or a VM of its name is another one.
             HypervisorError: it could not be made; nothing of it is left.
             BusyError: try again later.
         """
-        with self._operation():
+        with self._operation("deploy"):
             same = self._guests.get(vm.name)
             if same is not None and self._is_order(same, vm, image, clone):
-                return same, False
+                return self._view, False
             if same is not None or vm.name in {guest.name for guest in self._findings.foreign}:
                 raise RefusedError(Refusal("name_taken"))
             plan = self.host.plan_deploy(vm)
             if plan.refusal:
                 self._records.note_refusal(plan, self._clock.now())
                 raise RefusedError(plan.refusal)
-            resolved = self._hypervisor.check_image(image, clone)
+            with self._turns.elsewhere():
+                resolved = self._hypervisor.check_image(image, clone)
             order = Order(vm, str(uuid.uuid4()), resolved, clone, self._clock.now())
             others = self._pins_to_change(plan)
-            with self._undone_on_failure(others):
+            with self._undone_on_failure(others), self._turns.elsewhere():
                 self._hypervisor.pin(others)
                 self._hypervisor.create(order, plan.pins[vm.name])
             self._take_over(plan, _created(order, plan.pins[vm.name]))
-            return self._guests[vm.name], True
+            return self._view, True
 
     def remove(self, name: str) -> None:
         """Remove a VM of ours; its image stays.
@@ -136,27 +137,32 @@ class Keeper:
             HypervisorError: it could not be removed.
             BusyError: try again later.
         """
-        with self._operation():
+        with self._operation("remove"):
             plan = self.host.plan_remove(name)
             if name in self._findings.unplaced:
-                self._hypervisor.remove(name)
+                with self._turns.elsewhere():
+                    self._hypervisor.remove(name)
                 self._reconcile()
                 return
             if plan.refusal:
                 self._records.note_refusal(plan, self._clock.now())
                 raise RefusedError(plan.refusal)
-            self._hypervisor.remove(name)
+            with self._turns.elsewhere():
+                self._hypervisor.remove(name)
             del self._guests[name]
             self._take_over(plan, None)
             self._pin_others(self._pins_to_change(plan))
             if self.host.is_overcommitted:
                 self._reconcile()
 
-    def change_state(self, name: str, verb: str) -> Guest:
+    def change_state(self, name: str, verb: str) -> View:
         """Start, stop or restart a VM of ours; `verb` names which.
 
+        Returns:
+            The host with the VM.
+
         Raises:
-            RefusedError: there is no such VM of ours.
+            RefusedError: there is no such VM of ours, or none any more.
             HypervisorError: it could not be done.
             BusyError: try again later.
         """
@@ -166,11 +172,15 @@ class Keeper:
             "stop": self._hypervisor.stop,
             "restart": self._hypervisor.restart,
         }
-        if name not in self._view.guests:
-            raise RefusedError(Refusal("unknown"))
-        actions[verb](name)
-        self.reconcile()
-        return self._view.guests[name]
+        with self.outcomes.counted(verb):
+            if name not in self._view.guests:
+                raise RefusedError(Refusal("unknown"))
+            actions[verb](name)
+            self.reconcile()
+            view = self._view
+            if name not in view.guests:
+                raise RefusedError(Refusal("unknown"))
+            return view
 
     def reconcile(self) -> None:
         """Make model, pins and view agree with what the hypervisor has.
@@ -179,16 +189,16 @@ class Keeper:
             BusyError: an operation takes too long.
         """
         self._changed.clear()
-        with self._locked():
+        with self._turns.next():
             try:
                 self._reconcile()
             except HypervisorError as error:
                 self._lose_touch(error)
 
     @contextmanager
-    def _operation(self) -> Iterator[None]:
+    def _operation(self, op: str) -> Iterator[None]:
         """Let one operation in; a hypervisor that is lost midway leaves the host not ready."""
-        with self._locked():
+        with self.outcomes.counted(op), self._turns.next():
             if self._view.state == NOT_READY:
                 raise UnavailableError(f"the host is not ready: {self._view.reason}")
             try:
@@ -196,15 +206,6 @@ class Keeper:
             except UnavailableError as error:
                 self._lose_touch(error)
                 raise
-
-    @contextmanager
-    def _locked(self) -> Iterator[None]:
-        if not self._lock.acquire(timeout=self._patience_s):
-            raise BusyError(f"other operations took more than {self._patience_s:g} s")
-        try:
-            yield
-        finally:
-            self._lock.release()
 
     @contextmanager
     def _undone_on_failure(self, pinned: Mapping[str, tuple[int, ...]]) -> Iterator[None]:
@@ -219,7 +220,9 @@ class Keeper:
             raise
 
     def _reconcile(self) -> None:
-        found = findings(self._hypervisor.guests(), self.host)
+        with self._turns.elsewhere():
+            guests = self._hypervisor.guests()
+        found = findings(guests, self.host)
         uuids = {**self._uuids(), **{guest.name: guest.uuid for guest in found.ours.values()}}
         for plan in found.plans:
             self.host.commit(plan)
@@ -257,7 +260,8 @@ class Keeper:
         if not pins:
             return
         try:
-            self._hypervisor.pin(pins)
+            with self._turns.elsewhere():
+                self._hypervisor.pin(pins)
         except HypervisorError as error:
             self.pins_failed += 1
             self._changed.set()

@@ -1,11 +1,11 @@
 """What Prometheus is told of the host, its vNodes and its VMs."""
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 
 from prometheus_client.core import CounterMetricFamily, GaugeMetricFamily, Metric
 
 from schedulerlocal.live.keeper import Keeper
-from schedulerlocal.live.monitor import Sample
+from schedulerlocal.live.monitor import Sample, cpus_used, share_waited
 from schedulerlocal.live.view import NOT_READY, OVERCOMMITTED
 from slackvm.model.topology import Topology
 
@@ -29,7 +29,9 @@ class HostCollector:
     def collect(self) -> Iterator[Metric]:
         """Yield all metrics."""
         yield from self._host()
+        yield from self._operations()
         yield from self._vnodes()
+        yield from self._use()
         yield from self._vms()
 
     def _host(self) -> Iterator[Metric]:
@@ -63,26 +65,56 @@ class HostCollector:
             ("pins_failed", "Attempts to pin that failed.", self._keeper.pins_failed),
         ):
             yield CounterMetricFamily(f"slackvm_{name}", text, value=float(value))
-        sample = self._sample()
-        if sample is not None:
-            yield GaugeMetricFamily(
-                "slackvm_host_cpu_use_ratio", "Use of the host's CPUs.", value=sample.host_cpu
-            )
-            yield GaugeMetricFamily(
-                "slackvm_host_memory_use_ratio",
-                "Use of the host's memory.",
-                value=sample.host_memory,
-            )
+
+    def _operations(self) -> Iterator[Metric]:
+        ended = CounterMetricFamily(
+            "slackvm_operations",
+            "Operations asked for, by how they ended.",
+            labels=["op", "outcome", "code"],
+        )
+        for outcome, count in self._keeper.outcomes.counts.items():
+            ended.add_metric(list(outcome), count)
+        yield ended
+        yield GaugeMetricFamily(
+            "slackvm_state_behind",
+            "1 when something that was done could not be written down yet.",
+            value=float(self._keeper.is_behind),
+        )
 
     def _vnodes(self) -> Iterator[Metric]:
-        owned = GaugeMetricFamily("slackvm_vnode_cpus", "CPUs owned.", labels=["level"])
-        allocation = GaugeMetricFamily(
-            "slackvm_vnode_vcpus", "Sum of the VMs' vCPUs.", labels=["level"]
+        # A vNode without VMs stays for ever; clients could fill a database with levels.
+        vnodes = {k: v for k, v in self._keeper.view.vnodes.items() if v.allocation}
+        yield _by_level("cpus", "CPUs owned.", {k: v.owned for k, v in vnodes.items()})
+        yield _by_level(
+            "vcpus", "Sum of the VMs' vCPUs.", {k: v.allocation for k, v in vnodes.items()}
         )
-        for level, vnode in self._keeper.view.vnodes.items():
-            owned.add_metric([str(level)], vnode.owned)
-            allocation.add_metric([str(level)], vnode.allocation)
-        yield from (owned, allocation)
+        yield _by_level(
+            "memory_bytes",
+            "Sum of the VMs' memory.",
+            {k: v.memory_mib * MIB for k, v in vnodes.items()},
+        )
+
+    def _use(self) -> Iterator[Metric]:
+        sample = self._sample()
+        if sample is None:
+            return
+        for name, text, value in (
+            (
+                "sample_timestamp_seconds",
+                "When use was sampled last, in seconds since the epoch.",
+                sample.taken,
+            ),
+            ("host_cpu_use_ratio", "Use of the host's CPUs.", sample.host_cpu),
+            ("host_memory_use_ratio", "Use of the host's memory.", sample.host_memory),
+        ):
+            yield GaugeMetricFamily(f"slackvm_{name}", text, value=value)
+        uses = {level: each for level, each in sample.vnodes.items() if each}
+        yield _by_level("cpus_used", "CPUs in use.", {k: cpus_used(v) for k, v in uses.items()})
+        yield _by_level(
+            "cpu_wait_ratio",
+            "Share of the time that the vCPUs of the running VMs waited for a CPU.",
+            {k: share_waited(v) for k, v in uses.items()},
+        )
 
     def _vms(self) -> Iterator[Metric]:
         labels = ["vm", "level"]
@@ -102,3 +134,10 @@ class HostCollector:
             wait.add_metric([name, level], each.wait)
             memory.add_metric([name, level], each.memory)
         yield from (use, wait, memory)
+
+
+def _by_level(name: str, text: str, values: Mapping[float, float]) -> Metric:
+    family = GaugeMetricFamily(f"slackvm_vnode_{name}", text, labels=["level"])
+    for level, value in values.items():
+        family.add_metric([str(level)], value)
+    return family

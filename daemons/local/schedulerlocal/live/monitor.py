@@ -1,11 +1,12 @@
 """What the host and its VMs use, sampled."""
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
+from time import time as wall_clock
 
 import psutil
 
-from schedulerlocal.live.hypervisor import Guest, Usage
+from schedulerlocal.live.hypervisor import RUNNING, Guest, Usage
 from schedulerlocal.live.view import View
 
 DECIMALS = 5
@@ -38,6 +39,7 @@ class Sample:
         host_memory: use of the host's memory, 0..1.
         guests: our VMs' use by name; a stopped one uses nothing.
         view: the host when it was taken.
+        taken: when it was taken, by the machine's clock, for those outside who compare with it.
     """
 
     time: float
@@ -45,6 +47,29 @@ class Sample:
     host_memory: float
     guests: Mapping[str, GuestUse] = field(default_factory=dict)
     view: View = field(default_factory=View)
+    taken: float = field(default_factory=wall_clock, compare=False)
+
+    @property
+    def vnodes(self) -> Mapping[float, list[GuestUse]]:
+        """The use of each vNode's VMs, by level."""
+        members: dict[float, list[GuestUse]] = {level: [] for level in self.view.vnodes}
+        for name, use in self.guests.items():
+            if use.guest.order and name not in self.view.unplaced:
+                members[use.guest.order.vm.level].append(use)
+        return members
+
+
+def cpus_used(uses: Iterable[GuestUse]) -> float:
+    """Return how many CPUs VMs used together."""
+    return round(sum(use.cpu * use.guest.vcpus for use in uses), DECIMALS)
+
+
+def share_waited(uses: Iterable[GuestUse]) -> float:
+    """Return the share of their time that the vCPUs of the running VMs waited for a CPU, 0..1."""
+    running = [use for use in uses if use.guest.state == RUNNING]
+    vcpus = sum(use.guest.vcpus for use in running)
+    waited = sum(use.wait * use.guest.vcpus for use in running)
+    return round(waited / vcpus, DECIMALS) if vcpus else 0.0
 
 
 class Sampler:
@@ -71,7 +96,7 @@ class Sampler:
         }
         self._before = {each.uuid: (time, each) for each in usage}
         if self._is_simulated:
-            cpu = sum(use.cpu * use.guest.vcpus for use in guests.values()) / self._cpus
+            cpu = cpus_used(guests.values()) / self._cpus
             used_mib = sum(use.memory * use.guest.memory_mib for use in guests.values())
             memory = used_mib / self._memory_mib
         else:

@@ -3,7 +3,7 @@
 from collections.abc import Iterator
 from pathlib import Path
 
-from schedulerlocal.live.monitor import DECIMALS, GuestUse, Sample
+from schedulerlocal.live.monitor import DECIMALS, Sample, cpus_used
 from slackvm.monitoring.record import HEADER, UNCHANGED, Kind, description, row_line
 
 LARGEST_FILE = 256 << 20
@@ -69,14 +69,10 @@ class Recorder:
     def _rows(self, sample: Sample, time: int) -> Iterator[bytes]:
         cpus, memory_mib = self._capacity
         view = sample.view
-        members: dict[float, list[GuestUse]] = {level: [] for level in view.vnodes}
-        for name, use in sample.guests.items():
-            if use.guest.order and name not in view.unplaced:
-                members[use.guest.order.vm.level].append(use)
+        members = sample.vnodes
         yield row_line(Kind.GLOBAL_CPU, time, sample.host_cpu, cpus)
         for level, vnode in view.vnodes.items():
             uses = members[level]
-            used = round(sum(use.cpu * use.guest.vcpus for use in uses), DECIMALS)
             names = [use.guest.name for use in uses]
             described = description(vnode.cpu_list, names, vnode.pin_list)
             is_new = self._described.get(level) != described
@@ -84,7 +80,7 @@ class Recorder:
             yield row_line(
                 Kind.SUBSET_CPU,
                 time,
-                used,
+                cpus_used(uses),
                 vnode.owned,
                 level=level,
                 description=described if is_new else UNCHANGED,

@@ -1,0 +1,50 @@
+"""What VMs use and wait for, out of counters that only grow."""
+
+from pathlib import Path
+
+from schedulerlocal.live.hypervisor import RUNNING, STOPPED, Guest, Order, Usage
+from schedulerlocal.live.monitor import Sampler, cpus_used, share_waited
+from schedulerlocal.live.view import View, VNodeView
+from slackvm.model import VM
+from slackvm.rest.vms import GuestState
+
+
+def guest(name: str, vcpus: int, level: float, state: GuestState = RUNNING) -> Guest:
+    order = Order(VM(name, vcpus, 1000, level), f"uuid-{name}", Path("/i.qcow2"), False, 0.0)
+    return Guest(name, order.uuid, vcpus, 1000, state, order, None, None)
+
+
+def view(*guests: Guest) -> View:
+    vnode = VNodeView((), (), 0, 0, 0)
+    levels = {each.order.vm.level: vnode for each in guests if each.order}
+    return View(vnodes=levels, guests={each.name: each for each in guests})
+
+
+def test_use_and_wait_of_vms_and_levels() -> None:
+    """Over 10 s; a level's wait counts each vCPU once, and none of VMs that do not run."""
+    host = view(
+        guest("small", 1, 2.0), guest("large", 3, 2.0), guest("off", 8, 2.0, STOPPED),
+        guest("other", 2, 1.0),
+    )  # fmt: skip
+    sampler = Sampler(8, 8000, is_simulated=True)
+    sampler.sample(host, [Usage(f"uuid-{name}", 5, 1, 0) for name in ("small", "large")], 100)
+    sample = sampler.sample(
+        host, [Usage("uuid-small", 13, 3, 500), Usage("uuid-large", 17, 25, 500)], 110
+    )
+    assert [(use.cpu, use.wait) for use in sample.guests.values()] == [
+        (0.8, 0.2),
+        (0.4, 0.8),
+        (0.0, 0.0),
+        (0.0, 0.0),
+    ]
+    two, one = sample.vnodes[2.0], sample.vnodes[1.0]
+    assert (cpus_used(two), share_waited(two)) == (2.0, 0.65)
+    assert (cpus_used(one), share_waited(one)) == (0.0, 0.0)
+    assert sample.host_cpu == 0.25
+
+
+def test_a_level_without_running_vms_waits_for_nothing() -> None:
+    assert share_waited([]) == 0
+    host = view(guest("off", 8, 2.0, STOPPED))
+    sample = Sampler(8, 8000, is_simulated=True).sample(host, [], 100)
+    assert share_waited(sample.vnodes[2.0]) == 0
