@@ -8,7 +8,7 @@ from slackvm.model.vm import LARGEST
 from slackvm.rest.hosts import HostReply
 from slackvm.rest.prototype import StatusReply
 from slackvm.rest.replies import Reply
-from slackvm.rest.vms import VMRequest
+from slackvm.rest.vms import VMReply, VMRequest
 from slackvm.service.endpoints import Inputs
 from slackvm.service.fields import DECIMAL, WHOLE, Level, MemoryGib, Vcpus
 
@@ -36,6 +36,44 @@ class HostsQuery(Inputs):
     """Which hosts to tell of: those that have changed since a revision; without one, all."""
 
     since: str = Field(default="", max_length=100)
+
+
+class HostRemoval(Inputs):
+    """Whether a host is to be forgotten although VMs are known on it."""
+
+    force: bool = False
+
+
+class VMsQuery(Inputs):
+    """Which VMs to tell of, by name in ascending order.
+
+    Attributes:
+        host: those on this host; empty: on any.
+        level: those of this level.
+        search: those whose name or image holds this text, in any case.
+        limit: at most so many.
+        after: those whose names come after this one.
+    """
+
+    host: str = Field(default="", max_length=300)
+    level: Level | None = None
+    search: str = Field(default="", max_length=100)
+    limit: Annotated[int, Field(ge=1, le=10_000), WHOLE] = 1000
+    after: str = Field(default="", max_length=100)
+
+
+class ClusterVMsReply(Reply):
+    """VMs of the cluster.
+
+    Attributes:
+        total: how many match, on all pages.
+        vms: those of this page, by name in ascending order.
+        after: what to ask for as `after` to get the next page; None: there is none.
+    """
+
+    total: int
+    vms: list[VMReply]
+    after: str | None
 
 
 class ClusterHostReply(HostReply):

@@ -12,6 +12,9 @@ from slackvm.service.fields import Level, MemoryGib, Vcpus, VmName, memory_mib
 
 GuestState = Literal["running", "stopped", "paused", "crashed"]
 
+VMState = Literal[GuestState, "unknown"]
+"""`unknown` is what a controller says of a VM whose host does not answer it."""
+
 
 class VMRequest(Inputs):
     """A VM to create."""
@@ -57,7 +60,7 @@ class VMReply(Reply):
     level: float
     image: str
     clone: bool
-    state: GuestState
+    state: VMState
     host: str
     cpu_list: list[int]
     created: float

@@ -55,19 +55,19 @@ class LocalHost:
         vm = self.told(view, guest)
         fields = {field: getattr(vm, field) for field in VMReply.model_fields}
         reply = ChangedReply(**fields, summary=summary_reply(view, self.identity))
-        return self._answer(view, reply, status)
+        return self.answer(view, reply, status)
 
     def summary(self) -> Answer:
         """Answer with the host in numbers."""
         view = self.keeper.view
-        return self._answer(view, summary_reply(view, self.identity))
+        return self.answer(view, summary_reply(view, self.identity))
 
     def state(self) -> Answer:
         """Answer with the whole host."""
         view = self.keeper.view
-        return self._answer(view, host_reply(view, self.identity))
+        return self.answer(view, host_reply(view, self.identity))
 
-    def _answer(self, view: View, reply: Reply, status: int = 200) -> Answer:
+    def answer(self, view: View, reply: Reply, status: int = 200) -> Answer:
         """Answer with an ETag that says which state of the host was told."""
         return Answer(status, reply, etag=f"{self.identity.instance}-{view.generation}")
 
@@ -124,7 +124,7 @@ def endpoints(host: LocalHost) -> list[AnyEndpoint]:
     def all_vms(_: Call[None, None]) -> Answer:
         view = keeper.view
         vms = [host.told(view, guest) for guest in view.guests.values()]
-        return Answer(200, VMsReply(vms=vms))
+        return host.answer(view, VMsReply(vms=vms))
 
     def one_vm(call: Call[VMPath, None]) -> Answer:
         view = keeper.view
@@ -164,9 +164,9 @@ def endpoints(host: LocalHost) -> list[AnyEndpoint]:
         Endpoint(
             method="GET",
             path="/v1/vms",
-            summary="All VMs.",
+            summary="All VMs. The ETag is the host's generation.",
             handler=all_vms,
-            answers={200: VMsReply},
+            answers={200: VMsReply, 304: None},
             changes=False,
             tags=("vms",),
         ),
