@@ -51,6 +51,7 @@ class Refusal:
             "unknown": "no VM of this name exists",
             "overcommitted": "VMs that are not this host's own leave too little room",
             "level_not_offered": "this host does not offer the level",
+            "withdrawn": "the request was withdrawn before it came",
         }[self.code]
 
 

@@ -1,6 +1,6 @@
 """VMs as they are asked for and told of."""
 
-from typing import Literal
+from typing import Annotated, Literal
 
 from pydantic import Field
 
@@ -8,7 +8,7 @@ from slackvm.model.vm import VM
 from slackvm.rest.hosts import SummaryReply
 from slackvm.rest.replies import Reply
 from slackvm.service.endpoints import Inputs
-from slackvm.service.fields import Level, MemoryGib, Vcpus, VmName, memory_mib
+from slackvm.service.fields import DECIMAL, Level, MemoryGib, Vcpus, VmName, memory_mib
 
 GuestState = Literal["running", "stopped", "paused", "crashed"]
 
@@ -29,6 +29,39 @@ class VMRequest(Inputs):
     def vm(self) -> VM:
         """Return the VM that is asked for."""
         return VM(self.name, self.vcpus, memory_mib(self.memory_gib), self.level)
+
+
+AttemptName = Annotated[str, Field(pattern=r"^[A-Za-z0-9-]{1,64}$")]
+
+
+class AttemptRequest(VMRequest):
+    """A VM to create, as a controller asks a host for it.
+
+    Attributes:
+        attempt: what this request can be withdrawn by.
+    """
+
+    attempt: AttemptName | None = None
+
+
+class WithdrawRequest(Inputs):
+    """A request to create a VM that shall count no more.
+
+    Attributes:
+        attempt: what it bears.
+    """
+
+    attempt: AttemptName
+
+
+class RemovalQuery(Inputs):
+    """Which VM of a name is to be removed.
+
+    Attributes:
+        created: only one that was created then; left out: any.
+    """
+
+    created: Annotated[float, Field(ge=0), DECIMAL] | None = None
 
 
 class VMPath(Inputs):
@@ -71,6 +104,17 @@ class VMsReply(Reply):
     """All VMs."""
 
     vms: list[VMReply]
+
+
+class WithdrawReply(Reply):
+    """What came of requests to create a VM.
+
+    Attributes:
+        vm: the VM of that name; None: there is none, and no request that bears the attempt, not
+            even one that is still on its way, will make it.
+    """
+
+    vm: VMReply | None
 
 
 class ChangedReply(VMReply):

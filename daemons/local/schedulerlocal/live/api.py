@@ -20,7 +20,17 @@ from slackvm.model.refusal import Refusal
 from slackvm.rest.hosts import HostReply, SummaryReply
 from slackvm.rest.plans import PlanReply
 from slackvm.rest.replies import HealthReply, Reply
-from slackvm.rest.vms import ChangedReply, VMPath, VMReply, VMRequest, VMsReply
+from slackvm.rest.vms import (
+    AttemptRequest,
+    ChangedReply,
+    RemovalQuery,
+    VMPath,
+    VMReply,
+    VMRequest,
+    VMsReply,
+    WithdrawReply,
+    WithdrawRequest,
+)
 from slackvm.service.endpoints import Answer, AnyEndpoint, Call, Endpoint
 from slackvm.service.errors import RestError
 
@@ -116,9 +126,10 @@ def endpoints(host: LocalHost) -> list[AnyEndpoint]:
     """Return the endpoints of a host, but for the prototype's."""
     keeper = host.keeper
 
-    def create(call: Call[None, VMRequest]) -> Answer:
+    def create(call: Call[None, AttemptRequest]) -> Answer:
+        asked = call.input
         with errors_told():
-            guest, is_new = keeper.deploy(call.input.vm(), call.input.image, call.input.clone)
+            guest, is_new = keeper.deploy(asked.vm(), asked.image, asked.clone, asked.attempt)
         return host.changed(201 if is_new else 200, guest)
 
     def all_vms(_: Call[None, None]) -> Answer:
@@ -132,10 +143,16 @@ def endpoints(host: LocalHost) -> list[AnyEndpoint]:
             raise refused(Refusal("unknown"))
         return Answer(200, host.told(view, view.guests[call.path.name]))
 
-    def remove(call: Call[VMPath, None]) -> Answer:
+    def remove(call: Call[VMPath, RemovalQuery]) -> Answer:
         with errors_told():
-            keeper.remove(call.path.name)
+            keeper.remove(call.path.name, call.input.created)
         return host.summary()
+
+    def withdraw(call: Call[VMPath, WithdrawRequest]) -> Answer:
+        with errors_told():
+            guest = keeper.withdraw(call.path.name, call.input.attempt)
+        vm = host.told(keeper.view, guest) if guest else None
+        return Answer(200, WithdrawReply(vm=vm))
 
     def changing(verb: str) -> Callable[[Call[VMPath, None]], Answer]:
         def change(call: Call[VMPath, None]) -> Answer:
@@ -157,7 +174,7 @@ def endpoints(host: LocalHost) -> list[AnyEndpoint]:
             handler=create,
             answers={201: ChangedReply, 200: ChangedReply},
             errors={400: "The image cannot be had.", 409: REFUSED, 503: NOT_NOW},
-            input=VMRequest,
+            input=AttemptRequest,
             changes=True,
             tags=("vms",),
         ),
@@ -189,6 +206,19 @@ def endpoints(host: LocalHost) -> list[AnyEndpoint]:
             answers={200: SummaryReply},
             errors={404: UNKNOWN, 503: NOT_NOW},
             parameters=VMPath,
+            input=RemovalQuery,
+            changes=True,
+            tags=("vms",),
+        ),
+        Endpoint(
+            method="POST",
+            path="/v1/vms/{name}/withdraw",
+            summary="Tell the VM, or else refuse from now on the requests that bear an attempt.",
+            handler=withdraw,
+            answers={200: WithdrawReply},
+            errors={503: NOT_NOW},
+            parameters=VMPath,
+            input=WithdrawRequest,
             changes=True,
             tags=("vms",),
         ),
