@@ -1,6 +1,7 @@
 """The controller: puts the parts together, and lets them run until it is told."""
 
 import threading
+from importlib.resources import files
 
 from schedulerglobal import hosts_api, prototype_api, vms_api
 from schedulerglobal.changes import Changes
@@ -11,6 +12,7 @@ from schedulerglobal.poller import Poller
 from slackvm import __version__, plugins
 from slackvm.model.policies import POLICIES
 from slackvm.rest.replies import HealthReply
+from slackvm.service import page
 from slackvm.service.app import RestApp
 from slackvm.service.auth import Tokens, check_bind
 from slackvm.service.endpoints import Answer, Endpoint
@@ -62,6 +64,7 @@ class Controller:
         )
         self.app = RestApp(
             [
+                *page.endpoints(files(__package__) / "page", "SlackVM global scheduler\n"),
                 *prototype_api.endpoints(self.cluster, changes),
                 *vms_api.endpoints(self.cluster, changes),
                 *hosts_api.endpoints(self.cluster, self._poller),

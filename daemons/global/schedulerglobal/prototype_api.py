@@ -39,15 +39,6 @@ def endpoints(cluster: Cluster, changes: Changes) -> list[AnyEndpoint]:
     return [
         Endpoint(
             method="GET",
-            path="/",
-            summary="A line of text.",
-            handler=lambda _: Answer(200, "SlackVM global scheduler\n"),
-            answers={200: "text/plain"},
-            changes=False,
-            tags=("prototype",),
-        ),
-        Endpoint(
-            method="GET",
             path="/status",
             summary="What is free and what each vNode has, on each host by its URL.",
             handler=status,
