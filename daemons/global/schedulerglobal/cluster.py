@@ -1,214 +1,184 @@
-"""The hosts and VMs of the cluster, and who may be placed where. One lock guards it all."""
+"""The hosts of the cluster and who has which VM. One lock guards it all."""
 
 import secrets
 import threading
-import time
-from collections.abc import Collection, Iterator
+from collections.abc import Iterable
 
-import structlog
-
-from schedulerglobal.member import UNKNOWN, Member, Order
-from schedulerglobal.node import Picture
-from schedulerglobal.node_url import NodeUrl
-from slackvm.model.placement import Fleet, Placement, place
-from slackvm.model.policies import Policy
-from slackvm.model.refusal import Refusal
-from slackvm.model.vm import VM
-from slackvm.rest.hosts import SummaryReply
-from slackvm.rest.vms import ChangedReply, VMReply, VMRequest
-
-log = structlog.get_logger()
+from schedulerglobal.entries import host_entry
+from schedulerglobal.ledger import Ledger
+from schedulerglobal.member import Member, Order, model_vm
+from schedulerglobal.node_url import NodeUrl, parse_node_url
+from schedulerglobal.room import Room
+from schedulerglobal.store import Store, Stored
+from slackvm.model.fleet import Fleet
 
 
 class Cluster:
-    """What is known of the cluster.
+    """The hosts in the order in which they came, and who holds which name.
+
+    Whoever changes a member says so by `changed`.
 
     Args:
-        policy: scores the hosts for a VM.
+        store: what must not be forgotten.
+        ledger: writes it down.
+
+    Attributes:
+        lock: held by whoever reads or changes members.
+        settled: told whenever an order ends or is left open, and when a host was first looked at.
+        fleet: the hosts for placements, by the index of each member.
+        members: the hosts.
     """
 
-    def __init__(self, policy: Policy) -> None:
-        self.policy = policy
+    def __init__(self, store: Store, ledger: Ledger) -> None:
         self.lock = threading.RLock()
         self.settled = threading.Condition(self.lock)
-        self._members: list[Member] = []
+        self.fleet = Fleet([])
+        self.members: list[Member] = []
+        self.store = store
+        self.ledger = ledger
         self._boot = secrets.token_hex(4)
         self._revision = 0
         self._ordinal = 0
-        self._fleet = Fleet([])
-
-    @property
-    def members(self) -> list[Member]:
-        """All hosts, in order."""
-        with self.lock:
-            return list(self._members)
+        # By name: hosts that have a VM of that name or shall have it; and somebody else's VMs.
+        self._holders: dict[str, list[Member]] = {}
+        self._foreign: dict[str, list[Member]] = {}
 
     @property
     def revision(self) -> str:
-        """What the cluster's state is called."""
+        """What the present state of the cluster is called."""
         return f"{self._boot}-{self._revision}"
+
+    @property
+    def is_known(self) -> bool:
+        """Whether every host was looked at since the controller started."""
+        with self.lock:
+            return all(member.looked_at for member in self.members)
 
     def changed_since(self, revision: str) -> list[Member]:
         """Return the hosts that have changed since a revision; all, if it is none of ours."""
         boot, _, number = revision.partition("-")
-        since = int(number) if boot == self._boot and number.isdecimal() else -1
-        return [member for member in self._members if member.revision > since]
+        is_ours = boot == self._boot and number.isascii() and number.isdigit() and len(number) < 19
+        since = int(number) if is_ours else -1
+        return [member for member in self.members if member.revision > since]
+
+    def restore(self, stored: Stored, urls: Iterable[NodeUrl]) -> None:
+        """Take over what an earlier life of the controller knew, and the hosts that are listed.
+
+        Raises:
+            StoreError: a host that is new cannot be written down.
+        """
+        with self.lock:
+            for host in stored.hosts:
+                member = Member(parse_node_url(host.url), host.ordinal, host.name, host.cordoned)
+                member.vms = {vm.name: vm for vm in stored.vms.get(host.ordinal, [])}
+                for order in stored.orders:
+                    if order.host == host.ordinal:
+                        # What came of it is not known: the requests may still be on their way.
+                        member.orders[order.request.name] = Order(
+                            order.request, member, order.attempt, busy=False, lost=True
+                        )
+                vms = [model_vm(vm) for vm in member.vms.values()]
+                vms += [order.request.vm() for order in member.orders.values()]
+                member.room = Room(vms={vm.name: vm for vm in vms})
+                self._insert(member)
+            for url in urls:
+                self.add(url)
 
     def add(self, url: NodeUrl) -> tuple[Member, bool]:
-        """Let a host be part of the cluster; return it, and whether it is new."""
+        """Let a host be part of the cluster; return it, and whether it is new.
+
+        Raises:
+            StoreError: it cannot be written down.
+        """
         with self.lock:
-            for member in self._members:
+            for member in self.members:
                 if member.url.base == url.base:
                     return member, False
-            self._ordinal += 1
-            member = Member(url, self._ordinal)
-            self._members.append(member)
-            self._rebuild()
-            self._changed(member)
+            member = Member(url, self._ordinal + 1)
+            self.ledger.must(lambda lines: self.store.set_host(member.stored, lines))
+            self._insert(member)
             return member, True
 
     def forget(self, member: Member) -> None:
-        """Let a host be no part of the cluster any more."""
+        """Let a host be no part of the cluster any more; its VMs and orders are forgotten.
+
+        Raises:
+            StoreError: it cannot be written down.
+        """
         with self.lock:
-            self._members.remove(member)
+            entry = host_entry("forget", member)
+            self.ledger.must(lambda lines: self.store.forget_host(member.ordinal, lines), entry)
+            self.members.remove(member)
+            self.fleet.remove(member.index)
+            for index, other in enumerate(self.members):
+                other.index = index
+            _index(self._holders, member, member.names, set())
+            _index(self._foreign, member, member.room.foreign, set())
+            member.forgotten = True
             self._revision += 1
-            self._rebuild()
+            self.settled.notify_all()
+
+    def cordon(self, member: Member, *, cordoned: bool) -> None:
+        """Let a host get no VMs, or again.
+
+        Raises:
+            StoreError: it cannot be written down.
+        """
+        with self.lock:
+            if member.cordoned == cordoned:
+                return
+            entry = host_entry("cordon" if cordoned else "uncordon", member)
+            stored = member.stored._replace(cordoned=cordoned)
+            self.ledger.must(lambda lines: self.store.set_host(stored, lines), entry)
+            member.cordoned = cordoned
+            self.changed(member)
 
     def find_host(self, name: str) -> Member | None:
         """Return a host by its name."""
         with self.lock:
-            return next((member for member in self._members if member.name == name), None)
+            return next((member for member in self.members if member.name == name), None)
 
-    def cordon(self, member: Member, cordoned: bool) -> None:
-        """Let a host get no VMs, or again."""
-        with self.lock:
-            member.cordoned = cordoned
-            self._changed(member)
+    def holders(self, name: str) -> list[Member]:
+        """Return the hosts that have a VM of that name, or on which one is ordered."""
+        return list(self._holders.get(name, ()))
 
-    def holders(self, name: str) -> Iterator[Member]:
-        """Yield the hosts with a VM of that name, or one that it is ordered on."""
-        for member in self._members:
-            if name in member.vms or name in member.orders:
-                yield member
+    def foreign_holders(self, name: str) -> list[Member]:
+        """Return the hosts on which somebody else has a VM of that name."""
+        return list(self._foreign.get(name, ()))
 
-    def saw(self, member: Member, picture: Picture | None, asked_at: float) -> bool:
-        """Take over what a host told; return whether it was newer than what is known."""
-        with self.lock:
-            if picture is None:
-                member.heard_at = time.monotonic()
-                if member.told:
-                    self._become(member, member.told.state, member.told.reason)
-                return True
-            host = picture.host
-            if member.is_older(host.instance, host.generation, asked_at):
-                return False
-            namesake = self.find_host(host.name)
-            if namesake is not None and namesake is not member:
-                reason = f"{namesake.url.given} is a host of the same name, {host.name}"
-                self._become(member, UNKNOWN, reason)
-                return True
-            member.take_picture(picture)
-            member.heard_at = time.monotonic()
-            self._changed(member)
-            return True
+    def changed(self, member: Member, room: Room | None = None) -> None:
+        """Take note of what has changed of a member.
 
-    def lost(self, member: Member, reason: str) -> None:
-        """Note that a host did not answer; what it has is kept."""
-        with self.lock:
-            self._become(member, UNKNOWN, reason)
-
-    def place(self, vm: VM) -> Placement:
-        """Return where a VM would go."""
-        return place(self._fleet, vm, self.policy)
-
-    def refusal(
-        self, placement: Placement, index: int, excluded: Collection[Member]
-    ) -> Refusal | None:
-        """Return why a host does not take a VM."""
-        member = self._members[index]
-        if member in excluded:
-            return Refusal("unknown")
-        if member.state != "ready":
-            return (
-                Refusal("overcommitted") if member.state == "overcommitted" else Refusal("unknown")
-            )
-        if member.cordoned:
-            return Refusal("overcommitted")
-        return placement.candidates.refusal(index)
-
-    def order(self, request: VMRequest, excluded: Collection[Member]) -> Order | Refusal:
-        """Choose a host for a VM and reserve its place there."""
-        with self.lock:
-            vm = request.vm()
-            placement = self.place(vm)
-            refusals = [self.refusal(placement, i, excluded) for i in range(len(self._members))]
-            takers = [i for i, refusal in enumerate(refusals) if refusal is None]
-            if not takers:
-                return next((r for r in refusals if r is not None), Refusal("unknown"))
-            best = max(takers, key=lambda i: (placement.scores[i], -i))
-            member = self._members[best]
-            order = Order(request, member)
-            member.orders[vm.name] = order
-            member.room.vms[vm.name] = vm
-            self._changed(member)
-            return order
-
-    def confirm(self, order: Order, reply: ChangedReply, asked_at: float) -> None:
-        """Note that an order was carried out."""
-        with self.lock:
-            member = order.member
-            member.orders.pop(order.request.name, None)
-            fields = {name: getattr(reply, name) for name in VMReply.model_fields}
-            member.vms[reply.name] = VMReply(**fields)
-            self._heard(member, reply.summary, asked_at)
-            self.settled.notify_all()
-
-    def release(self, order: Order) -> None:
-        """Note that an order was not carried out and never will be."""
-        with self.lock:
-            order.member.orders.pop(order.request.name, None)
-            order.member.room.vms.pop(order.request.name, None)
-            self._changed(order.member)
-            self.settled.notify_all()
-
-    def leave_open(self, order: Order) -> None:
-        """Note that it is not known whether an order was carried out."""
-        with self.lock:
-            order.busy = False
-            self.settled.notify_all()
-
-    def removed(
-        self, member: Member, name: str, summary: SummaryReply | None, asked_at: float
-    ) -> None:
-        """Note that a VM is gone."""
-        with self.lock:
-            member.vms.pop(name, None)
-            member.room.vms.pop(name, None)
-            self._heard(member, summary, asked_at)
-
-    def changed(self, member: Member, reply: ChangedReply, asked_at: float) -> None:
-        """Note that a VM's state has changed."""
-        with self.lock:
-            fields = {name: getattr(reply, name) for name in VMReply.model_fields}
-            member.vms[reply.name] = VMReply(**fields)
-            self._heard(member, reply.summary, asked_at)
-
-    def _heard(self, member: Member, summary: SummaryReply | None, asked_at: float) -> None:
-        if summary and not member.is_older(summary.instance, summary.generation, asked_at):
-            member.take_summary(summary)
-            member.heard_at = time.monotonic()
-        self._changed(member)
-
-    def _become(self, member: Member, state: str, reason: str) -> None:
-        if (member.state, member.reason) != (state, reason):
-            log.info("host", host=member.name, state=state, reason=reason)
-            member.state, member.reason = state, reason  # type: ignore[assignment]
-            self._changed(member)
-
-    def _changed(self, member: Member) -> None:
+        Args:
+            member: the host; its VMs and orders may be others now.
+            room: what it has from now on; None: what it had.
+        """
+        if member.forgotten:
+            return
         self._revision += 1
         member.revision = self._revision
-        self._fleet.update(self._members.index(member), member.room.summary(member.name))
+        names = {*member.vms, *member.orders}
+        _index(self._holders, member, member.names, names)
+        member.names = names
+        if room is not None:
+            _index(self._foreign, member, member.room.foreign, room.foreign)
+            member.room = room
+        self.fleet.update(member.index, member.summary())
 
-    def _rebuild(self) -> None:
-        self._fleet = Fleet(member.room.summary(member.name) for member in self._members)
+    def _insert(self, member: Member) -> None:
+        self._ordinal = max(self._ordinal, member.ordinal)
+        self.members.append(member)
+        member.index = self.fleet.add(member.summary())
+        self.changed(member)
+
+
+def _index(
+    index: dict[str, list[Member]], member: Member, before: Iterable[str], after: Iterable[str]
+) -> None:
+    before, after = set(before), set(after)
+    for name in before - after:
+        index[name].remove(member)
+        if not index[name]:
+            del index[name]
+    for name in after - before:
+        index.setdefault(name, []).append(member)

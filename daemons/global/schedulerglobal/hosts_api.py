@@ -2,6 +2,7 @@
 
 from collections.abc import Callable
 
+from schedulerglobal import told
 from schedulerglobal.cluster import Cluster
 from schedulerglobal.member import Member
 from schedulerglobal.node_url import NodeUrl, parse_node_url
@@ -18,6 +19,7 @@ from slackvm.service.endpoints import Answer, AnyEndpoint, Call, Endpoint
 from slackvm.service.errors import RestError
 
 NO_HOST = "There is no such host."
+NOT_WRITTEN = "The controller's store cannot be written."
 
 
 def endpoints(cluster: Cluster, poller: Poller) -> list[AnyEndpoint]:
@@ -25,36 +27,38 @@ def endpoints(cluster: Cluster, poller: Poller) -> list[AnyEndpoint]:
 
     def hosts(call: Call[None, HostsQuery]) -> Answer:
         with cluster.lock:
-            members = cluster.members
-            reply = HostsReply(
-                revision=cluster.revision,
-                hosts=[member.reply() for member in cluster.changed_since(call.input.since)],
-                ages={member.name: member.age_s for member in members},
-            )
-        return Answer(200, reply)
+            revision = cluster.revision
+            hosts = [member.reply() for member in cluster.changed_since(call.input.since)]
+            ages = {member.name: member.age_s for member in cluster.members}
+        return Answer(200, HostsReply(revision=revision, hosts=hosts, ages=ages))
 
     def add(call: Call[None, HostRequest]) -> Answer:
-        member, is_new = cluster.add(_url(call.input.url))
+        with told.store_errors_told():
+            member, is_new = cluster.add(_url(call.input.url))
         if is_new:
             poller.look(member)
-            poller.watch(member)
-        return Answer(201 if is_new else 200, member.reply())
+            poller.soon(member)
+        return _answer(cluster, member, 201 if is_new else 200)
 
     def forget(call: Call[HostPath, HostRemoval]) -> Answer:
-        member = _find(cluster, call.path.name)
-        with cluster.lock:
-            known = len(member.vms) + len(member.orders)
-            if known and not call.input.force:
-                message = f"{known} VMs are known on it; force=true forgets them, and they go on"
-                raise RestError(409, "has_vms", message)
-            cluster.forget(member)
-        return Answer(200, member.reply())
-
-    def cordoning(cordoned: bool) -> Callable[[Call[HostPath, None]], Answer]:
-        def cordon(call: Call[HostPath, None]) -> Answer:
+        with cluster.lock, told.store_errors_told():
             member = _find(cluster, call.path.name)
-            cluster.cordon(member, cordoned)
-            return Answer(200, member.reply())
+            if member.names and not call.input.force:
+                message = (
+                    f"{len(member.names)} VMs are known on it; with force=true they are forgotten "
+                    "here, and go on there"
+                )
+                raise RestError(409, "has_vms", message)
+            answer = _answer(cluster, member)
+            cluster.forget(member)
+        return answer
+
+    def cordoning(*, cordoned: bool) -> Callable[[Call[HostPath, None]], Answer]:
+        def cordon(call: Call[HostPath, None]) -> Answer:
+            with cluster.lock, told.store_errors_told():
+                member = _find(cluster, call.path.name)
+                cluster.cordon(member, cordoned=cordoned)
+                return _answer(cluster, member)
 
         return cordon
 
@@ -75,6 +79,7 @@ def endpoints(cluster: Cluster, poller: Poller) -> list[AnyEndpoint]:
             summary="Let a host be part of the cluster.",
             handler=add,
             answers={201: ClusterHostReply, 200: ClusterHostReply},
+            errors={400: "The URL is none.", 503: NOT_WRITTEN},
             input=HostRequest,
             changes=True,
             tags=("hosts",),
@@ -85,7 +90,7 @@ def endpoints(cluster: Cluster, poller: Poller) -> list[AnyEndpoint]:
             summary="Forget a host; its VMs go on.",
             handler=forget,
             answers={200: ClusterHostReply},
-            errors={404: NO_HOST, 409: "VMs are known on it."},
+            errors={404: NO_HOST, 409: "VMs are known on it.", 503: NOT_WRITTEN},
             parameters=HostPath,
             input=HostRemoval,
             changes=True,
@@ -96,9 +101,9 @@ def endpoints(cluster: Cluster, poller: Poller) -> list[AnyEndpoint]:
                 method="POST",
                 path=f"/v1/hosts/{{name}}/{verb}",
                 summary=summary,
-                handler=cordoning(verb == "cordon"),
+                handler=cordoning(cordoned=verb == "cordon"),
                 answers={200: ClusterHostReply},
-                errors={404: NO_HOST},
+                errors={404: NO_HOST, 503: NOT_WRITTEN},
                 parameters=HostPath,
                 changes=True,
                 tags=("hosts",),
@@ -109,6 +114,11 @@ def endpoints(cluster: Cluster, poller: Poller) -> list[AnyEndpoint]:
             )
         ),
     ]
+
+
+def _answer(cluster: Cluster, member: Member, status: int = 200) -> Answer:
+    with cluster.lock:
+        return Answer(status, member.reply())
 
 
 def _url(text: str) -> NodeUrl:

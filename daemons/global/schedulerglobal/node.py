@@ -3,6 +3,7 @@
 import time
 from collections.abc import Mapping
 from dataclasses import dataclass
+from http.cookiejar import DefaultCookiePolicy
 from typing import Any, TypeVar
 from urllib.parse import quote
 
@@ -11,55 +12,34 @@ from pydantic import BaseModel, ValidationError
 from requests.adapters import HTTPAdapter
 from urllib3.exceptions import HTTPError, NewConnectionError
 
+from schedulerglobal.heard import (
+    LostError,
+    NodeError,
+    NotReachedError,
+    Picture,
+    RefusedError,
+    check_picture,
+    check_summary,
+    check_vm,
+    checked_error,
+)
 from schedulerglobal.node_url import NodeUrl
 from slackvm.rest.hosts import HostReply, SummaryReply
-from slackvm.rest.vms import ChangedReply, VMRequest, VMsReply
-from slackvm.service.errors import ErrorDetail, ErrorReply
+from slackvm.rest.vms import ChangedReply, VMReply, VMRequest, VMsReply, WithdrawReply
+from slackvm.service.errors import ErrorReply
 
 Model = TypeVar("Model", bound=BaseModel)
 
 CONNECT_S = 3.0
 """Seconds that a connection to a host may take."""
 
+LOOK_S = 5.0
+"""Seconds that a host may take to tell of itself."""
+
 MAX_ANSWER = 1 << 24
 """Bytes of a host's answer; one that is larger is none."""
 
 _PIECE = 1 << 16
-
-
-class NodeError(Exception):
-    """A host did not do what it was asked; says why."""
-
-
-class NotReachedError(NodeError):
-    """No connection could be made: the host knows nothing of what it should have been asked."""
-
-
-class LostError(NodeError):
-    """The host was asked and gave no answer that can be used: it may have done it."""
-
-
-class RefusedError(NodeError):
-    """The host answered that it did not do it.
-
-    Attributes:
-        status: of HTTP.
-        detail: what it said.
-    """
-
-    def __init__(self, status: int, detail: ErrorDetail) -> None:
-        super().__init__(detail.message)
-        self.status = status
-        self.detail = detail
-
-
-@dataclass(frozen=True, slots=True)
-class Picture:
-    """All that a host told of itself at one moment."""
-
-    etag: str
-    host: HostReply
-    vms: VMsReply
 
 
 @dataclass(frozen=True, slots=True)
@@ -75,7 +55,7 @@ class _Answer:
             detail = error.errors(include_url=False, include_input=False)[0]
             where = ".".join(map(str, detail["loc"]))
             raise LostError(
-                f"answered {self.status} with what is no {model.__name__}: {where}: {detail['msg']}"
+                f"answered {self.status} with no {model.__name__}: {where}: {detail['msg']}"
             ) from None
 
 
@@ -103,6 +83,7 @@ class Nodes:
         self._session.verify = authority or True
         self._session.cert = certificate
         self._session.headers = {"Accept": "application/json"}
+        self._session.cookies.set_policy(DefaultCookiePolicy(allowed_domains=[]))
         if token:
             self._session.headers["Authorization"] = f"Bearer {token}"
         adapter = HTTPAdapter(pool_connections=10_000, pool_maxsize=16, max_retries=0)
@@ -115,7 +96,7 @@ class Nodes:
         Raises:
             NodeError: it did not answer, or not as a host's daemon does.
         """
-        patience_s = min(self.timeout_s, 5.0)
+        patience_s = min(self.timeout_s, LOOK_S)
         # What a host says of itself and of its VMs must be about one moment.
         for _ in range(3):
             told = self._get(url, "/v1/host", known, patience_s)
@@ -123,24 +104,53 @@ class Nodes:
                 return None
             vms = self._get(url, "/v1/vms", "", patience_s)
             if vms.etag == told.etag:
-                return Picture(told.etag, told.parsed(HostReply), vms.parsed(VMsReply))
+                picture = Picture(told.etag, told.parsed(HostReply), vms.parsed(VMsReply))
+                check_picture(picture)
+                return picture
         raise LostError("changes faster than it can be looked at")
 
-    def deploy(self, url: NodeUrl, request: VMRequest, patience_s: float) -> ChangedReply:
-        """Have a VM created; asked again for the same, the host tells the one that is there."""
-        body = request.model_dump(mode="json")
-        return self._ask("POST", url, "/v1/vms", patience_s, body).parsed(ChangedReply)
+    def deploy(
+        self, url: NodeUrl, request: VMRequest, attempt: str, patience_s: float
+    ) -> tuple[ChangedReply, bool]:
+        """Have a VM created; asked again for the same, the host tells the one that is there.
 
-    def remove(self, url: NodeUrl, name: str, patience_s: float) -> SummaryReply:
-        """Have a VM removed."""
-        return self._ask("DELETE", url, f"/v1/vms/{quote(name, '')}", patience_s).parsed(
-            SummaryReply
-        )
+        Returns:
+            The VM, and whether it is new.
+        """
+        body = {**request.model_dump(mode="json"), "attempt": attempt}
+        answer = self._ask("POST", url, "/v1/vms", patience_s, body)
+        reply = answer.parsed(ChangedReply)
+        check_vm(reply, reply.summary.name)
+        check_summary(reply.summary)
+        return reply, answer.status == 201
+
+    def withdraw(self, url: NodeUrl, name: str, attempt: str) -> VMReply | None:
+        """Have all requests that bear an attempt refused from now on.
+
+        Returns:
+            The VM of that name; None: there is none.
+        """
+        path = f"/v1/vms/{quote(name, '')}/withdraw"
+        body = {"attempt": attempt}
+        vm = self._ask("POST", url, path, self.timeout_s, body).parsed(WithdrawReply).vm
+        if vm is not None:
+            check_vm(vm, vm.host)
+        return vm
+
+    def remove(self, url: NodeUrl, vm: VMReply, patience_s: float) -> SummaryReply:
+        """Have a VM removed, and no other one of its name."""
+        path = f"/v1/vms/{quote(vm.name, '')}?created={vm.created!r}"
+        summary = self._ask("DELETE", url, path, patience_s).parsed(SummaryReply)
+        check_summary(summary)
+        return summary
 
     def change_state(self, url: NodeUrl, name: str, verb: str) -> ChangedReply:
         """Have a VM started, stopped or restarted."""
         path = f"/v1/vms/{quote(name, '')}/{verb}"
-        return self._ask("POST", url, path, self.timeout_s).parsed(ChangedReply)
+        reply = self._ask("POST", url, path, self.timeout_s).parsed(ChangedReply)
+        check_vm(reply, reply.summary.name)
+        check_summary(reply.summary)
+        return reply
 
     def close(self) -> None:
         """End all connections."""
@@ -188,9 +198,9 @@ class Nodes:
             raise LostError(f"the answer was cut: {type(error).__name__}") from None
         if answer.status in (200, 201, 304):
             return answer
-        if answer.status < 400:
-            raise LostError(f"answered {answer.status}, which no host's daemon does")
-        raise RefusedError(answer.status, answer.parsed(ErrorReply).error)
+        if 400 <= answer.status < 500 or answer.status == 503:
+            raise RefusedError(answer.status, checked_error(answer.parsed(ErrorReply).error))
+        raise LostError(f"answered {answer.status}")
 
 
 def _read(response: requests.Response, deadline: float) -> bytes:

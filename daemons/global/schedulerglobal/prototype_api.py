@@ -31,9 +31,9 @@ def endpoints(cluster: Cluster, changes: Changes) -> list[AnyEndpoint]:
 
     def status(_: Call[None, None]) -> Answer:
         with cluster.lock:
-            told = {member.url.given: member.told for member in cluster.members if member.told}
+            hosts = {member.url.given: member.summary_reply() for member in cluster.members}
         return Answer(
-            200, ClusterStatusReply({url: told_as_prototype(host) for url, host in told.items()})
+            200, ClusterStatusReply({url: told_as_prototype(host) for url, host in hosts.items()})
         )
 
     return [

@@ -39,3 +39,4 @@ def serve(settings: GlobalSettings) -> None:
         notify.stopping()
         watchdog.stop()
         server.stop()
+        controller.close()

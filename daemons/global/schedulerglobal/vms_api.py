@@ -2,9 +2,9 @@
 
 from collections.abc import Callable
 
-from schedulerglobal.changes import Changes, refused
+from schedulerglobal import told
+from schedulerglobal.changes import Changes
 from schedulerglobal.cluster import Cluster
-from slackvm.model.refusal import Refusal
 from slackvm.rest.cluster import ClusterVMsReply, VMsQuery
 from slackvm.rest.hosts import SummaryReply
 from slackvm.rest.vms import ChangedReply, VMPath, VMReply, VMRequest
@@ -28,10 +28,13 @@ def endpoints(cluster: Cluster, changes: Changes) -> list[AnyEndpoint]:
     def one_vm(call: Call[VMPath, None]) -> Answer:
         name = call.path.name
         with cluster.lock:
-            for member in cluster.holders(name):
+            holders = cluster.holders(name)
+            for member in holders:
                 if name in member.vms:
                     return Answer(200, member.vm_reply(name))
-        raise refused(Refusal("unknown"))
+        if holders:
+            raise told.not_known(holders[0], "it was asked for this VM")
+        raise told.no_vm()
 
     def remove(call: Call[VMPath, None]) -> Answer:
         return Answer(200, changes.remove(call.path.name))
@@ -67,7 +70,7 @@ def endpoints(cluster: Cluster, changes: Changes) -> list[AnyEndpoint]:
             summary="One VM.",
             handler=one_vm,
             answers={200: VMReply},
-            errors={404: UNKNOWN},
+            errors={404: UNKNOWN, 503: "It is being created, or may have been."},
             parameters=VMPath,
             changes=False,
             tags=("vms",),
@@ -102,19 +105,21 @@ def endpoints(cluster: Cluster, changes: Changes) -> list[AnyEndpoint]:
 
 def page(cluster: Cluster, query: VMsQuery) -> ClusterVMsReply:
     """Return the VMs that a query asks for."""
-    text = query.search.lower()
     with cluster.lock:
-        found = [
-            (vm.name, member)
-            for member in cluster.members
-            if query.host in ("", member.name)
-            for vm in member.vms.values()
-            if query.level in (None, vm.level)
-            and (text in vm.name.lower() or text in vm.image.lower())
-        ]
-        found.sort(key=lambda pair: (pair[0], pair[1].ordinal))
-        rest = [pair for pair in found if pair[0] > query.after]
-        shown = rest[: query.limit]
-        vms = [member.vm_reply(name) for name, member in shown]
-    more = len(rest) > len(shown)
-    return ClusterVMsReply(total=len(found), vms=vms, after=shown[-1][0] if more else None)
+        there = [(vm, member) for member in cluster.members for vm in member.vms.values()]
+    text = query.search.lower()
+    found = [
+        (vm, member)
+        for vm, member in there
+        if query.host in ("", member.name)
+        and query.level in (None, vm.level)
+        and (not text or text in vm.name.lower() or text in vm.image.lower())
+    ]
+    found.sort(key=lambda pair: (pair[0].name, pair[1].ordinal))
+    rest = [pair for pair in found if pair[0].name > query.after]
+    shown = rest[: query.limit]
+    return ClusterVMsReply(
+        total=len(found),
+        vms=[member.told_vm(vm) for vm, member in shown],
+        after=shown[-1][0].name if len(rest) > len(shown) else None,
+    )

@@ -1,7 +1,7 @@
 """Placing a VM on one of many hosts, deciding as each host would itself."""
 
 import math
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -23,17 +23,31 @@ class Placement:
     candidates: Candidates
 
 
-def place(fleet: Fleet, vm: VM, policy: Callable[[Candidates], NDArray[np.float64]]) -> Placement:
+def place(
+    fleet: Fleet,
+    vm: VM,
+    policy: Callable[[Candidates], NDArray[np.float64]],
+    excluded: Sequence[int] = (),
+) -> Placement:
     """Return the host with the highest score among those that take the VM; the first wins a tie.
 
     Nothing changes: `fleet.take` puts the VM there.
+
+    Args:
+        fleet: the hosts.
+        vm: the request.
+        policy: scores them.
+        excluded: indexes of hosts that do not take it, for reasons that the fleet cannot know.
 
     Raises:
         ValueError: the policy gives scores of another shape, or one that is not a number.
     """
     candidates = fleet.consider(vm)
     fits = candidates.fits
-    scores = np.where(fits, policy(candidates), -np.inf)
+    fits[list(excluded)] = False
+    # A host that never told of itself has no CPU to divide by, and takes nothing.
+    with np.errstate(divide="ignore", invalid="ignore"):
+        scores = np.where(fits, policy(candidates), -np.inf)
     if scores.shape != fits.shape:
         raise ValueError(f"the policy gives scores of shape {scores.shape}, not {fits.shape}")
     if not len(fleet):

@@ -11,7 +11,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from slackvm.model.fleet import Candidates
-from slackvm.model.scoring import progress
+from slackvm.model.scoring import progress, progress_parts
 
 _BLOCK = 8192
 """Hosts scored at a time, few enough for what is computed in between to stay in a CPU's cache."""
@@ -54,3 +54,23 @@ POLICIES: Mapping[str, Policy] = MappingProxyType(
     {"progress": by_progress, "progress-packed": by_progress_packed, "first-fit": first_fit}
 )
 """The policies that come with SlackVM, by name."""
+
+
+def parts(policy: str, candidates: Candidates) -> dict[str, NDArray[np.float64]]:
+    """Return what a policy's scores are made of, for people; of one that is not ours nothing.
+
+    `added_cpus`, and for those that go by progress the parts that `progress_parts` gives.
+    """
+    if policy not in POLICIES:
+        return {}
+    told = {"added_cpus": candidates.added_cpus.astype(np.float64)}
+    if POLICIES[policy] is not first_fit:
+        told |= progress_parts(
+            candidates.owned_cpus,
+            candidates.owned_memory_mib,
+            candidates.added_cpus,
+            candidates.vm.memory_mib,
+            candidates.cpus,
+            candidates.memory_mib,
+        )
+    return told

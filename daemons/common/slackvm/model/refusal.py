@@ -1,5 +1,6 @@
 """Why a VM is refused, by one host or by thousands at once."""
 
+from collections.abc import Iterable
 from dataclasses import dataclass
 
 import numpy as np
@@ -16,21 +17,26 @@ class Refusal:
     """Why a request was refused.
 
     Attributes:
-        code: one of `CODES`, or `level_not_offered`.
+        code: one of `CODES`, `level_not_offered`, `withdrawn`; or of a controller, which refuses
+            in the name of a host: `cordoned`, `not_ready`, `unknown` (the host does not answer).
         needed: what it takes, in `unit`; None where the code is not about an amount.
         free: what there is: free now, or (`too_large`) at all.
         unit: `CPUs` or `MiB`.
+        reason: what more is to be said.
     """
 
     code: str
     needed: int | None = None
     free: int | None = None
     unit: str | None = None
+    reason: str = ""
 
     @property
     def message(self) -> str:
         """The reason in words."""
         amounts = f"{self.needed} {self.unit} needed, {self.free}"
+        if self.code == "unknown" and self.reason:
+            return f"this host does not answer: {self.reason}"
         return {
             "no_cpu": f"{amounts} free",
             "no_memory": f"{amounts} free",
@@ -40,7 +46,9 @@ class Refusal:
             "overcommitted": "VMs that are not this host's own leave too little room",
             "level_not_offered": "this host does not offer the level",
             "withdrawn": "the request was withdrawn before it came",
-        }[self.code]
+            "cordoned": "this host is cordoned: it shall get no VMs",
+            "not_ready": f"this host is not ready: {self.reason}",
+        }.get(self.code, self.reason)
 
 
 def size_refusal(
@@ -78,3 +86,18 @@ def has_room(
     What is too large for a host is more than it has free, so two of the four checks do.
     """
     return (growth <= cpus_free) & (memory_free_mib >= vm.memory_mib)
+
+
+def most_hopeful(refusals: Iterable[Refusal]) -> Refusal:
+    """Return of the reasons of many hosts the one that is most likely to pass.
+
+    Room is lacking now before a host cannot be used now, and that before never; of room, whatever
+    lacks least.
+    """
+
+    def despair(refusal: Refusal) -> tuple[int, int]:
+        lacking = (refusal.needed or 0) - (refusal.free or 0)
+        never = {"name_taken": 2, "level_not_offered": 3, "too_large": 4}
+        return never.get(refusal.code, 0 if refusal.needed is not None else 1), lacking
+
+    return min(refusals, key=despair, default=Refusal("not_ready", reason="there is no host"))

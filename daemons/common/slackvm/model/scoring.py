@@ -43,3 +43,31 @@ def progress(
     # The factor is 1 or more, so the smaller of the two is the gain itself where that is positive.
     scores: NDArray[np.float64] = np.minimum(gain, gain * (1 + owned / all_cpus))
     return scores
+
+
+def progress_parts(
+    owned_cpus: ArrayLike,
+    owned_memory_mib: ArrayLike,
+    added_cpus: ArrayLike,
+    added_memory_mib: ArrayLike,
+    cpus: ArrayLike,
+    memory_mib: ArrayLike,
+) -> dict[str, NDArray[np.float64]]:
+    """Return what `progress` is made of, for people; the arguments are the same.
+
+    Returns:
+        `current`, `potential` and `ideal` in MiB per CPU, and the factor `penalty`: progress is
+        `|current - ideal| - |potential - ideal|`, times `penalty` where that is below zero.
+    """
+    owned, memory, all_cpus, ideal, growth, more = np.broadcast_arrays(
+        *(np.asarray(each, dtype=np.float64) for each in (owned_cpus, owned_memory_mib, cpus)),
+        np.asarray(memory_mib) / np.asarray(cpus, dtype=np.float64),
+        np.asarray(added_cpus, dtype=np.float64),
+        np.asarray(added_memory_mib, dtype=np.float64),
+    )
+    return {
+        "current": np.where(owned > 0, memory / np.maximum(owned, 1), ideal),
+        "potential": (memory + more) / (owned + growth),
+        "ideal": ideal,
+        "penalty": 1 + owned / all_cpus,
+    }

@@ -122,8 +122,10 @@ class HostVerdict(Reply):
         message: for people.
         needed: how much it takes, where the refusal is about an amount.
         free: how much of it there is.
-        score: the policy's; None where the host is refused.
-        parts: what the score is made of.
+        score: the policy's, the higher the better; None where the host is refused, or taken only
+            when no other is left.
+        parts: what the score is made of: `added_cpus`, and with progress `current`, `potential`
+            and `ideal` in MiB per CPU and the factor `penalty`. A user's own policy has none.
     """
 
     host: str
@@ -140,8 +142,8 @@ class ClusterPlanReply(Reply):
     """Where a VM would go, and why.
 
     Attributes:
-        accepted: whether any host takes it.
-        code: why none does, where it is the same for all or about the VM itself.
+        accepted: whether it would be placed.
+        code: why not: `name_taken`, or of the hosts' reasons the one most likely to pass.
         message: the same for people.
         host: the best host.
         policy: what has chosen.
@@ -175,10 +177,13 @@ class HostSize(Inputs):
 class CapacityRequest(Inputs):
     """A mix of VMs.
 
+    VMs are dealt out by share, in an order that is always the same, and placed by the cluster's
+    policy, up to the first that no host takes.
+
     Attributes:
         mix: the sizes, with their shares.
-        count: how many VMs, for the question of how many hosts they need.
-        host: the size of those hosts.
+        count: how many VMs, for the question of how many empty hosts they need.
+        host: the size of those hosts; with `count`, and only then.
     """
 
     mix: list[MixPart] = Field(min_length=1, max_length=100)
