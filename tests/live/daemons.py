@@ -1,11 +1,11 @@
-"""A local daemon as a process of its own, driven over HTTP as a user does."""
+"""Daemons as processes of their own, driven over HTTP as a user does."""
 
 import os
 import signal
 import subprocess
 import sys
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
@@ -16,36 +16,27 @@ START_S = 30.0
 REQUEST_S = 30.0
 
 
-class Daemon:
-    """`slackvm-local` serving; its address is on loopback.
+class Served:
+    """A daemon that serves on loopback.
 
     Attributes:
         prefix: the beginning of a command line that runs it somewhere else.
     """
 
-    def __init__(self, folder: Path, *options: str, **environment: str) -> None:
+    def __init__(
+        self, module: str, folder: Path, options: Sequence[str], environment: Mapping[str, str]
+    ) -> None:
         self.folder = folder
         self.log = folder / "daemon.log"
-        self._options = options
-        self._environment = {
-            "SCL_HYPERVISOR": "memory",
-            "SCL_STATE_DIR": str(folder / "state"),
-            "SCL_PORT": "0",
-            "SCL_DELAY": "0.5",
-            "SCL_NAME": "testhost",
-            **environment,
-        }
         self.prefix: list[str] = []
+        self._command = [sys.executable, "-m", module, *options]
+        self._environment = environment
         self.process: subprocess.Popen[bytes] | None = None
         self._log_start = 0
         self.url = ""
         self.session = requests.Session()
         # Neither a proxy nor the CAs of this machine.
         self.session.trust_env = False
-
-    @property
-    def operations(self) -> Path:
-        return self.folder / "state" / "operations.jsonl"
 
     def start(self) -> None:
         """Start it, and wait until it says where it listens."""
@@ -57,7 +48,7 @@ class Daemon:
         self._log_start = self.log.stat().st_size if self.log.exists() else 0
         with self.log.open("ab") as log:
             self.process = subprocess.Popen(
-                [*self.prefix, sys.executable, "-m", "schedulerlocal", *self._options],
+                [*self.prefix, *self._command],
                 stdout=log,
                 stderr=log,
                 cwd=self.folder,
@@ -105,6 +96,25 @@ class Daemon:
 
     def remove(self, name: str) -> requests.Response:
         return self.call("DELETE", f"/v1/vms/{name}")
+
+
+class Daemon(Served):
+    """`slackvm-local`."""
+
+    def __init__(self, folder: Path, *options: str, **environment: str) -> None:
+        environment = {
+            "SCL_HYPERVISOR": "memory",
+            "SCL_STATE_DIR": str(folder / "state"),
+            "SCL_PORT": "0",
+            "SCL_DELAY": "0.5",
+            "SCL_NAME": "testhost",
+            **environment,
+        }
+        super().__init__("schedulerlocal", folder, options, environment)
+
+    @property
+    def operations(self) -> Path:
+        return self.folder / "state" / "operations.jsonl"
 
 
 @contextmanager

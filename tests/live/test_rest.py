@@ -97,6 +97,10 @@ def test_the_etag_of_the_host_is_its_generation(daemon: Daemon) -> None:
     changed = daemon.call("GET", "/v1/host", headers=tag)
     assert changed.status_code == 200
     assert changed.json()["generation"] > first.json()["generation"]
+    vms = daemon.call("GET", "/v1/vms")
+    assert vms.headers["ETag"] == changed.headers["ETag"]
+    tag = {"If-None-Match": vms.headers["ETag"]}
+    assert daemon.call("GET", "/v1/vms", headers=tag).status_code == 304
 
 
 def test_a_stopped_vm_keeps_its_cpus_and_starts_again(daemon: Daemon) -> None:
@@ -106,6 +110,33 @@ def test_a_stopped_vm_keeps_its_cpus_and_starts_again(daemon: Daemon) -> None:
         assert (answer.status_code, answer.json()["state"]) == (200, expected)
         assert daemon.get("/v1/host")["cpus_free"] == 4
     assert daemon.call("POST", "/v1/vms/nobody/stop").status_code == 404
+
+
+def test_a_withdrawn_request_makes_no_vm_however_late_it_comes(daemon: Daemon) -> None:
+    withdraw = {"json": {"attempt": "first"}}
+    assert daemon.call("POST", "/v1/vms/web/withdraw", **withdraw).json() == {"vm": None}
+    late = daemon.deploy("web", 2, 2.0, attempt="first")
+    assert (late.status_code, late.json()["error"]["code"]) == (409, "withdrawn")
+    assert daemon.get("/listvm") == []
+    assert daemon.deploy("web", 2, 2.0, attempt="second").status_code == 201
+
+
+def test_what_was_done_before_it_was_withdrawn_stays(daemon: Daemon) -> None:
+    daemon.deploy("web", 2, 2.0, attempt="done")
+    told = daemon.call("POST", "/v1/vms/web/withdraw", json={"attempt": "done"}).json()
+    assert told["vm"] == daemon.get("/v1/vms/web")
+    assert daemon.deploy("web", 2, 2.0, attempt="done").status_code == 200
+
+
+def test_a_late_removal_does_not_hit_another_vm_of_the_name(daemon: Daemon) -> None:
+    old = daemon.deploy("web", 2, 2.0).json()["created"]
+    daemon.remove("web")
+    new = daemon.deploy("web", 2, 2.0).json()["created"]
+    late = daemon.call("DELETE", f"/v1/vms/web?created={old!r}")
+    assert (late.status_code, late.json()["error"]["code"]) == (404, "unknown")
+    assert daemon.get("/listvm") == ["web"]
+    assert daemon.call("DELETE", f"/v1/vms/web?created={new!r}").status_code == 200
+    assert daemon.get("/listvm") == []
 
 
 def test_the_prototypes_endpoints_answer_as_they_did(daemon: Daemon) -> None:

@@ -1,6 +1,7 @@
-"""Writing a file whole or not at all."""
+"""Writing a file whole or not at all, and files that one process has to itself."""
 
 import errno
+import fcntl
 import os
 import signal
 import sys
@@ -41,6 +42,22 @@ def replacing(path: Path) -> Iterator[Path]:
     except BaseException:
         temporary.unlink(missing_ok=True)
         raise
+
+
+def lock_file(path: Path) -> int:
+    """Take a file that one process has to itself, until it closes what is returned or ends.
+
+    Raises:
+        BlockingIOError: another process has it.
+        OSError: it cannot be made.
+    """
+    handle = os.open(path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o640)
+    try:
+        fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except OSError:
+        os.close(handle)
+        raise
+    return handle
 
 
 def end_like_an_error() -> None:

@@ -8,8 +8,8 @@ from pathlib import Path
 class Journal:
     """`operations.jsonl`, one line per operation.
 
-    A line that a crash cut short is removed when the log is opened: the state file, written before
-    the log, has it whole.
+    A line that a crash cut short is removed when the log is opened: what a daemon writes before the
+    log has it whole.
 
     Attributes:
         seq: number of the last operation in it; 0 for none.
@@ -20,8 +20,8 @@ class Journal:
         self.seq = _mend(path)
         self._file = path.open("ab")
 
-    def append(self, line: bytes, seq: int) -> None:
-        """Append an operation and see it onto the disk.
+    def append(self, line: bytes, seq: int, *, durably: bool = True) -> None:
+        """Append an operation, and see it onto the disk where it must survive a loss of power.
 
         Raises:
             OSError: it cannot be written; what was written of it is taken back.
@@ -30,13 +30,22 @@ class Journal:
         try:
             self._file.write(line)
             self._file.flush()
-            os.fsync(self._file.fileno())
+            if durably:
+                os.fsync(self._file.fileno())
         except OSError:
             self._file.close()
             os.truncate(self.path, end)
             self._file = self.path.open("ab")
             raise
         self.seq = seq
+
+    def sync(self) -> None:
+        """See what was appended onto the disk.
+
+        Raises:
+            OSError: it cannot be written.
+        """
+        os.fsync(self._file.fileno())
 
     def close(self) -> None:
         """Close the file."""

@@ -1,4 +1,4 @@
-"""The operations log: every decision of a host in order, one JSON a line."""
+"""The operations log: every decision of a host or of a controller in order, one JSON a line."""
 
 import json
 from collections.abc import Iterator, Mapping
@@ -9,11 +9,26 @@ from typing import Any
 from slackvm.model.plan import Plan
 from slackvm.model.vm import VM
 
-OPERATIONS = ("deploy", "remove", "withhold", "reset")
+HOST_OPERATIONS = ("deploy", "remove", "withhold", "reset")
 """`withhold`: VMs of somebody else came or went. `reset`: the host begins anew, without a vNode."""
+
+CLUSTER_OPERATIONS = (
+    *("start", "host", "forget", "cordon", "uncordon"),
+    *("reserve", "deploy", "confirm", "release", "remove"),
+)
+"""`start`: the controller starts, with a policy, and knows no host's state yet. `host`: what a host
+has, or its state, is otherwise than the controller's own operations made it. `forget`: a host is no
+part of the cluster any more. `reserve`: a VM was placed. `deploy`: what the host said. `confirm`:
+the VM is there. `release`: it is not and will not be."""
+
+OPERATIONS = tuple(dict.fromkeys([*HOST_OPERATIONS, *CLUSTER_OPERATIONS]))
 
 ACCEPTED = "accepted"
 REFUSED = "refused"
+UNKNOWN = "unknown"
+"""Of a controller's `deploy`: the host gave no answer."""
+
+OUTCOMES = (ACCEPTED, REFUSED, UNKNOWN)
 
 Changes = Mapping[str, list[int]]
 
@@ -34,12 +49,15 @@ class Operation:
         vcpus: vCPUs; None where a removal names a VM that is not there (the next two likewise).
         memory_mib: MiB; of a `withhold`, those of all VMs of somebody else.
         level: oversubscription level.
-        host: name of the host that decided.
-        outcome: `accepted` or `refused`.
+        host: name of the host that decided; of a controller's, of the host that it is about.
+        outcome: one of `OUTCOMES`.
         code: why it was refused.
         gains: CPUs in the order in which they were taken, per vNode (its level as text).
         loses: CPUs in the order in which they were given back, per vNode.
         withheld: of a `withhold`, the CPUs that VMs of somebody else are pinned to.
+        policy: of a `start`, the name of the policy.
+        room: of a `host`, what has changed: see docs/cluster.md.
+        excluded: of a `reserve`, hosts that had refused the same request before.
     """
 
     seq: int
@@ -55,6 +73,9 @@ class Operation:
     gains: Changes = field(default_factory=dict)
     loses: Changes = field(default_factory=dict)
     withheld: list[int] | None = None
+    policy: str | None = None
+    room: Mapping[str, Any] | None = None
+    excluded: list[str] | None = None
 
     @classmethod
     def of(cls, plan: Plan, seq: int, time: float, host: str) -> "Operation":
@@ -84,8 +105,11 @@ class Operation:
     def to_line(self) -> bytes:
         """Return it as a line of the log."""
         entry = asdict(self)
-        if self.withheld is None:
-            del entry["withheld"]
+        for name in _OFTEN_ABSENT:
+            if entry[name] is None:
+                del entry[name]
+        if self.op not in HOST_OPERATIONS:
+            del entry["gains"], entry["loses"]
         return json.dumps(entry).encode() + b"\n"
 
     def request(self) -> VM:
@@ -132,19 +156,22 @@ def _parsed(line: bytes, where: str) -> Operation:
         value = entry.get(name)
         if isinstance(value, bool) or not isinstance(value, kinds):
             raise OperationsError(f"{where}: {name}: {value!r} is not {_described(kinds)}")
+    for name, known in (("op", OPERATIONS), ("outcome", OUTCOMES)):
+        if entry[name] not in known:
+            raise OperationsError(f"{where}: {name}: {entry[name]!r} is none of {', '.join(known)}")
+    _check_details(entry, where)
+    return Operation(**{name: entry[name] for name in Operation.__slots__ if name in entry})
+
+
+def _check_details(entry: dict[str, Any], where: str) -> None:
     for name in ("gains", "loses"):
         changes = entry.get(name, {})
         if not isinstance(changes, dict) or not all(map(_is_cpu_list, changes.values())):
             raise OperationsError(f"{where}: {name}: {changes!r} is not CPUs per level")
-    if entry["op"] not in OPERATIONS:
-        raise OperationsError(f"{where}: op: {entry['op']!r} is none of {', '.join(OPERATIONS)}")
     if (entry["op"] == "withhold") != _is_cpu_list(entry.get("withheld")):
         raise OperationsError(f"{where}: withheld: {entry.get('withheld')!r} is not CPUs")
-    if entry["outcome"] not in (ACCEPTED, REFUSED):
-        raise OperationsError(
-            f"{where}: outcome: {entry['outcome']!r} is neither {ACCEPTED} nor {REFUSED}"
-        )
-    return Operation(**{name: entry[name] for name in Operation.__slots__ if name in entry})
+    if (entry["op"] == "host") != isinstance(entry.get("room"), dict):
+        raise OperationsError(f"{where}: room: {entry.get('room')!r} is not what a host has")
 
 
 def _is_cpu_list(value: Any) -> bool:
@@ -155,6 +182,8 @@ def _described(kinds: tuple[type, ...]) -> str:
     words = {int: "a whole number", float: "a number", str: "a text", type(None): "null"}
     return " or ".join(words[kind] for kind in kinds)
 
+
+_OFTEN_ABSENT = ("withheld", "policy", "room", "excluded")
 
 _FIELDS: Mapping[str, tuple[type, ...]] = {
     "seq": (int,),

@@ -9,7 +9,6 @@ import click
 from rich.console import Console
 from rich.progress import Progress
 
-from schedulerlocal.failures import reported
 from schedulerlocal.replay.decisions import ORDERS, STRICT, decide
 from schedulerlocal.replay.recording import write_replay
 from schedulerlocal.replay.summary import Summary, summarise
@@ -22,6 +21,7 @@ from slackvm.model.selection import SELECTIONS
 from slackvm.monitoring.trace import read_trace
 from slackvm.monitoring.writing import ENDINGS, writing_recording
 from slackvm.operations import Operation
+from slackvm.service.failures import reported
 from slackvm.service.settings import LocalSettings, load_settings
 from slackvm.topologies import load_topology
 
@@ -116,13 +116,14 @@ def cli(
         if output is not None and output.suffix != ".csv":
             raise click.UsageError(f"--output={output}: a live host records as .csv")
         # Imported only here: a replay needs no server.
-        from schedulerlocal.live.serving import serve
+        from schedulerlocal.live.daemon import LocalDaemon
+        from slackvm.service.serving import Access, serve
 
         with reported():
+            settings = load_settings(LocalSettings, env_file, scl_cpu_selection=selection)
             serve(
-                load_settings(LocalSettings, env_file, scl_cpu_selection=selection),
-                topology,
-                output,
+                Access.of(settings),
+                lambda tokens: LocalDaemon(settings, tokens, topology, output),
             )
         return
     if topology is None:

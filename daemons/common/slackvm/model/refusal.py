@@ -1,7 +1,7 @@
-"""Why a VM is refused: one list of checks for a single host and for thousands at once."""
+"""Why a VM is refused, by one host or by thousands at once."""
 
+from collections.abc import Iterable
 from dataclasses import dataclass
-from typing import Generic, NamedTuple, TypeVar
 
 import numpy as np
 from numpy.typing import NDArray
@@ -11,38 +11,32 @@ from slackvm.model.vm import VM
 CODES = frozenset({"no_cpu", "no_memory", "too_large", "name_taken", "unknown", "overcommitted"})
 """Codes with which a host refuses by its CPUs, its memory and the VMs on it alone."""
 
-Number = TypeVar("Number", int, NDArray[np.int64])
-
-
-class Check(NamedTuple, Generic[Number]):
-    """A VM is refused with `code` where `needed` exceeds `free`; both in `unit`."""
-
-    code: str
-    needed: Number | int
-    free: Number
-    unit: str
-
 
 @dataclass(frozen=True, slots=True)
 class Refusal:
     """Why a request was refused.
 
     Attributes:
-        code: one of `CODES`, or `level_not_offered`.
+        code: one of `CODES`, `level_not_offered`, `withdrawn`; or of a controller, which refuses
+            in the name of a host: `cordoned`, `not_ready`, `unknown` (the host does not answer).
         needed: what it takes, in `unit`; None where the code is not about an amount.
         free: what there is: free now, or (`too_large`) at all.
         unit: `CPUs` or `MiB`.
+        reason: what more is to be said.
     """
 
     code: str
     needed: int | None = None
     free: int | None = None
     unit: str | None = None
+    reason: str = ""
 
     @property
     def message(self) -> str:
         """The reason in words."""
         amounts = f"{self.needed} {self.unit} needed, {self.free}"
+        if self.code == "unknown" and self.reason:
+            return f"this host does not answer: {self.reason}"
         return {
             "no_cpu": f"{amounts} free",
             "no_memory": f"{amounts} free",
@@ -51,18 +45,16 @@ class Refusal:
             "unknown": "no VM of this name exists",
             "overcommitted": "VMs that are not this host's own leave too little room",
             "level_not_offered": "this host does not offer the level",
-        }[self.code]
+            "withdrawn": "the request was withdrawn before it came",
+            "cordoned": "this host is cordoned: it shall get no VMs",
+            "not_ready": f"this host is not ready: {self.reason}",
+        }.get(self.code, self.reason)
 
 
-def size_checks(
-    vm: VM,
-    growth: Number,
-    cpus_free: Number,
-    memory_free_mib: Number,
-    cpus: Number,
-    memory_mib: Number,
-) -> tuple[Check[Number], ...]:
-    """Return the checks of a VM against capacity in the order in which they refuse.
+def size_refusal(
+    vm: VM, growth: int, cpus_free: int, memory_free_mib: int, cpus: int, memory_mib: int
+) -> Refusal | None:
+    """Return why a host has no room for a VM, CPUs before memory; None where it has.
 
     Args:
         vm: the request.
@@ -72,9 +64,40 @@ def size_checks(
         cpus: all CPUs of the host.
         memory_mib: all MiB of the host.
     """
-    return (
-        Check("too_large", vm.vcpus, cpus, "CPUs"),
-        Check("no_cpu", growth, cpus_free, "CPUs"),
-        Check("too_large", vm.memory_mib, memory_mib, "MiB"),
-        Check("no_memory", vm.memory_mib, memory_free_mib, "MiB"),
-    )
+    for code, needed, free, unit in (
+        ("too_large", vm.vcpus, cpus, "CPUs"),
+        ("no_cpu", growth, cpus_free, "CPUs"),
+        ("too_large", vm.memory_mib, memory_mib, "MiB"),
+        ("no_memory", vm.memory_mib, memory_free_mib, "MiB"),
+    ):
+        if needed > free:
+            return Refusal(code, needed, free, unit)
+    return None
+
+
+def has_room(
+    vm: VM,
+    growth: NDArray[np.int64],
+    cpus_free: NDArray[np.int64],
+    memory_free_mib: NDArray[np.int64],
+) -> NDArray[np.bool_]:
+    """Return for each host whether `size_refusal` would be None.
+
+    What is too large for a host is more than it has free, so two of the four checks do.
+    """
+    return (growth <= cpus_free) & (memory_free_mib >= vm.memory_mib)
+
+
+def most_hopeful(refusals: Iterable[Refusal]) -> Refusal:
+    """Return of the reasons of many hosts the one that is most likely to pass.
+
+    Room is lacking now before a host cannot be used now, and that before never; of room, whatever
+    lacks least.
+    """
+
+    def despair(refusal: Refusal) -> tuple[int, int]:
+        lacking = (refusal.needed or 0) - (refusal.free or 0)
+        never = {"name_taken": 2, "level_not_offered": 3, "too_large": 4}
+        return never.get(refusal.code, 0 if refusal.needed is not None else 1), lacking
+
+    return min(refusals, key=despair, default=Refusal("not_ready", reason="there is no host"))

@@ -8,7 +8,7 @@ from slackvm.model.vm import LARGEST
 from slackvm.rest.hosts import HostReply
 from slackvm.rest.prototype import StatusReply
 from slackvm.rest.replies import Reply
-from slackvm.rest.vms import VMRequest
+from slackvm.rest.vms import VMReply, VMRequest
 from slackvm.service.endpoints import Inputs
 from slackvm.service.fields import DECIMAL, WHOLE, Level, MemoryGib, Vcpus
 
@@ -36,6 +36,44 @@ class HostsQuery(Inputs):
     """Which hosts to tell of: those that have changed since a revision; without one, all."""
 
     since: str = Field(default="", max_length=100)
+
+
+class HostRemoval(Inputs):
+    """Whether a host is to be forgotten although VMs are known on it."""
+
+    force: bool = False
+
+
+class VMsQuery(Inputs):
+    """Which VMs to tell of, by name in ascending order.
+
+    Attributes:
+        host: those on this host; empty: on any.
+        level: those of this level.
+        search: those whose name or image holds this text, in any case.
+        limit: at most so many.
+        after: those whose names come after this one.
+    """
+
+    host: str = Field(default="", max_length=300)
+    level: Level | None = None
+    search: str = Field(default="", max_length=100)
+    limit: Annotated[int, Field(ge=1, le=10_000), WHOLE] = 1000
+    after: str = Field(default="", max_length=100)
+
+
+class ClusterVMsReply(Reply):
+    """VMs of the cluster.
+
+    Attributes:
+        total: how many match, on all pages.
+        vms: those of this page, by name in ascending order.
+        after: what to ask for as `after` to get the next page; None: there is none.
+    """
+
+    total: int
+    vms: list[VMReply]
+    after: str | None
 
 
 class ClusterHostReply(HostReply):
@@ -84,8 +122,10 @@ class HostVerdict(Reply):
         message: for people.
         needed: how much it takes, where the refusal is about an amount.
         free: how much of it there is.
-        score: the policy's; None where the host is refused.
-        parts: what the score is made of.
+        score: the policy's, the higher the better; None where the host is refused, or taken only
+            when no other is left.
+        parts: what the score is made of: `added_cpus`, and with progress `current`, `potential`
+            and `ideal` in MiB per CPU and the factor `penalty`. A user's own policy has none.
     """
 
     host: str
@@ -102,8 +142,8 @@ class ClusterPlanReply(Reply):
     """Where a VM would go, and why.
 
     Attributes:
-        accepted: whether any host takes it.
-        code: why none does, where it is the same for all or about the VM itself.
+        accepted: whether it would be placed.
+        code: why not: `name_taken`, or of the hosts' reasons the one most likely to pass.
         message: the same for people.
         host: the best host.
         policy: what has chosen.
@@ -137,10 +177,13 @@ class HostSize(Inputs):
 class CapacityRequest(Inputs):
     """A mix of VMs.
 
+    VMs are dealt out by share, in an order that is always the same, and placed by the cluster's
+    policy, up to the first that no host takes.
+
     Attributes:
         mix: the sizes, with their shares.
-        count: how many VMs, for the question of how many hosts they need.
-        host: the size of those hosts.
+        count: how many VMs, for the question of how many empty hosts they need.
+        host: the size of those hosts; with `count`, and only then.
     """
 
     mix: list[MixPart] = Field(min_length=1, max_length=100)

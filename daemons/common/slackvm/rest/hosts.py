@@ -9,11 +9,21 @@ HostState = Literal["ready", "not_ready", "overcommitted", "unknown"]
 
 
 class LevelReply(Reply):
-    """A vNode: CPUs owned in the order taken, and CPUs that its VMs may use, ascending."""
+    """A vNode.
+
+    Attributes:
+        owned: CPUs that it owns.
+        allocation: vCPUs of its VMs.
+        largest: vCPUs of its largest VM.
+        memory_mib: memory of its VMs.
+        cpu_list: its CPUs in the order in which they were taken.
+        pin_list: CPUs that its VMs may use, ascending.
+    """
 
     owned: int
     allocation: int
     largest: int
+    memory_mib: int
     cpu_list: list[int]
     pin_list: list[int]
 

@@ -5,6 +5,7 @@ from typing import Literal, Self
 from pydantic import BaseModel, RootModel
 
 from slackvm.model.vm import VM
+from slackvm.rest.hosts import SummaryReply
 from slackvm.service.endpoints import Inputs
 from slackvm.service.errors import ErrorDetail, ErrorReply
 from slackvm.service.fields import ImagePath, Level, MemoryGib, Vcpus, VmName, memory_mib
@@ -98,3 +99,23 @@ class NoProgress(ErrorReply):
     """The VM cannot be placed."""
 
     progress: None = None
+
+
+def told_as_prototype(host: SummaryReply) -> StatusReply:
+    """Return a host as the prototype told it: what is free, and its vNodes (subsets)."""
+    levels = {float(level): vnode for level, vnode in host.levels.items()}
+    cpu_subsets = {
+        str(level): SubsetReply(
+            pcap=vnode.owned,
+            palloc=vnode.allocation,
+            vavail=vnode.owned * level - vnode.allocation,
+            vpotential=host.cpus_free * level,
+        )
+        for level, vnode in levels.items()
+    }
+    used_mib = sum(vnode.memory_mib for vnode in host.levels.values())
+    memory = SubsetReply(pcap=used_mib, palloc=used_mib, vavail=0, vpotential=host.memory_free_mib)
+    return StatusReply(
+        cpu=ResourceReply(avail=host.cpus_free, subset=cpu_subsets),
+        mem=ResourceReply(avail=host.memory_free_mib, subset={"1": memory} if levels else {}),
+    )

@@ -1,14 +1,27 @@
 """VMs as they are asked for and told of."""
 
-from typing import Literal
+from typing import Annotated, Literal
+
+from pydantic import Field
 
 from slackvm.model.vm import VM
 from slackvm.rest.hosts import SummaryReply
 from slackvm.rest.replies import Reply
 from slackvm.service.endpoints import Inputs
-from slackvm.service.fields import ImagePath, Level, MemoryGib, Vcpus, VmName, memory_mib
+from slackvm.service.fields import (
+    DECIMAL,
+    ImagePath,
+    Level,
+    MemoryGib,
+    Vcpus,
+    VmName,
+    memory_mib,
+)
 
 GuestState = Literal["running", "stopped", "paused", "crashed"]
+
+VMState = Literal[GuestState, "unknown"]
+"""`unknown` is what a controller says of a VM whose host does not answer it."""
 
 
 class VMRequest(Inputs):
@@ -24,6 +37,39 @@ class VMRequest(Inputs):
     def vm(self) -> VM:
         """Return the VM that is asked for."""
         return VM(self.name, self.vcpus, memory_mib(self.memory_gib), self.level)
+
+
+AttemptName = Annotated[str, Field(pattern=r"^[A-Za-z0-9-]{1,64}$")]
+
+
+class AttemptRequest(VMRequest):
+    """A VM to create, as a controller asks a host for it.
+
+    Attributes:
+        attempt: what this request can be withdrawn by.
+    """
+
+    attempt: AttemptName | None = None
+
+
+class WithdrawRequest(Inputs):
+    """A request to create a VM that shall count no more.
+
+    Attributes:
+        attempt: what it bears.
+    """
+
+    attempt: AttemptName
+
+
+class RemovalQuery(Inputs):
+    """Which VM of a name is to be removed.
+
+    Attributes:
+        created: only one that was created then; left out: any.
+    """
+
+    created: Annotated[float, Field(ge=0), DECIMAL] | None = None
 
 
 class VMPath(Inputs):
@@ -55,7 +101,7 @@ class VMReply(Reply):
     level: float
     image: str
     clone: bool
-    state: GuestState
+    state: VMState
     host: str
     cpu_list: list[int]
     created: float
@@ -66,6 +112,17 @@ class VMsReply(Reply):
     """All VMs."""
 
     vms: list[VMReply]
+
+
+class WithdrawReply(Reply):
+    """What came of requests to create a VM.
+
+    Attributes:
+        vm: the VM of that name; None: there is none, and no request that bears the attempt, not
+            even one that is still on its way, will make it.
+    """
+
+    vm: VMReply | None
 
 
 class ChangedReply(VMReply):

@@ -87,8 +87,10 @@ class RestApp:
         ) -> Callable[[bytes], object]:
             nonlocal status
             status = int(line[:3])
+            given = {name for name, _ in headers}
             common = {**replies.COMMON_HEADERS, replies.REQUEST_ID: request_id}
-            return start_response(line, [*headers, *common.items()], exc_info)
+            headers += [pair for pair in common.items() if pair[0] not in given]
+            return start_response(line, headers, exc_info)
 
         with structlog.contextvars.bound_contextvars(request_id=request_id):
             body: Iterable[bytes] = self._bottle(environ, start)
@@ -180,8 +182,9 @@ class _Resource:
         else:
             given = inputs.from_query(expected, query)
             inputs.from_body(Inputs, body)
+        call = Call(path, given if endpoint.input else None, environ.get("HTTP_ACCEPT", ""))
         with self._admitted(endpoint):
-            return endpoint.handler(Call(path, given if endpoint.input else None))
+            return endpoint.handler(call)
 
     @contextmanager
     def _admitted(self, endpoint: AnyEndpoint) -> Iterator[None]:

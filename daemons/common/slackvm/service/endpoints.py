@@ -25,8 +25,9 @@ class Inputs(BaseModel):
 PathT = TypeVar("PathT", bound=Inputs | None)
 InputT = TypeVar("InputT", bound=Inputs | None)
 
-AnswerKind = type[BaseModel] | str | None
-"""What an answer holds: a model, sent as JSON; text of a media type; or nothing."""
+AnswerKind = type[BaseModel] | str | tuple[str, ...] | None
+"""What an answer holds: a model, sent as JSON; content of a media type, or of one of several, which
+the answer's `Content-Type` then tells; or nothing."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -36,10 +37,12 @@ class Call(Generic[PathT, InputT]):
     Attributes:
         path: the parameters in the path; None where the endpoint has none.
         input: the query string or the JSON body; None where the endpoint takes neither.
+        accept: the `Accept` header: media types that the client would like.
     """
 
     path: PathT
     input: InputT
+    accept: str = ""
 
 
 @dataclass(frozen=True, slots=True)

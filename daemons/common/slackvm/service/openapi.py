@@ -146,7 +146,7 @@ def _responses(endpoint: AnyEndpoint, schemas: _Schemas) -> dict[str, Any]:
         if isinstance(kind, type):
             content = {JSON: {"schema": schemas[kind, "serialization"]}}
         else:
-            content = {kind: {}} if kind else {}
+            content = {media: {} for media in ([kind] if isinstance(kind, str) else kind or ())}
         responses[status] = _response(HTTPStatus(status).phrase, content)
     for status, response in responses.items():
         names = [REQUEST_ID, *_HEADERS.get(status, [])]

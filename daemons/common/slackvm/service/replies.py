@@ -2,19 +2,20 @@
 
 import re
 import secrets
+from collections.abc import Mapping
 from dataclasses import dataclass
 from http import HTTPStatus
 
 from pydantic import BaseModel
 
-from slackvm.service.endpoints import Answer, AnyEndpoint
+from slackvm.service.endpoints import Answer, AnswerKind, AnyEndpoint
 from slackvm.service.errors import ErrorReply, RestError
 from slackvm.service.inputs import Environ
 
 JSON = "application/json"
 
 COMMON_HEADERS = {"Cache-Control": "no-store", "X-Content-Type-Options": "nosniff"}
-"""Headers of every answer, beside its request id."""
+"""Headers of every answer that has no other of the name, beside its request id."""
 
 REQUEST_ID = "X-Request-Id"
 
@@ -53,9 +54,9 @@ def of_answer(answer: Answer, endpoint: AnyEndpoint, environ: Environ) -> Reply:
     if answer.status in endpoint.answers:
         if kind is None and body is None:
             return Reply(answer.status, headers)
-        if isinstance(kind, str) and isinstance(body, str | bytes):
+        if isinstance(body, str | bytes) and (media := _media_type(kind, headers)):
             content = body.encode() if isinstance(body, str) else body
-            return Reply(answer.status, {"Content-Type": kind, **headers}, content)
+            return Reply(answer.status, {**headers, "Content-Type": media}, content)
         if isinstance(kind, type) and isinstance(body, kind):
             content = body.model_dump_json(by_alias=True).encode()
             return Reply(answer.status, {"Content-Type": JSON, **headers}, content)
@@ -87,6 +88,14 @@ def raw_error(error: RestError) -> bytes:
     lines = [f"HTTP/1.1 {error.status} {HTTPStatus(error.status).phrase}"]
     lines += [f"{name}: {value}" for name, value in headers.items()]
     return "\r\n".join([*lines, "", ""]).encode("latin-1") + body
+
+
+def _media_type(kind: AnswerKind, headers: Mapping[str, str]) -> str | None:
+    """Return the media type of a body that is no model; None where none such is declared."""
+    if isinstance(kind, str):
+        return kind
+    told = headers.get("Content-Type")
+    return told if isinstance(kind, tuple) and told in kind else None
 
 
 def _json(error: RestError, failure: type[ErrorReply]) -> bytes:

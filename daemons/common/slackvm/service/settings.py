@@ -174,6 +174,46 @@ class LocalSettings(BaseSettings):
         return [Path(folder) for folder in self.scl_image_dirs.split(":") if folder]
 
 
+class GlobalSettings(BaseSettings):
+    """What the controller of a cluster needs to know.
+
+    Attributes:
+        scg_url: address that it listens on.
+        scg_port: TCP port that it listens on; 0 takes a free one.
+        scg_delay: seconds between two looks at a host.
+        scg_timeout: seconds that a host may take for a deploy or a removal.
+        scg_node_url_list: the hosts' daemons, separated by commas.
+        scg_store: what the controller must not forget, `sqlite:///PATH`.
+        scg_policy: name of the placement policy.
+        scg_token: who has it may do everything.
+        scg_read_token: who has it may read everything.
+        scg_tls_cert: certificate of the controller, PEM; empty: no TLS. Shown to hosts too.
+        scg_tls_key: its key, PEM.
+        scg_tls_ca: CA whose client certificates are demanded, PEM; empty: none is.
+        scl_token: what the controller shows to hosts.
+        scl_tls_ca: CA that the hosts' certificates must be of, PEM; empty: those of the system.
+    """
+
+    model_config = SettingsConfigDict(extra="ignore", env_ignore_empty=True, frozen=True)
+
+    scg_url: str = "127.0.0.1"
+    scg_port: int = Field(default=8100, ge=0, le=65535)
+    scg_delay: float = Field(default=15.0, gt=0, le=86400, allow_inf_nan=False)
+    scg_timeout: float = Field(default=20.0, ge=0.1, le=3600, allow_inf_nan=False)
+    scg_node_url_list: str = "http://127.0.0.1:8099"
+    scg_store: str = Field(
+        default="sqlite:////var/lib/slackvm/global/store.sqlite", pattern=r"^sqlite:///.+$"
+    )
+    scg_policy: str = "progress"
+    scg_token: Token = SecretStr("")
+    scg_read_token: Token = SecretStr("")
+    scg_tls_cert: str = ""
+    scg_tls_key: str = ""
+    scg_tls_ca: str = ""
+    scl_token: Token = SecretStr("")
+    scl_tls_ca: str = ""
+
+
 def load_settings(model: type[Settings], env_file: Path | None = None, **given: Any) -> Settings:
     """Return the settings; those `given` that are not None win.
 

@@ -22,7 +22,17 @@ from slackvm.model.refusal import Refusal
 from slackvm.rest.hosts import HostReply, SummaryReply
 from slackvm.rest.plans import PlanReply
 from slackvm.rest.replies import HealthReply, Reply
-from slackvm.rest.vms import ChangedReply, VMPath, VMReply, VMRequest, VMsReply
+from slackvm.rest.vms import (
+    AttemptRequest,
+    ChangedReply,
+    RemovalQuery,
+    VMPath,
+    VMReply,
+    VMRequest,
+    VMsReply,
+    WithdrawReply,
+    WithdrawRequest,
+)
 from slackvm.service.endpoints import Answer, AnyEndpoint, Call, Endpoint
 from slackvm.service.errors import RestError
 
@@ -56,19 +66,19 @@ class LocalHost:
         vm = self.told(view, view.guests[name])
         fields = {field: getattr(vm, field) for field in VMReply.model_fields}
         reply = ChangedReply(**fields, summary=summary_reply(view, self.identity))
-        return self._answer(view, reply, status)
+        return self.answer(view, reply, status)
 
     def summary(self) -> Answer:
         """Answer with the host in numbers."""
         view = self.keeper.view
-        return self._answer(view, summary_reply(view, self.identity))
+        return self.answer(view, summary_reply(view, self.identity))
 
     def state(self) -> Answer:
         """Answer with the whole host."""
         view = self.keeper.view
-        return self._answer(view, host_reply(view, self.identity))
+        return self.answer(view, host_reply(view, self.identity))
 
-    def _answer(self, view: View, reply: Reply, status: int = 200) -> Answer:
+    def answer(self, view: View, reply: Reply, status: int = 200) -> Answer:
         """Answer with an ETag that says which state of the host was told."""
         return Answer(status, reply, etag=f"{self.identity.instance}-{view.generation}")
 
@@ -117,15 +127,16 @@ def endpoints(host: LocalHost) -> list[AnyEndpoint]:
     """Return the endpoints of a host, but for the prototype's."""
     keeper = host.keeper
 
-    def create(call: Call[None, VMRequest]) -> Answer:
+    def create(call: Call[None, AttemptRequest]) -> Answer:
+        asked = call.input
         with errors_told():
-            view, is_new = keeper.deploy(call.input.vm(), call.input.image, call.input.clone)
-        return host.changed(201 if is_new else 200, view, call.input.name)
+            view, is_new = keeper.deploy(asked.vm(), asked.image, asked.clone, asked.attempt)
+        return host.changed(201 if is_new else 200, view, asked.name)
 
     def all_vms(_: Call[None, None]) -> Answer:
         view = keeper.view
         vms = [host.told(view, guest) for guest in view.guests.values()]
-        return Answer(200, VMsReply(vms=vms))
+        return host.answer(view, VMsReply(vms=vms))
 
     def one_vm(call: Call[VMPath, None]) -> Answer:
         view = keeper.view
@@ -133,10 +144,16 @@ def endpoints(host: LocalHost) -> list[AnyEndpoint]:
             raise refused(Refusal("unknown"))
         return Answer(200, host.told(view, view.guests[call.path.name]))
 
-    def remove(call: Call[VMPath, None]) -> Answer:
+    def remove(call: Call[VMPath, RemovalQuery]) -> Answer:
         with errors_told():
-            keeper.remove(call.path.name)
+            keeper.remove(call.path.name, call.input.created)
         return host.summary()
+
+    def withdraw(call: Call[VMPath, WithdrawRequest]) -> Answer:
+        with errors_told():
+            guest = keeper.withdraw(call.path.name, call.input.attempt)
+        vm = host.told(keeper.view, guest) if guest else None
+        return Answer(200, WithdrawReply(vm=vm))
 
     def changing(verb: str) -> Callable[[Call[VMPath, None]], Answer]:
         def change(call: Call[VMPath, None]) -> Answer:
@@ -158,16 +175,16 @@ def endpoints(host: LocalHost) -> list[AnyEndpoint]:
             handler=create,
             answers={201: ChangedReply, 200: ChangedReply},
             errors={400: "The image cannot be had.", 409: REFUSED, 503: NOT_NOW},
-            input=VMRequest,
+            input=AttemptRequest,
             changes=True,
             tags=("vms",),
         ),
         Endpoint(
             method="GET",
             path="/v1/vms",
-            summary="All VMs.",
+            summary="All VMs. The ETag is the host's generation.",
             handler=all_vms,
-            answers={200: VMsReply},
+            answers={200: VMsReply, 304: None},
             changes=False,
             tags=("vms",),
         ),
@@ -190,6 +207,19 @@ def endpoints(host: LocalHost) -> list[AnyEndpoint]:
             answers={200: SummaryReply},
             errors={404: UNKNOWN, 503: NOT_NOW},
             parameters=VMPath,
+            input=RemovalQuery,
+            changes=True,
+            tags=("vms",),
+        ),
+        Endpoint(
+            method="POST",
+            path="/v1/vms/{name}/withdraw",
+            summary="Tell the VM, or else refuse from now on the requests that bear an attempt.",
+            handler=withdraw,
+            answers={200: WithdrawReply},
+            errors={503: NOT_NOW},
+            parameters=VMPath,
+            input=WithdrawRequest,
             changes=True,
             tags=("vms",),
         ),

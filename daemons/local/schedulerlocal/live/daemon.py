@@ -88,13 +88,13 @@ class LocalDaemon:
         self._threads: list[threading.Thread] = []
         self.app = self._make_app(tokens)
 
-    def begin(self) -> None:
-        """Find out what there is; where the hypervisor does not answer, the host is not ready."""
+    def start(self) -> None:
+        """Find out what there is; reconcile and sample from then on, in threads of its own.
+
+        Where the hypervisor does not answer, the host is not ready.
+        """
         self._hypervisor.watch(self.keeper.changed.set)
         self.reconcile()
-
-    def start(self) -> None:
-        """Reconcile and sample from now on, in threads of its own."""
         for name, task in (("watch", self._watch), ("sample", self._take_samples)):
             thread = threading.Thread(target=task, name=name, daemon=True)
             thread.start()

@@ -7,6 +7,7 @@ Wherever a crash cuts it, `reconcile` finds out from the hypervisor what is, for
 
 import threading
 import uuid
+from collections import deque
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import replace
@@ -34,6 +35,9 @@ from slackvm.model.refusal import Refusal
 from slackvm.model.vm import VM
 
 log = structlog.get_logger()
+
+_WITHDRAWN_KEPT = 4096
+"""Withdrawn attempts that are remembered: many more than requests can be on their way at once."""
 
 
 class Keeper:
@@ -66,6 +70,7 @@ class Keeper:
         self._changed = threading.Event()
         self._guests: dict[str, Guest] = {}
         self._findings = Findings()
+        self._withdrawn: deque[str] = deque(maxlen=_WITHDRAWN_KEPT)
         self._view = View()
         records.restore(host, clock.now())
         self._model = host.copy()
@@ -98,8 +103,16 @@ class Keeper:
         """Return the host's progress for a VM; None if it is refused."""
         return self._model.progress(vm)
 
-    def deploy(self, vm: VM, image: str, clone: bool) -> tuple[View, bool]:
+    def deploy(
+        self, vm: VM, image: str, clone: bool, attempt: str | None = None
+    ) -> tuple[View, bool]:
         """Create a VM and start it; asked again for the same, return what is there.
+
+        Args:
+            vm: the VM.
+            image: its image.
+            clone: whether its disk shall be an overlay on the image.
+            attempt: what the request can be withdrawn by.
 
         Returns:
             The host with the VM, and whether that is new.
@@ -115,6 +128,8 @@ class Keeper:
                 return self._view, False
             if same is not None or vm.name in {guest.name for guest in self._findings.foreign}:
                 raise RefusedError(Refusal("name_taken"))
+            if attempt in self._withdrawn:
+                raise RefusedError(Refusal("withdrawn"))
             plan = self.host.plan_deploy(vm)
             if plan.refusal:
                 self._records.note_refusal(plan, self._clock.now())
@@ -129,8 +144,30 @@ class Keeper:
             self._take_over(plan, _created(order, plan.pins[vm.name]))
             return self._view, True
 
-    def remove(self, name: str) -> None:
+    def withdraw(self, name: str, attempt: str) -> Guest | None:
+        """Settle what came of requests to create a VM whose answers were lost.
+
+        Returns:
+            The VM; None: there is none, and no request that bears `attempt` will make it, however
+            late it comes. Requests do not outlive the daemon, so it is kept in memory only.
+
+        Raises:
+            HypervisorError: it cannot be told now.
+            BusyError: try again later.
+        """
+        with self._operation("withdraw"):
+            guest = self._guests.get(name)
+            if guest is None:
+                self._withdrawn.append(attempt)
+            return guest
+
+    def remove(self, name: str, created: float | None = None) -> None:
         """Remove a VM of ours; its image stays.
+
+        Args:
+            name: its name.
+            created: only the VM that was created then, so that a request that comes late does not
+                hit another one of that name.
 
         Raises:
             RefusedError: there is no such VM of ours.
@@ -138,6 +175,9 @@ class Keeper:
             BusyError: try again later.
         """
         with self._operation("remove"):
+            order = self._guests[name].order if name in self._guests else None
+            if created is not None and (order is None or order.created != created):
+                raise RefusedError(Refusal("unknown"))
             plan = self.host.plan_remove(name)
             if name in self._findings.unplaced:
                 with self._turns.elsewhere():

@@ -11,7 +11,7 @@ from schedulerlocal.live.turns import BusyError
 from slackvm.model.refusal import Refusal
 from slackvm.operations import ACCEPTED, REFUSED
 
-COUNTED = ("deploy", "remove", "start", "stop", "restart")
+COUNTED = ("deploy", "withdraw", "remove", "start", "stop", "restart")
 """What clients ask for that changes something."""
 
 FAILED = "failed"

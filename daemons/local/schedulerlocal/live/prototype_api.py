@@ -1,7 +1,7 @@
 """The GET endpoints of the paper's prototype, with its names and reply fields."""
 
 from schedulerlocal.live.api import NOT_NOW, REFUSED, UNKNOWN, LocalHost, errors_told, refused
-from schedulerlocal.live.replies import prototype_status
+from schedulerlocal.live.replies import summary_reply
 from slackvm.rest.prototype import (
     DeployQuery,
     Done,
@@ -12,6 +12,7 @@ from slackvm.rest.prototype import (
     Progress,
     SizeQuery,
     StatusReply,
+    told_as_prototype,
 )
 from slackvm.service.endpoints import Answer, AnyEndpoint, Call, Endpoint
 
@@ -40,7 +41,7 @@ def endpoints(host: LocalHost) -> list[AnyEndpoint]:
         return Answer(200, Progress(progress=keeper.progress(vm) or 0.0))
 
     def status(_: Call[None, None]) -> Answer:
-        return Answer(200, prototype_status(keeper.view))
+        return Answer(200, told_as_prototype(summary_reply(keeper.view, host.identity)))
 
     return [
         Endpoint(

@@ -9,7 +9,6 @@ from slackvm.model.plan import Plan
 from slackvm.model.topology import Topology
 from slackvm.rest.hosts import CPUReply, ForeignReply, HostReply, LevelReply, SummaryReply
 from slackvm.rest.plans import PlanReply, VNodeChange
-from slackvm.rest.prototype import ResourceReply, StatusReply, SubsetReply
 from slackvm.rest.vms import VMReply
 
 
@@ -68,6 +67,7 @@ def summary_reply(view: View, host: Identity) -> SummaryReply:
                 owned=vnode.owned,
                 allocation=vnode.allocation,
                 largest=vnode.largest,
+                memory_mib=vnode.memory_mib,
                 cpu_list=list(vnode.cpu_list),
                 pin_list=list(vnode.pin_list),
             )
@@ -120,27 +120,4 @@ def plan_reply(plan: Plan, score: float | None) -> PlanReply:
             for change in plan.changes
         ],
         pins={name: list(cpu_ids) for name, cpu_ids in plan.pins.items()} if plan.accepted else {},
-    )
-
-
-def prototype_status(view: View) -> StatusReply:
-    """Return `/status` of the prototype: per resource what is free, and its vNodes (subsets)."""
-    cpu_free, memory_free = view.cpus_free, view.memory_free_mib
-    memory_used = sum(vnode.memory_mib for vnode in view.vnodes.values())
-    cpu_subsets = {
-        str(level): SubsetReply(
-            pcap=vnode.owned,
-            palloc=vnode.allocation,
-            vavail=vnode.owned * level - vnode.allocation,
-            vpotential=cpu_free * level,
-        )
-        for level, vnode in view.vnodes.items()
-    }
-    memory_subset = SubsetReply(
-        pcap=memory_used, palloc=memory_used, vavail=0, vpotential=memory_free
-    )
-    memory_subsets = {"1": memory_subset} if view.vnodes else {}
-    return StatusReply(
-        cpu=ResourceReply(avail=cpu_free, subset=cpu_subsets),
-        mem=ResourceReply(avail=memory_free, subset=memory_subsets),
     )

@@ -4,14 +4,13 @@ One small file, written whole or not at all. The hypervisor stays the truth for 
 a file that is missing, damaged or of another version costs the order of the CPUs and nothing else.
 """
 
-import fcntl
 import json
 import os
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from slackvm.files import replacing
+from slackvm.files import lock_file, replacing
 from slackvm.model.host import Host
 from slackvm.model.vm import VM
 
@@ -146,14 +145,11 @@ class StateFolder:
         try:
             # QEMU, often a user of its own, must be able to pass through to the overlays in it.
             path.mkdir(parents=True, exist_ok=True, mode=0o711)
-            self._lock = os.open(path / "lock", os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o640)
+            self._lock = lock_file(path / "lock")
+        except BlockingIOError as error:
+            raise StateError(f"SCL_STATE_DIR: {path} is in use by another daemon") from error
         except OSError as error:
             raise StateError(f"SCL_STATE_DIR: {path}: {error.strerror}") from error
-        try:
-            fcntl.flock(self._lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        except OSError as error:
-            self.close()
-            raise StateError(f"SCL_STATE_DIR: {path} is in use by another daemon") from error
 
     def close(self) -> None:
         """Let another daemon have it."""

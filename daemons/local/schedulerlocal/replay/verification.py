@@ -6,7 +6,7 @@ from pathlib import Path
 from slackvm.model.host import Host
 from slackvm.model.plan import Plan
 from slackvm.model.refusal import CODES
-from slackvm.operations import REFUSED, Operation, OperationsError, read_operations
+from slackvm.operations import HOST_OPERATIONS, REFUSED, Operation, OperationsError, read_operations
 
 
 @dataclass(frozen=True, slots=True)
@@ -43,6 +43,8 @@ def verify(path: Path, host: Host) -> tuple[list[Operation], Difference | None]:
     """
     decided: list[Operation] = []
     for logged in read_operations(path):
+        if logged.op not in HOST_OPERATIONS:
+            raise OperationsError(f"{path}: seq {logged.seq}: {logged.op} is no host's operation")
         if logged.op == "reset":
             host.restore([])
             decided.append(logged)
