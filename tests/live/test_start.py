@@ -99,6 +99,16 @@ def test_an_address_of_another_machine_cannot_be_listened_on(tmp_path: Path) -> 
     assert TOKEN not in message
 
 
+@pytest.mark.parametrize("content", ["{", "[{}]", "[1]", "\0"])
+def test_vms_without_guests_that_cannot_be_read_are_told(content: str, tmp_path: Path) -> None:
+    """To begin without them would lose them."""
+    guests = tmp_path / "state" / "guests.json"
+    guests.parent.mkdir()
+    guests.write_text(content)
+    assert f"{guests}: the VMs of the memory hypervisor: " in told(tmp_path, {})
+    assert guests.read_text() == content
+
+
 def test_what_is_kept_for_the_system_is_kept_of_a_topology_too(tmp_path: Path) -> None:
     """Also where the topology leaves out some of it already: that is no error."""
     kept = {"TOPO_EXCLUDE": "0,4,99", "SCL_MEM_RESERVED": "1776"}

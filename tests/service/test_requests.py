@@ -271,14 +271,14 @@ class TestAnswers:
 
     @pytest.mark.parametrize("path", ["/fail", "/undeclared"])
     def test_a_fault_of_the_daemon_is_told_without_details(
-        self, url: str, path: str, capsys: pytest.CaptureFixture[str]
+        self, url: str, path: str, capfd: pytest.CaptureFixture[str]
     ) -> None:
         """The log has them, under the id that the client sees."""
         answer = get(url, path)
         assert error(answer, 500)["code"] == "internal"
         assert "secret" not in answer.text
         assert "Traceback" not in answer.text
-        assert answer.headers["X-Request-Id"] in capsys.readouterr().out
+        assert answer.headers["X-Request-Id"] in capfd.readouterr().out
 
     def test_plain_text_is_answered_where_it_is_declared(self, url: str) -> None:
         answer = get(url, "/")

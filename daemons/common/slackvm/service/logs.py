@@ -1,9 +1,11 @@
 """Logs of a daemon: structlog to stdout, one line an event, no secrets."""
 
+import os
 import re
 import sys
 from collections.abc import Mapping, MutableMapping
-from typing import Any, Literal
+from contextlib import suppress
+from typing import Any, Literal, TextIO, cast
 
 import structlog
 
@@ -36,10 +38,31 @@ def configure_logs(form: Format) -> None:
             *renderers,
         ],
         wrapper_class=structlog.make_filtering_bound_logger("INFO"),
-        # Finds sys.stdout anew, for it may be replaced.
-        logger_factory=lambda *_: structlog.WriteLogger(sys.stdout),
+        logger_factory=lambda *_: structlog.WriteLogger(cast("TextIO", _STDOUT)),
         cache_logger_on_first_use=False,
     )
+
+
+class _Stdout:
+    """Standard output, which may be full, closed or gone: whoever logs shall not fail for that.
+
+    What cannot be written is lost, and nothing is kept for later.
+    """
+
+    def write(self, text: str) -> None:
+        """Write a line; whatever the encoding of standard output, as UTF-8."""
+        if sys.stdout is None:  # closed when we were started: its number is another file's now
+            return
+        rest = memoryview(text.encode(errors="backslashreplace"))
+        with suppress(OSError):
+            while rest:
+                rest = rest[os.write(sys.stdout.fileno(), rest) :]
+
+    def flush(self) -> None:
+        """Nothing is held back."""
+
+
+_STDOUT = _Stdout()
 
 
 def redact(_logger: object, _name: str, event: MutableMapping[str, Any]) -> Mapping[str, Any]:

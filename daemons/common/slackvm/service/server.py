@@ -1,12 +1,15 @@
 """The HTTP server of a daemon: cheroot, with limits for everything that a client can use up."""
 
+import errno
 import math
 import queue
+import resource
 import selectors
 import socket
 import ssl
 import threading
 import time
+from collections.abc import Callable
 from concurrent.futures import Future
 from dataclasses import dataclass
 from types import TracebackType
@@ -27,6 +30,12 @@ _MUCH = 1 << 16
 
 _BACKLOG = 128
 """Connections that Linux accepts for us while we are busy."""
+
+_PAUSE_S = 0.05
+"""Pause where no connection can be had and none can be given up."""
+
+_EXHAUSTED = {errno.EMFILE, errno.ENFILE, errno.ENOBUFS, errno.ENOMEM}
+"""Why the machine can give us no further connection."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -148,6 +157,34 @@ class RestServer:
         self._engine.serve()
 
 
+class _Listening(socket.socket):
+    """The socket that listens; where no connection can be had it says so and goes on.
+
+    Cheroot would end the round in which it looks at all connections, each time, and so never come
+    to close one.
+    """
+
+    def __init__(self, listening: socket.socket, exhausted: Callable[[OSError], None]) -> None:
+        timeout = listening.gettimeout()
+        super().__init__(fileno=listening.detach())
+        self.settimeout(timeout)
+        self._exhausted = exhausted
+
+    def accept(self) -> tuple[socket.socket, Any]:
+        """Return the next connection.
+
+        Raises:
+            TimeoutError: there is none now.
+        """
+        try:
+            return super().accept()
+        except OSError as error:
+            if error.errno not in _EXHAUSTED:
+                raise
+            self._exhausted(error)
+            raise TimeoutError from error
+
+
 class _Engine(wsgi.Server):
     ConnectionClass = WholeRequestConnection
 
@@ -171,6 +208,14 @@ class _Engine(wsgi.Server):
         self.ssl_adapter = LateHandshake(tls) if tls else None
         self._app = app
         self._limits = limits
+        # The rest of the daemon needs files as well.
+        files, _ = resource.getrlimit(resource.RLIMIT_NOFILE)
+        self._most_waiting = min(limits.connections, files // 2)
+
+    def prepare(self) -> None:
+        """Listen."""
+        super().prepare()
+        self.socket: Any = _Listening(self.socket, self._exhausted)
 
     def process_conn(self, conn: WholeRequestConnection) -> None:
         """Go on with a connection on which something came; never waits, never raises.
@@ -238,14 +283,26 @@ class _Engine(wsgi.Server):
         self._selector.register(conn.socket.fileno(), conn.awaits, data=conn)
 
     def _make_room(self) -> None:
-        everyone = [conn for _, conn in self._selector.connections if conn is not self]
-        waiting = [conn for conn in everyone if conn.last_used < math.inf]
-        waiting.sort(key=lambda conn: conn.last_used, reverse=True)
+        waiting = self._waiting()
         held = sum(conn.held for conn in waiting)
-        while len(waiting) > self._limits.connections or held > self._limits.held:
+        while len(waiting) > self._most_waiting or held > self._limits.held:
             longest = waiting.pop()
             held -= longest.held
             longest.hang_up()
+
+    def _exhausted(self, error: OSError) -> None:
+        waiting = self._waiting()
+        log.warning("no_connection", reason=error.strerror, waiting=len(waiting))
+        if waiting:
+            waiting.pop().hang_up()
+        else:
+            time.sleep(_PAUSE_S)
+
+    def _waiting(self) -> list[WholeRequestConnection]:
+        """Return the connections that wait, the one that has waited for longest last."""
+        everyone = [conn for _, conn in self._selector.connections if conn is not self]
+        waiting = [conn for conn in everyone if conn.last_used < math.inf]
+        return sorted(waiting, key=lambda conn: conn.last_used, reverse=True)
 
     @property
     def _selector(self) -> Any:

@@ -19,9 +19,9 @@ from schedulerlocal.live.hypervisor import (
     Guest,
     HypervisorError,
     Order,
-    UnavailableError,
     Usage,
 )
+from schedulerlocal.live.state import StateError
 from slackvm.files import replacing
 from slackvm.model.vm import VM
 from slackvm.rest.vms import GuestState
@@ -48,7 +48,7 @@ class MemoryHypervisor:
         clock: what time it is for them.
 
     Raises:
-        UnavailableError: the file is there and cannot be read.
+        StateError: the file is there and cannot be used.
     """
 
     def __init__(self, path: Path, clock: Clock) -> None:
@@ -168,7 +168,7 @@ def _read(path: Path) -> dict[str, _Kept]:
     except FileNotFoundError:
         return {}
     except (OSError, ValueError, KeyError, TypeError) as error:
-        raise UnavailableError(f"{path}: the VMs of the memory hypervisor: {error}") from error
+        raise StateError(f"{path}: the VMs of the memory hypervisor: {error}") from error
     return kept
 
 
