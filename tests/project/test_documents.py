@@ -7,6 +7,7 @@ import sys
 from pathlib import Path
 
 import pytest
+from pydantic_settings import BaseSettings
 
 from command import slackvm_local
 from model.hosts import TOPOLOGIES, host
@@ -14,11 +15,12 @@ from packages import install
 from recordings import vnodes_by_time
 from slackvm import plugins
 from slackvm.model import POLICIES, VM, Fleet, place
-from slackvm.service.settings import LocalSettings
+from slackvm.service.settings import ClientSettings, LocalSettings
 from traces import Guest, trace
 
 ROOT = Path(__file__).parents[2]
 DOCUMENTS = [*sorted(ROOT.glob("*.md")), *sorted((ROOT / "docs").glob("*.md"))]
+SETTINGS = (LocalSettings, ClientSettings)
 WITH_COMMANDS = [path for path in DOCUMENTS if "```sh\n" in path.read_text()]
 
 
@@ -100,16 +102,21 @@ def test_an_unknown_policy_is_told_with_those_that_are_known() -> None:
 
 
 def test_dotenv_explains_every_setting_and_no_other() -> None:
+    """One that several commands share is explained once."""
     lines = (ROOT / "dotenv").read_text().splitlines()
     keys = [line.partition("=")[0] for line in lines if line and not line.startswith("#")]
-    assert sorted(keys) == sorted(name.upper() for name in LocalSettings.model_fields)
+    known = {name.upper() for model in SETTINGS for name in model.model_fields}
+    assert sorted(keys) == sorted(known)
     for number, line in enumerate(lines):
         if "=" in line and not line.startswith("#"):
             assert lines[number - 1].startswith("# "), f"{line} has no explanation above it"
 
 
-def test_dotenv_holds_the_defaults(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    for name in LocalSettings.model_fields:
+@pytest.mark.parametrize("model", SETTINGS)
+def test_dotenv_holds_the_defaults(
+    model: type[BaseSettings], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    for name in model.model_fields:
         monkeypatch.delenv(name.upper(), raising=False)
     monkeypatch.chdir(tmp_path)
-    assert LocalSettings(_env_file=ROOT / "dotenv") == LocalSettings()
+    assert model(_env_file=ROOT / "dotenv") == model()
