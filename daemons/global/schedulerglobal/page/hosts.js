@@ -36,6 +36,7 @@ export class HostsView {
   title = "Hosts";
   isCompact = false;
   #form = byId("hosts-filter");
+  #choseDensity = false;
   #cards = new Listing(byId("hosts"), (host) => host.name, (host) => new Card(host, this));
   #totals = new Table(
     "CPUs by level",
@@ -58,9 +59,10 @@ export class HostsView {
   constructor(cluster) {
     this.cluster = cluster;
     byId("totals").append(this.#totals.element, h("div.panel", this.#memory.element));
-    const { compact } = this.#form.elements;
-    compact.addEventListener("change", () => (this.#form.dataset.chosen = "yes"));
-    this.#form.addEventListener("input", () => this.update());
+    this.#form.addEventListener("input", ({ target }) => {
+      if (target === this.#form.elements.compact) this.#choseDensity = true;
+      this.update();
+    });
   }
 
   /** Draws what changed. */
@@ -68,7 +70,7 @@ export class HostsView {
     const all = [...this.cluster.hosts.values()];
     byId("hosts-all").hidden = all.length === 0;
     const { words, state, order, compact } = this.#form.elements;
-    if (!this.#form.dataset.chosen) compact.checked = all.length > MANY_HOSTS;
+    if (!this.#choseDensity) compact.checked = all.length > MANY_HOSTS;
     this.isCompact = compact.checked;
     byId("hosts").classList.toggle("compact", this.isCompact);
     this.#showTotals(all);

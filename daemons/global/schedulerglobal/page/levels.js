@@ -8,7 +8,7 @@ const LOOKS = [
   { colour: 0, mark: "plain" },
   { colour: 1, mark: "stripe" },
   { colour: 2, mark: "dot" },
-  { colour: 3, mark: "bar" },
+  { colour: 3, mark: "dash" },
   { colour: 4, mark: "pillar" },
   { colour: 5, mark: "plus" },
   { colour: 0, mark: "stripe" },
@@ -31,17 +31,25 @@ export function lookOf(level) {
 /** What is drawn over a cell of side `s` at x, y. */
 const MARKS = {
   stripe: (path, x, y, s) => (path.moveTo(x, y + s), path.lineTo(x + s, y)),
-  dot: (path, x, y, s) => path.rect(x + 0.4 * s, y + 0.4 * s, 0.2 * s, 0.2 * s),
-  bar: (path, x, y, s) => (path.moveTo(x, y + s / 2), path.lineTo(x + s, y + s / 2)),
+  dot: (path, x, y, s) => path.rect(x + 0.42 * s, y + 0.42 * s, 0.16 * s, 0.16 * s),
+  dash: (path, x, y, s) => (path.moveTo(x, y + s / 2), path.lineTo(x + s, y + s / 2)),
   pillar: (path, x, y, s) => (path.moveTo(x + s / 2, y), path.lineTo(x + s / 2, y + s)),
-  plus: (path, x, y, s) => (MARKS.bar(path, x, y, s), MARKS.pillar(path, x, y, s)),
+  plus: (path, x, y, s) => (MARKS.dash(path, x, y, s), MARKS.pillar(path, x, y, s)),
   cross: (path, x, y, s) =>
     (MARKS.stripe(path, x, y, s), path.moveTo(x, y), path.lineTo(x + s, y + s)),
 };
 
+/** Custom properties of the style sheet: asking for each anew would compute all styles each time. */
+const properties = new Map();
+
 /** @param {string} name of a custom property in the style sheet */
-export const styled = (name) =>
-  getComputedStyle(document.documentElement).getPropertyValue(name).trim();
+export function styled(name) {
+  const root = document.documentElement;
+  if (!properties.has(name)) {
+    properties.set(name, getComputedStyle(root).getPropertyValue(name).trim());
+  }
+  return properties.get(name);
+}
 
 /** Paints cells of one look. @param {[number, number][]} cells corners; @param {number} side */
 export function paint(context, look, cells, side) {
@@ -68,28 +76,17 @@ export function paint(context, look, cells, side) {
   context.restore();
 }
 
-/** A small cell for legends; the text beside it says what it stands for. */
-export function swatch(look, side = 12) {
-  const canvas = h("canvas.swatch", { ariaHidden: "true" });
-  const scale = 2;
-  canvas.width = canvas.height = scale * side;
-  const draw = () => {
-    const context = canvas.getContext("2d");
-    context.setTransform(scale, 0, 0, scale, 0, 0);
-    context.clearRect(0, 0, side, side);
-    paint(context, look, [[0, 0]], side);
-  };
-  draw();
-  canvas.addEventListener("repaint", draw);
-  return canvas;
-}
+/** A small cell for legends, painted by the style sheet; the text beside it says what it is. */
+export const swatch = ({ colour, mark }) =>
+  h("span", { ariaHidden: "true", className: `swatch level-${colour} mark-${mark}` });
 
 /** @param {number} level */
 export const levelTag = (level) =>
   h("span.level", swatch(lookOf(level)), levelName(level));
 
-/** Canvases do not follow the colour scheme by themselves. */
+/** Canvases, unlike all else, do not follow the colour scheme by themselves. */
 matchMedia("(prefers-color-scheme: dark)").addEventListener("change", () => {
+  properties.clear();
   const canvases = document.querySelectorAll("canvas");
   for (const canvas of canvases) canvas.dispatchEvent(new Event("repaint"));
 });

@@ -2,6 +2,7 @@
 
 import { call, vmPath } from "./api.js";
 import { stateBadge } from "./badges.js";
+import { Legend } from "./card.js";
 import { confirmed, tell } from "./dialogs.js";
 import { byId, h, linkTo, say } from "./elements.js";
 import { Grid, LARGE } from "./grid.js";
@@ -42,11 +43,13 @@ export class VmView {
   #gridTitle = h("h2");
   #pointed = h("p.pointed.facts");
   #grid = new Grid(LARGE, this.#pointed);
+  #legend = new Legend();
   #body = h(
     "div",
     h("div.actions", ...Object.values(this.#buttons)),
     h("dl.panel", ...FACTS.map((fact) => h("div", h("dt", fact), this.#values[fact]))),
-    ...[this.#gridTitle, h("div.panel", this.#grid.element, this.#pointed)],
+    this.#gridTitle,
+    h("div.panel", this.#grid.element, this.#pointed, this.#legend.element),
   );
 
   /** @param {import("./cluster.js").Cluster} cluster */
@@ -78,9 +81,10 @@ export class VmView {
       this.#vm = vm;
     } catch (error) {
       if (name !== this.title) return;
-      if (error.status === 404) this.#vm = null;
+      const isNone = error.status === 404 || error.status === 400; // 400: no VM can have that name
+      if (isNone) this.#vm = null;
       else this.#asked = "";
-      problem = error.status === 404 ? this.#whyNone() : error.message;
+      problem = isNone ? this.#whyNone() : error.message;
     }
     say(this.#problem, problem);
     this.#draw();
@@ -116,7 +120,9 @@ export class VmView {
     this.#buttons.start.disabled = isRunning;
     this.#buttons.stop.disabled = this.#buttons.restart.disabled = !isRunning;
     say(this.#gridTitle, `Its CPUs on ${vm.host}`);
-    if (host) this.#grid.show(host, vm.cpu_list);
+    if (!host) return;
+    this.#grid.show(host, vm.cpu_list);
+    this.#legend.update(host);
   }
 
   async #act(verb) {
