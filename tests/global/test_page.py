@@ -176,8 +176,9 @@ def test_a_plan_that_no_host_takes_says_why_for_each(visit: Visit) -> None:
     page = visit.page
     fill(page, name="huge", vcpus="99", level="1")
     button(page, "Show the plan").click()
-    expect(page.get_by_text("No host takes huge")).to_be_visible()
-    expect(page.get_by_text("99 CPUs needed, 8 in all")).to_have_count(3)
+    expect(page.get_by_text("huge cannot be placed")).to_be_visible()
+    verdicts = page.get_by_role("region", name="What each host makes of it")
+    expect(verdicts.get_by_text("99 CPUs needed, 8 in all")).to_have_count(3)
     expect(page.locator("#plan-deploy")).to_be_hidden()
 
 
@@ -386,8 +387,9 @@ def test_a_controller_that_does_not_answer_is_told_until_it_does(
         expect(page.locator("#lost")).to_contain_text("The controller does not answer.")
         expect(page.locator("#lost")).to_contain_text("What is shown is from")
         expect(page.locator("#hosts > li")).to_have_count(1)
-        controller.start()
         button(page, "Try now").click()
+        expect(page.locator("#link")).to_have_text("not connected")
+        controller.start()
         expect(page.locator("#link")).to_have_text("live")
         expect(page.locator("#lost")).to_be_hidden()
 

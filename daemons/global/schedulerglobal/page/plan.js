@@ -25,7 +25,8 @@ export class DeployView {
       if (!verdict.accepted) return ["", "refuses", "", verdict.message ?? verdict.code];
       const parts = Object.entries(verdict.parts);
       const why = parts.map(([part, share]) => `${part.replaceAll("_", " ")} ${score(share)}`);
-      return ["", verdict.wins ? "✓ the best" : "takes it", score(verdict.score), why.join(", ")];
+      const said = verdict.wins ? "✓ the best" : verdict.score === null ? "takes it last" : "takes it";
+      return ["", said, verdict.score === null ? "" : score(verdict.score), why.join(", ")];
     },
   );
 
@@ -76,17 +77,18 @@ export class DeployView {
     this.#request = request;
     const taking = plan.hosts.filter((verdict) => verdict.accepted).length;
     const isOne = plan.accepted;
-    say(byId("plan-heading"), isOne ? `${name} would go to ${plan.host}` : `No host takes ${name}`);
+    say(byId("plan-heading"), isOne ? `${name} would go to ${plan.host}` : `${name} cannot be placed`);
     const why = isOne
       ? `${taking} of ${counted(plan.hosts.length, "host")} would take it; policy ${plan.policy}`
-      : (plan.message ?? "each host tells why");
+      : plan.message;
     const size = `${counted(vcpus, "vCPU")}, ${gib(1024 * memory_gib)}, ${levelName(level)}`;
     say(byId("plan-facts"), `${size} · ${why}.`);
     say(this.#button, `Deploy ${name}`);
     this.#button.hidden = !isOne;
-    const rank = (verdict) => (verdict.wins ? 0 : verdict.accepted ? 1 : 2);
+    const rank = ({ wins, accepted }) => (wins ? 0 : accepted ? 1 : 2);
+    const points = (verdict) => verdict.score ?? -Number.MAX_VALUE;
     const verdicts = plan.hosts.map((each) => ({ ...each, wins: each.host === plan.host }));
-    verdicts.sort((one, other) => rank(one) - rank(other) || other.score - one.score);
+    verdicts.sort((one, other) => rank(one) - rank(other) || points(other) - points(one));
     this.#table.show(verdicts);
     byId("plan").hidden = false;
     byId("plan-heading").focus();

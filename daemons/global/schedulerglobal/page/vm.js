@@ -116,9 +116,9 @@ export class VmView {
     this.#values.Console.classList.toggle("command", !isSimulated);
     const isThere = this.#values.Host.textContent === vm.host;
     if (!isThere) this.#values.Host.replaceChildren(linkTo("hosts", vm.host));
-    const isRunning = vm.state === "running";
-    this.#buttons.start.disabled = isRunning;
-    this.#buttons.stop.disabled = this.#buttons.restart.disabled = !isRunning;
+    const isOff = vm.state === "stopped" || vm.state === "crashed";
+    this.#buttons.start.disabled = vm.state === "running";
+    this.#buttons.stop.disabled = this.#buttons.restart.disabled = isOff;
     say(this.#gridTitle, `Its CPUs on ${vm.host}`);
     if (!host) return;
     this.#grid.show(host, vm.cpu_list);
