@@ -5,7 +5,7 @@ BIN := $(VENV)/bin
 TOPOLOGY := debug/topology_EPYC-7662-exp.json
 
 .DEFAULT_GOAL := help
-.PHONY: help setup packages demo test bench lock clean
+.PHONY: help setup packages demo test page-picture bench lock clean
 
 help: ## this list
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "make %-13s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -56,6 +56,9 @@ test: setup packages ## lint, types, import rules and the tests; says which it c
 	$(BIN)/mypy
 	$(BIN)/python -m pytest
 
+page-picture: setup packages ## the picture of the controller's page in the README, docs/page.png
+	PYTHONPATH=tests $(BIN)/python -m browsers.picture docs/page.png
+
 bench: setup ## the benchmarks: a table of ratios, and bench.json
 	@PYTHONPATH=tests $(BIN)/python -m benchmarks --json debug/bench.json
 
@@ -66,4 +69,4 @@ lock: ## requirements.lock anew from pyproject.toml (needs uv)
 	    --no-emit-index-url --no-emit-find-links --no-annotate --no-header --quiet --output-file requirements-libvirt.lock
 
 clean: ## remove what the targets made
-	rm -rf $(VENV) debug demo dist .mypy_cache .pytest_cache .ruff_cache .hypothesis .import_linter_cache
+	rm -rf $(VENV) tests/browsers/node_modules debug demo dist .mypy_cache .pytest_cache .ruff_cache .hypothesis .import_linter_cache

@@ -49,6 +49,10 @@ def test_a_vm_is_created_told_and_removed(daemon: Daemon) -> None:
     assert daemon.remove("web").status_code == 404
 
 
+def test_a_host_without_guests_says_so(daemon: Daemon) -> None:
+    assert daemon.get("/v1/host")["hypervisor"] == "memory"
+
+
 def test_the_same_request_again_answers_200_and_another_409(daemon: Daemon) -> None:
     assert daemon.deploy("web", 2, 2.0).status_code == 201
     before = state(daemon)

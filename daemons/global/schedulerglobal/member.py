@@ -228,6 +228,7 @@ _NEVER_TOLD = HostReply(
     generation=0,
     state=UNKNOWN,
     reason="",
+    hypervisor=None,
     cpus=0,
     cpus_free=0,
     memory_mib=0,

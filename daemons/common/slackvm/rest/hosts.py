@@ -7,6 +7,9 @@ from slackvm.rest.replies import Reply
 HostState = Literal["ready", "not_ready", "overcommitted", "unknown"]
 """`unknown` is what a controller says of a host that does not answer it."""
 
+HypervisorKind = Literal["libvirt", "memory"]
+"""With `memory` the VMs of a host are simulated."""
+
 
 class LevelReply(Reply):
     """A vNode.
@@ -38,6 +41,7 @@ class SummaryReply(Reply):
         generation: counted up with every change.
         state: whether VMs can be deployed on it.
         reason: why not, where the hypervisor cannot be asked.
+        hypervisor: where its VMs are; None: a controller was never told.
         cpus: CPUs that it offers.
         cpus_free: CPUs that nobody owns.
         memory_mib: memory that it offers.
@@ -52,6 +56,7 @@ class SummaryReply(Reply):
     generation: int
     state: HostState
     reason: str
+    hypervisor: HypervisorKind | None
     cpus: int
     cpus_free: int
     memory_mib: int

@@ -27,10 +27,11 @@ MEDIA_TYPES = {
 _TEXT = "text/plain; charset=utf-8"
 
 _HEADERS = {
-    # Nothing but what comes from this daemon is loaded or run; no page may put this one in a frame.
+    # Nothing but what comes from this daemon is loaded or run, no text is ever taken for HTML, and
+    # no page may put this one in a frame.
     "Content-Security-Policy": "default-src 'none'; script-src 'self'; style-src 'self'; "
     "img-src 'self'; font-src 'self'; connect-src 'self'; base-uri 'none'; form-action 'none'; "
-    "frame-ancestors 'none'",
+    "frame-ancestors 'none'; require-trusted-types-for 'script'; trusted-types 'none'",
     "Cross-Origin-Opener-Policy": "same-origin",
     "Referrer-Policy": "no-referrer",
     "X-Frame-Options": "DENY",

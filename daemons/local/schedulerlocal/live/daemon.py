@@ -175,6 +175,7 @@ class LocalDaemon:
             self.settings.name,
             self.topology,
             None if offered is None else tuple(sorted(offered)),
+            self.settings.scl_hypervisor,
             secrets.token_hex(4),
         )
         host = api.LocalHost(identity, self.keeper, addresses)

@@ -7,7 +7,14 @@ from schedulerlocal.live.view import View
 from slackvm import __version__
 from slackvm.model.plan import Plan
 from slackvm.model.topology import Topology
-from slackvm.rest.hosts import CPUReply, ForeignReply, HostReply, LevelReply, SummaryReply
+from slackvm.rest.hosts import (
+    CPUReply,
+    ForeignReply,
+    HostReply,
+    HypervisorKind,
+    LevelReply,
+    SummaryReply,
+)
 from slackvm.rest.plans import PlanReply, VNodeChange
 from slackvm.rest.vms import VMReply
 
@@ -20,12 +27,14 @@ class Identity:
         name: its name.
         topology: its CPUs.
         offered: levels that it offers; None: any.
+        hypervisor: where its VMs are.
         instance: tells this start of the daemon from all others.
     """
 
     name: str
     topology: Topology
     offered: tuple[float, ...] | None
+    hypervisor: HypervisorKind
     instance: str
 
 
@@ -57,6 +66,7 @@ def summary_reply(view: View, host: Identity) -> SummaryReply:
         generation=view.generation,
         state=view.state,
         reason=view.reason,
+        hypervisor=host.hypervisor,
         cpus=len(host.topology),
         cpus_free=view.cpus_free,
         memory_mib=host.topology.memory_mib,
