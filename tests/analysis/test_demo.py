@@ -12,6 +12,7 @@ import pytest
 import requests
 
 from command import slackvm_local
+from waiting import wait_until
 
 HOSTS = {"epyc-a": "epyc-7662", "epyc-b": "epyc-7662", "laptop": "i7-1185g7"}
 DEMO = [sys.executable, "-m", "slackanalysis.demo"]
@@ -53,13 +54,16 @@ def test_vms_of_three_levels_are_deployed_on_all_hosts(kept: tuple[Path, str, st
     assert {entry["host"] for entry in deployed} == set(HOSTS)
     removed = [entry for entry in accepted if entry["op"] == "remove"]
     assert len(removed) > 50
-    vms = requests.get(f"{url}v1/vms", timeout=60).json()["vms"]
-    assert len(vms) == len(deployed) - len(removed)
+    left = len(deployed) - len(removed)
+    wait_until(lambda: len(requests.get(f"{url}v1/vms", timeout=60).json()["vms"]) == left)
 
 
 def test_the_kept_cluster_knows_its_hosts(kept: tuple[Path, str, str]) -> None:
-    hosts = requests.get(f"{kept[2]}v1/hosts", timeout=60).json()["hosts"]
-    assert {(host["name"], host["state"]) for host in hosts} == {(name, "ready") for name in HOSTS}
+    def are_ready() -> bool:
+        hosts = requests.get(f"{kept[2]}v1/hosts", timeout=60).json()["hosts"]
+        return [(host["name"], host["state"]) for host in hosts] == [(n, "ready") for n in HOSTS]
+
+    wait_until(are_ready)
 
 
 @pytest.mark.parametrize("host", HOSTS)
@@ -67,8 +71,9 @@ def test_the_figure_of_a_host_shows_its_vnodes(host: str, kept: tuple[Path, str,
     folder = kept[0] / host
     vnodes = pd.read_csv(folder / "vnode_evolution.csv")
     assert vnodes["time_s"].max() - vnodes["time_s"].min() > 25_000
-    log = [json.loads(line) for line in (folder / "state" / "operations.jsonl").open()]
-    owned = {}
+    lines = (folder / "state" / "operations.jsonl").read_text().splitlines()
+    log = [json.loads(line) for line in lines]
+    owned: dict[str, int] = {}
     for entry in log:
         for level in entry["gains"]:
             owned[level] = owned.get(level, 0) + len(entry["gains"][level])

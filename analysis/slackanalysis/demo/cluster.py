@@ -44,8 +44,8 @@ class DemoHost:
     def daemon(self) -> DaemonProcess:
         """Return its daemon, to be started."""
         settings = {
-            "SCL_NAME": self.name,
             "SCL_PORT": "0",
+            "SCL_NAME": self.name,
             "SCL_STATE_DIR": str(self.folder / "state"),
             **self.settings,
         }
@@ -68,18 +68,25 @@ class Cluster:
     def __init__(self, folder: Path, hosts: Sequence[DemoHost]) -> None:
         self.hosts = list(hosts)
         self.url = ""
+        self._daemons = [host.daemon() for host in self.hosts]
         self._folder = folder / "controller"
+        self._settings = {
+            "SCG_PORT": "0",
+            "SCG_STORE": f"sqlite:///{self._folder / 'store.sqlite'}",
+        }
 
     @contextmanager
     def running(self, console: Console) -> Iterator[None]:
         """Have hosts and controller run."""
         with ExitStack() as stack:
-            daemons = [host.daemon() for host in self.hosts]
-            for daemon in daemons:
+            for daemon in self._daemons:
                 steps.show_commands(console, [daemon.shown])
                 stack.callback(daemon.stop)
                 daemon.start()
-            controller = self._controller([daemon.url for daemon in daemons])
+            urls = ",".join(daemon.url for daemon in self._daemons)
+            controller = DaemonProcess(
+                "schedulerglobal", self._folder, [f"--list={urls}"], self._settings
+            )
             steps.show_commands(console, [controller.shown])
             stack.callback(controller.stop)
             controller.start()
@@ -90,7 +97,7 @@ class Cluster:
         """Show the state of the cluster, and one dry run."""
         at = f"--url={self.url}"
         steps.run(console, "schedulerclient", "status", at)
-        steps.run(console, "schedulerclient", "plan", *EXAMPLE, "--image=/images/demo.qcow2", at)
+        steps.run(console, "schedulerclient", "plan", *EXAMPLE, at)
 
     def keep(self, console: Console) -> None:
         """Have all run once more, with the VMs that are there, until Ctrl-C."""
@@ -103,8 +110,3 @@ class Cluster:
         console.print(f"\nThe cluster's page: [bold]{self.url}/[/bold]   Ctrl-C ends the demo")
         with suppress(KeyboardInterrupt):
             Event().wait()
-
-    def _controller(self, urls: Sequence[str]) -> DaemonProcess:
-        settings = {"SCG_PORT": "0", "SCG_STORE": f"sqlite:///{self._folder / 'store.sqlite'}"}
-        arguments = [f"--list={','.join(urls)}"]
-        return DaemonProcess("schedulerglobal", self._folder, arguments, settings)

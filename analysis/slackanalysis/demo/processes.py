@@ -17,13 +17,13 @@ _LISTENING = "event=listening"
 
 
 class DaemonProcess:
-    """A daemon of SlackVM that listens on a free port of loopback.
+    """A daemon of SlackVM that listens on loopback, on a port that was free when it first started.
 
     Args:
         module: `schedulerlocal` or `schedulerglobal`.
         folder: where its log is; made where it is missing.
         arguments: of its command line.
-        settings: set as environment variables.
+        settings: set as environment variables, with the port as the first.
 
     Attributes:
         url: where it listens.
@@ -35,6 +35,7 @@ class DaemonProcess:
         self.url = ""
         self._command = ["-m", module, *arguments]
         self._settings = dict(settings)
+        self._port_setting = next(iter(settings))
         self._log = folder / f"{module}.log"
         self._process: subprocess.Popen[bytes] | None = None
         folder.mkdir(parents=True, exist_ok=True)
@@ -64,6 +65,7 @@ class DaemonProcess:
             told = self._log.read_text(encoding="utf-8", errors="replace")
             if _LISTENING in told and told.endswith("\n"):
                 self.url = told.partition(_LISTENING)[2].partition("url=")[2].split()[0]
+                self._settings[self._port_setting] = self.url.rpartition(":")[2]
             elif self._process.poll() is not None or time.monotonic() > deadline:
                 raise click.ClickException(f"{self.shown}\ndid not start:\n{told}")
             else:
