@@ -17,7 +17,7 @@ const views = {
   vms: new VmsView(cluster),
   vm: new VmView(cluster),
   deploy: new DeployView(cluster),
-  nothing: { title: "No such page", update() {} },
+  nothing: { title: "No such page" },
 };
 const scrolled = new Map();
 let current = "";
@@ -47,7 +47,7 @@ function go() {
     link.ariaCurrent = link.hash.startsWith(`#/${view}`) ? "page" : null;
   }
   views[view].show?.(name);
-  views[view].update();
+  views[view].update?.();
   document.title = `${views[view].title} · SlackVM`;
   if (isFirst) return;
   document.querySelector(`#view-${view} h1`).focus({ preventScroll: true });
@@ -66,7 +66,7 @@ function tick() {
   byId("lost").hidden = failure === null;
   const last = `What is shown is from ${new Date(answeredAt).toLocaleTimeString()}.`;
   if (failure) say(byId("lost-text"), `${failure.message} ${answeredAt ? last : ""}`);
-  views[current].update();
+  views[current].update?.();
 }
 
 for (const form of document.querySelectorAll("main form")) {

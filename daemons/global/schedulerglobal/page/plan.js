@@ -13,7 +13,7 @@ export class DeployView {
   title = "Deploy a VM";
   #form = byId("deploy");
   #button = byId("plan-deploy");
-  /** The request that was planned, as long as the form still says it. */
+  /** The request that is planned, as long as the form still says it. */
   #request = null;
   #table = new Table(
     "What each host makes of it",
@@ -39,8 +39,6 @@ export class DeployView {
     this.#button.addEventListener("click", () => this.#deploy());
   }
 
-  update() {}
-
   #read() {
     const { name, image, clone, ...others } = Object.fromEntries(
       [...this.#form.querySelectorAll("input")].map((input) => [input.name, input]),
@@ -65,8 +63,9 @@ export class DeployView {
   async #plan() {
     this.#forget();
     try {
-      const request = this.#read();
-      this.#show(request, await call("POST", "/v1/plan", request));
+      const request = (this.#request = this.#read());
+      const plan = await call("POST", "/v1/plan", request);
+      if (request === this.#request) this.#show(request, plan);
     } catch (error) {
       this.#complain(error);
     }
@@ -74,7 +73,6 @@ export class DeployView {
 
   #show(request, plan) {
     const { name, vcpus, memory_gib, level } = request;
-    this.#request = request;
     const taking = plan.hosts.filter((verdict) => verdict.accepted).length;
     const isOne = plan.accepted;
     say(byId("plan-heading"), isOne ? `${name} would go to ${plan.host}` : `${name} cannot be placed`);
