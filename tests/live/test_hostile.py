@@ -2,13 +2,17 @@
 
 import resource
 import socket
+import time
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import ExitStack
 from pathlib import Path
 
+import psutil
 import pytest
 import requests
 
 from live.daemons import START_S, Daemon, serving
+from live.selections import Hold
 from waiting import wait_until
 
 LAPTOP = "--topology=i7-1185g7"
@@ -75,3 +79,41 @@ def test_few_files_are_not_all_taken_by_connections(tmp_path: Path) -> None:
     finally:
         assert daemon.end() == 0
         daemon.session.close()
+
+
+def test_a_clock_as_fast_as_allowed_leaves_the_machine_to_others(tmp_path: Path) -> None:
+    """The delay is then a few microseconds; the daemon does not turn round as fast as it can."""
+    with serving(tmp_path, LAPTOP, SCL_TIME_SCALE="1000000", SCL_DELAY="1") as daemon:
+        assert daemon.process
+        process = psutil.Process(daemon.process.pid)
+        assert daemon.deploy("a", 1, 1.0).status_code == 201
+        before = process.cpu_times()
+        time.sleep(2)
+        after = process.cpu_times()
+        assert after.user + after.system - before.user - before.system < 1
+
+
+def test_changes_that_wait_for_one_another_keep_no_reader_waiting(tmp_path: Path) -> None:
+    """Eight may wait; one too many is told to come again, in the form of its endpoint."""
+    hold = Hold(tmp_path)
+
+    def deploy(number: int) -> requests.Response:
+        query = f"name=vm{number}&cpu=1&mem=1&oc=1&qcow2=/i.qcow2"
+        return requests.get(f"{daemon.url}/deploy?{query}", timeout=60)
+
+    with serving(tmp_path, LAPTOP, **hold.environment) as daemon, ThreadPoolExecutor(12) as clients:
+        hold.begin()
+        try:
+            asked = [clients.submit(deploy, number) for number in range(12)]
+            wait_until(lambda: sum(one.done() for one in asked) >= 4)
+            for late in [one.result() for one in asked if one.done()]:
+                assert (late.status_code, late.json()["success"]) == (503, False)
+                assert late.json()["error"]["code"] == "overloaded"
+                assert int(late.headers["Retry-After"]) > 0
+            for path in ("/v1/host", "/listvm", "/status", "/v1/vms", "/metrics", "/readyz"):
+                assert daemon.call("GET", path).status_code == 200
+        finally:
+            hold.end()
+        done = [one.result().status_code for one in asked]
+        assert set(done) <= {200, 503}
+        assert len(daemon.get("/listvm")) == done.count(200) >= 1

@@ -1,6 +1,5 @@
 """The time of a daemon: the real one, or (`memory` backend only) a faster one."""
 
-import threading
 import time
 
 
@@ -19,7 +18,3 @@ class Clock:
     def now(self) -> float:
         """Return the present time in seconds since the epoch."""
         return self._began + (time.monotonic() - self._monotonic) * self.scale
-
-    def wait(self, seconds: float, stop: threading.Event) -> bool:
-        """Wait that many seconds of this clock, or until `stop`; return whether it was `stop`."""
-        return stop.wait(max(seconds, 0) / self.scale)

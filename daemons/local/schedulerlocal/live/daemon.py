@@ -40,6 +40,8 @@ log = structlog.get_logger()
 
 _RETRY_S = 0.5
 _SLOWEST_RETRY_S = 5.0
+_SHORTEST_DELAY_S = 0.05
+"""However fast the clock, and however short the delay: clients must get their turns."""
 
 
 class LocalDaemon:
@@ -69,6 +71,7 @@ class LocalDaemon:
         self.topology = _topology(settings, topology)
         self._stop = threading.Event()
         self._clock = Clock(settings.scl_time_scale)
+        self._delay_s = max(settings.scl_delay / settings.scl_time_scale, _SHORTEST_DELAY_S)
         self._folder = StateFolder(settings.scl_state_dir)
         self._hypervisor = self._open_hypervisor()
         self._records = Records(self._folder, settings.name)
@@ -142,7 +145,7 @@ class LocalDaemon:
                 retry_s = min(2 * retry_s, _SLOWEST_RETRY_S)
             else:
                 retry_s = _RETRY_S
-                self.keeper.changed.wait(self.settings.scl_delay / self._clock.scale)
+                self.keeper.changed.wait(self._delay_s)
             if not self._stop.is_set():
                 self.reconcile()
                 if told != self.status:
@@ -150,7 +153,7 @@ class LocalDaemon:
                     notify.status(told)
 
     def _take_samples(self) -> None:
-        while not self._clock.wait(self.settings.scl_delay, self._stop):
+        while not self._stop.wait(self._delay_s):
             try:
                 self._take_sample()
             except HypervisorError as error:
