@@ -76,12 +76,10 @@ def test_whatever_is_sent_is_answered_as_described(daemon: Daemon, tmp_path: Pat
 
 
 def test_sequences_of_requests_are_answered_as_described(daemon: Daemon, tmp_path: Path) -> None:
-    """VMs of three names are created, looked at, stopped, started and removed, over and over."""
+    """VMs are created, looked at, stopped, started and removed, over and over."""
     most = {LARGEST: 4, LARGEST / MIB_PER_GIB: 4}
 
     def few(schema: Mapping[str, Any]) -> Mapping[str, Any]:
-        if str(schema.get("pattern")).startswith("^[A-Za-z0-9]"):
-            return {"enum": ["a", "b", "c"]}
         if is_level(schema):
             return {"enum": [1, 1.5, 2, 3.125]}
         return {"maximum": most[schema["maximum"]]} if schema.get("maximum") in most else {}
@@ -93,15 +91,20 @@ def test_sequences_of_requests_are_answered_as_described(daemon: Daemon, tmp_pat
         for operation in methods.values()
     }
     of_a_vm = [name for name in operations if "v1_vms_name" in name]
-    for name in ("post_v1_vms", "get_deploy", *of_a_vm):
-        where = "$request.query.name" if name == "get_deploy" else "$response.body#/name"
+    for name in ("post_v1_vms", *of_a_vm):
         for status in {"200", "201"} & operations[name]["responses"].keys():
             operations[name]["responses"][status]["links"] = {
-                then: {"operationId": then, "parameters": {"name": where}}
-                for then in (*of_a_vm, "get_remove")
+                then: {"operationId": then, "parameters": {"name": "$response.body#/name"}}
+                for then in of_a_vm
+                if name != "delete_v1_vms_name"
             }
+    # Not the prototype's: a GET that removes a VM is more than schemathesis expects.
     schemathesis(
-        daemon, document, tmp_path, "--phases=stateful", "--mode=positive", "--max-examples=30"
+        daemon,
+        document,
+        tmp_path,
+        *("--phases=stateful", "--mode=positive", "--max-examples=30"),
+        "--include-path-regex=^/v1/",
     )
     done = daemon.call("GET", "/metrics").text
     for op in ("deploy", "remove", "start", "stop", "restart"):
