@@ -27,13 +27,16 @@ def test_the_import_rules_are_kept() -> None:
         ("daemons/common/slackvm/model/vnode.py", "import slackvm.monitoring.record"),
         ("daemons/common/slackvm/files.py", "import schedulerlocal.cli"),
         ("analysis/slackanalysis/usage.py", "import schedulerlocal.replay.decisions"),
+        ("daemons/client/schedulerclient/text.py", "import schedulerglobal.cluster"),
+        ("daemons/client/schedulerclient/text.py", "import slackvm.service.app"),
     ],
 )
 def test_a_broken_rule_is_found(
     module: str, line: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """In a copy of the tree, with one import too many."""
-    roots = [Path("daemons/common"), Path("daemons/local"), Path("analysis")]
+    names = ("common", "local", "global", "client")
+    roots = [*(Path("daemons") / name for name in names), Path("analysis")]
     for root in roots:
         for source in (ROOT / root).rglob("*.py"):
             copy = tmp_path / source.relative_to(ROOT)

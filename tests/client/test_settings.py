@@ -1,0 +1,140 @@
+"""Where the client finds its server, and the command line itself."""
+
+import subprocess
+import sys
+from pathlib import Path
+from urllib.parse import urlsplit
+
+import pytest
+
+from client.running import run
+from command import slackvm
+from live.daemons import Daemon
+from schedulerclient.address import base_url
+from schedulerclient.cli import cli
+from slackvm.service.settings import ClientSettings
+
+DEAD = "http://127.0.0.1:1"
+
+
+class TestWhereTheServerIs:
+    """Options, then the environment, then `.env`, then the controller of this machine."""
+
+    def test_what_is_nearer_wins(self, host: Daemon, tmp_path: Path) -> None:
+        (tmp_path / ".env").write_text(f"SLACKVM_URL={host.url}\n")
+        other = tmp_path / "other.env"
+        other.write_text("SLACKVM_URL=http://127.0.0.1:2\n")
+        run("", "list")
+        assert "127.0.0.1:2 cannot" in run("", "list", "--env-file", str(other), expect=3)[1]
+        assert f"{DEAD} cannot" in run(DEAD, "list", "--env-file", str(other), expect=3)[1]
+        run(DEAD, "list", f"--url={host.url}")
+
+    def test_the_controllers_own_settings_do(self, host: Daemon, tmp_path: Path) -> None:
+        port = urlsplit(host.url).port
+        (tmp_path / ".env").write_text(f"SCG_URL=0.0.0.0\nSCG_PORT={port}\n")
+        run("", "list")
+
+    @pytest.mark.parametrize(
+        ("settings", "url"),
+        [
+            ({}, "http://127.0.0.1:8100"),
+            ({"scg_url": "::", "scg_port": 1}, "http://[::1]:1"),
+            ({"scg_url": "10.0.0.1", "scg_tls_cert": "c.pem"}, "https://10.0.0.1:8100"),
+            ({"slackvm_url": "https://ctl.example/slackvm/"}, "https://ctl.example/slackvm"),
+        ],
+    )
+    def test_what_they_lead_to(self, settings: dict[str, str], url: str) -> None:
+        assert base_url(ClientSettings(_env_file=None, **settings)) == url
+
+    @pytest.mark.parametrize(
+        "url",
+        [
+            "controller:8100",
+            "ftp://controller",
+            "http://",
+            "http://controller:port",
+            "http://controller:99999",
+            "http://controller?x=1",
+            "http://[::1",
+            "http://a b",
+        ],
+    )
+    def test_what_is_no_url_is_told_with_what_is(self, url: str) -> None:
+        errors = run(url, "list", expect=2)[1]
+        assert f"SLACKVM_URL: {url!r} is not allowed: http://HOST:PORT" in errors
+
+    @pytest.mark.parametrize("url", ["http://a..b", "http://*.b", f"http://{'a' * 64}"])
+    def test_a_name_that_no_host_can_have_is_told(self, url: str) -> None:
+        assert f"SLACKVM_URL: {url!r} is not allowed: " in run(url, "list", expect=2)[1]
+
+    def test_a_password_in_it_is_refused_and_not_told(self) -> None:
+        errors = run("http://me:secret@controller", "list", expect=2)[1]
+        assert "a token goes in SLACKVM_TOKEN" in errors
+        assert "secret" not in errors
+
+    def test_no_proxy_is_asked_for_this_machine(self, host: Daemon) -> None:
+        run(host.url, "list", HTTP_PROXY=DEAD, http_proxy=DEAD, ALL_PROXY=DEAD)
+
+    def test_a_proxy_is_asked_for_others(self) -> None:
+        errors = run("http://controller.invalid", "list", expect=3, http_proxy=DEAD)[1]
+        assert "NO_PROXY" in errors
+
+    def test_options_may_stand_before_the_command(self, host: Daemon) -> None:
+        output = run(DEAD, "--url", host.url, "--json", "list")[0]
+        assert output == '{"vms": []}\n'
+
+
+class TestUsage:
+    """Help, version, bad usage."""
+
+    def test_every_command_has_help_with_examples(self) -> None:
+        for name in ("", *cli.commands, "hosts add", "hosts forget"):
+            output = run("", *name.split(), "--help")[0]
+            assert "Examples:" in output, name
+            assert f"  slackvm {name}" in output or "slackvm completion bash" in output
+
+    def test_version_is_told(self) -> None:
+        assert slackvm("--version").stdout.startswith("slackvm, version ")
+
+    @pytest.mark.parametrize(
+        ("arguments", "reason"),
+        [
+            ("deploy web --memory=1 --image=/a", "Missing option '--vcpus'"),
+            ("deploy web --vcpus=0 --memory=1 --image=/a", "'--vcpus': '0' is not allowed"),
+            ("deploy web --vcpus=1_0 --memory=1 --image=/a", "a whole number is needed"),
+            ("deploy web --vcpus=1 --memory=nan --image=/a", "a finite number is needed"),
+            (
+                "deploy web --vcpus=1 --memory=1 --image=/a --level=0.9",
+                "greater than or equal to 1",
+            ),
+            ("deploy web --vcpus=1 --memory=1 --image=/a --level=1.0001", "three decimals"),
+            ("deploy web --vcpus=1 --memory=1 --image=/a --count=0", "'--count': '0'"),
+            ("deploy web --vcpus=1 --memory=1 --image=", "image: String should have at least"),
+            (f"list --search={'x' * 101}", "search: String should have at most"),
+            (f"hosts add {'x' * 301}", "url: String should have at most"),
+            (f"capacity {'--mix=1:1:1 ' * 101}", "mix: List should have at most"),
+            ("capacity --mix=2:4", "it is written VCPUS:GIB:LEVEL[@SHARE]"),
+            ("capacity --mix=2:4:0.5", "'2:4:0.5' is not allowed: level: "),
+            ("capacity --mix=2:4:1@0", "share: Input should be greater than 0"),
+            ("capacity --mix=2:4:1 --host=32@128", "it is written CPUS:GIB"),
+            ("capacity --mix=2:4:1 --count=3", "--count and --host go together"),
+            ("list --timeout=0", "'--timeout': 0 is not in the range"),
+            ("list --env-file=none", "--env-file: there is no file none"),
+            ("completion tcsh", "'bash', 'zsh', 'fish'"),
+        ],
+    )
+    def test_bad_usage_names_the_value_and_what_is_allowed(
+        self, arguments: str, reason: str
+    ) -> None:
+        assert reason in run(DEAD, *arguments.split(), expect=2)[1]
+
+    def test_a_missing_library_is_told_with_the_extra_that_brings_it(self) -> None:
+        program = (
+            "import sys; sys.modules['requests'] = None; "
+            "from schedulerclient.__main__ import main; main()"
+        )
+        result = subprocess.run(
+            [sys.executable, "-c", program], capture_output=True, text=True, check=False
+        )
+        assert result.returncode == 1
+        assert result.stderr == "slackvm needs requests: pip install 'slackvm[client]'\n"
