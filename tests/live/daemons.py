@@ -120,9 +120,15 @@ class Daemon(Served):
 @contextmanager
 def serving(folder: Path, *options: str, **environment: str) -> Iterator[Daemon]:
     """Give a daemon that serves; it is ended in any case."""
-    daemon = Daemon(folder, *options, **environment)
-    daemon.start()
+    with running(Daemon(folder, *options, **environment)) as daemon:
+        yield daemon
+
+
+@contextmanager
+def running(daemon: Daemon) -> Iterator[Daemon]:
+    """Start a daemon; it is ended in any case."""
     try:
+        daemon.start()
         yield daemon
     finally:
         daemon.session.close()

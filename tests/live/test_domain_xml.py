@@ -17,7 +17,7 @@ from schedulerlocal.live.hypervisor import RUNNING, HypervisorError, Order
 from schedulerlocal.live.libvirt_backend.disks import Disk, Volume, disks_of
 from schedulerlocal.live.libvirt_backend.domain import Platform, domain_xml, platform_of
 from schedulerlocal.live.libvirt_backend.guest import guest_of, read_domain
-from schedulerlocal.live.libvirt_backend.metadata import NAMESPACE
+from schedulerlocal.live.libvirt_backend.metadata import NAMESPACE, TAG, text_of
 from slackvm.model import VM
 
 KVM = Platform("kvm", "x86_64", "pc-q35-7.2", "/usr/bin/qemu-system-x86_64", "host-passthrough")
@@ -85,6 +85,17 @@ def test_an_order_is_read_back_as_it_was(
     guest = read_back(described(asked))
     assert guest.order == asked
     assert (guest.name, guest.uuid, guest.vcpus) == (name, UUID, vcpus)
+    assert guest.is_unfinished
+
+
+def test_an_order_is_the_same_when_its_making_has_ended() -> None:
+    asked = order(name="a", image="/images/a'\"<&>b.qcow2")
+    domain = read_domain(described(asked))
+    element = etree.fromstring(text_of(asked))
+    element.tag = TAG  # libvirt gives it the namespace that it is told
+    domain.find("metadata")[:] = [element]
+    guest = guest_of(domain, RUNNING)
+    assert (guest.order, guest.is_unfinished) == (asked, False)
 
 
 def test_a_vm_is_pinned_from_birth() -> None:
@@ -211,6 +222,10 @@ def test_pins_of_a_vm_of_others() -> None:
     assert (unpinned.memory_mib, unpinned.order) == (1025, None)
     half = foreign("<cputune><vcpupin vcpu='1' cpuset='3'/></cputune>")
     assert half.vcpu_pins is None
+    one_of_two = foreign(
+        "<cputune><vcpupin vcpu='0' cpuset='3'/></cputune>", vcpu="<vcpu current='1'>2</vcpu>"
+    )
+    assert (one_of_two.vcpus, one_of_two.vcpu_pins) == (1, ((3,),))
     by_default = foreign(
         "<cputune><vcpupin vcpu='1' cpuset='3'/></cputune>",
         vcpu="<vcpu placement='static' cpuset='0-1,7'>2</vcpu>",

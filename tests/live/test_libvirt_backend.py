@@ -539,30 +539,6 @@ def test_libvirtd_that_hangs(own_site: Site) -> None:
         wait_until(lambda: threading.active_count() <= before, 15)
 
 
-@pytest.mark.parametrize("at", ["create define", "create start"])
-def test_libvirtd_that_hangs_while_a_vm_is_made(own_site: Site, at: str) -> None:
-    """What is done late is told by the next `guests`, and its disk is there."""
-
-    def hang(step: str) -> None:
-        if step == at:
-            own_site.host.pause()
-
-    asked = order("late", own_site.image)
-    with own_site.backend(timeout_s=SHORT_S, on_step=hang) as hypervisor:
-        assert timed(hypervisor.create, asked, [0]) < SHORT_S + SLACK_S
-        own_site.host.resume()
-        wait_until(lambda: answers(hypervisor), 15)
-        time.sleep(1)
-        there = guest(hypervisor, "late")
-        if there is not None:
-            assert there.order == asked
-            hypervisor.start("late")
-            hypervisor.remove("late")
-    with own_site.backend() as hypervisor:
-        assert hypervisor.guests() == []
-        assert list(own_site.overlays.iterdir()) == []
-
-
 def test_many_callers_while_libvirtd_comes_and_goes(own_site: Site) -> None:
     """Every call ends in time, done or unavailable; libvirt's client crashes if it is misused."""
     over = threading.Event()
@@ -631,63 +607,6 @@ def test_a_qemu_that_hangs_does_not_take_the_others_along(
     finally:
         if Path(f"/proc/{hung}").exists():
             os.kill(hung, 18)
-
-
-class Killed(BaseException):
-    """The process ends here."""
-
-
-def test_killed_at_any_step(site: Site) -> None:
-    """Whatever is left is told; removing it, or sweeping, leaves nothing."""
-    seen: list[str] = []
-    deadly = ""
-
-    def die(step: str) -> None:
-        seen.append(step)
-        if step == deadly:
-            raise Killed
-
-    image = site.copy("own.qcow2")
-    asked = order("mortal", image, vcpus=1)
-
-    def live_and_die() -> None:
-        with site.backend(on_step=die) as hypervisor:
-            hypervisor.create(asked, [0])
-            hypervisor.pin({"mortal": [1]})
-            hypervisor.remove("mortal")
-
-    live_and_die()
-    steps = list(seen)
-    assert steps == [
-        "create overlay",
-        "create define",
-        "create autostart",
-        "create start",
-        "created",
-        "pin mortal vcpu 0",
-        "pin mortal emulator",
-        "pinned",
-        "remove destroy",
-        "remove undefine",
-        "remove overlay",
-        "removed",
-    ]
-    for deadly in steps:
-        with pytest.raises(Killed):
-            live_and_die()
-        deadly = ""
-        with site.backend() as hypervisor:
-            there = guest(hypervisor, "mortal")
-            if there is not None:
-                assert there.order == asked
-                hypervisor.start("mortal")
-                assert site.domains()[0].autostart()
-                hypervisor.pin({"mortal": [0]})
-                assert guest(hypervisor, "mortal").is_pinned_to([0])
-                hypervisor.remove("mortal")
-            assert hypervisor.guests() == []
-            assert list(site.overlays.iterdir()) == []
-    assert image.exists()
 
 
 def test_an_error_is_known_although_libvirt_forgot_it(

@@ -2,125 +2,31 @@
 
 import itertools
 import os
-import re
-import shutil
 import signal
 import time
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
 from pathlib import Path
-from typing import Any
 
 import pytest
 
-from libvirt_hosts.hosts import LibvirtHost, guest_xml, overlay
-from live.daemons import Daemon, check_consistent, serving
-from schedulerlocal.replay.verification import verify
-from slackvm.model import Host
-from slackvm.topologies import read_json, read_sysfs, write_json
+from libvirt_hosts.hosts import guest_xml, overlay
+from live.places import (
+    NEXT,
+    NOW,
+    NewHost,
+    Place,
+    kernel_affinity,
+    needs_two_cpus,
+)
+from slackvm.topologies import parse_description, write_json
 from waiting import wait_until
 
-libvirt = pytest.importorskip("libvirt", reason="the Python module libvirt is missing")
-
 pytest_plugins = ["libvirt_hosts.fixtures"]
-
-NewHost = Callable[..., LibvirtHost]
-
-needs_two_cpus = pytest.mark.skipif(
-    len(os.sched_getaffinity(0)) < 2, reason="pinning two levels apart needs two CPUs"
-)
-
-
-class Place:
-    """A libvirt host, the daemon of it, and folders for images and state."""
-
-    def __init__(self, host: LibvirtHost, image: Path, folder: Path, topology: Path) -> None:
-        self.host, self.folder, self.topology = host, folder, topology
-        self.images = folder / "images"
-        self.images.mkdir()
-        self.image = self.images / "guest.qcow2"
-        shutil.copy(image, self.image)
-        self.daemon: Daemon
-
-    @contextmanager
-    def serving(self, **environment: str) -> Iterator[Daemon]:
-        settings = {
-            "SCL_HYPERVISOR": "libvirt",
-            "QEMU_URL": self.host.uri,
-            "QEMU_DOMAIN_TYPE": "qemu",
-            "QEMU_NETWORK": "",
-            "SCL_IMAGE_DIRS": str(self.images),
-            "SCL_DELAY": "1",
-            **environment,
-        }
-        with serving(self.folder, f"--topology={self.topology}", **settings) as daemon:
-            self.daemon = daemon
-            yield daemon
-
-    def deploy(self, name: str, vcpus: int, level: float) -> Any:
-        disk = overlay(self.image, self.images / f"{name}.qcow2")
-        return self.daemon.deploy(name, vcpus, level, memory_gib=0.125, image=str(disk))
-
-    def settled(self, seconds: float = 40) -> None:
-        """Wait until the daemon is ready and everything is as the rule says."""
-        wait_until(lambda: self.daemon.call("GET", "/readyz").status_code == 200, seconds)
-        wait_until(self.is_pinned, seconds)
-        self.check()
-
-    def is_pinned(self) -> bool:
-        """Return whether libvirt has every VM pinned as the daemon tells."""
-        connection = libvirt.open(self.host.uri)
-        try:
-            return all(
-                pins_of(connection.lookupByName(vm["name"])) == {tuple(vm["cpu_list"])}
-                for vm in self.daemon.get("/v1/vms")["vms"]
-            )
-        finally:
-            connection.close()
-
-    def check(self) -> None:
-        """API, libvirt and log agree, and all keep the rules."""
-        host, vms = self.daemon.get("/v1/host"), self.daemon.get("/v1/vms")["vms"]
-        check_consistent(host, vms)
-        model = Host(read_json(self.topology))
-        _, difference = verify(self.daemon.operations, model)
-        assert difference is None, str(difference)
-        assert {str(level): list(model.cpu_ids(level)) for level in model.vnodes} == {
-            level: vnode["cpu_list"] for level, vnode in host["levels"].items()
-        }
-        assert {vm["name"] for vm in vms} == set(model.vms)
 
 
 @pytest.fixture
 def place(new_libvirt_host: NewHost, guest_image: Path, tmp_path: Path) -> Place:
     """A host that the test may break, on the real CPUs of this machine."""
-    topology = tmp_path / "topology.json"
-    write_json(read_sysfs(), topology)
-    return Place(new_libvirt_host(), guest_image, tmp_path, topology)
-
-
-def pins_of(domain: Any) -> set[tuple[int, ...]]:
-    """Return the different sets of CPUs that a domain's vCPUs and emulator are pinned to."""
-    flags = libvirt.VIR_DOMAIN_AFFECT_CONFIG
-    masks = [*domain.vcpuPinInfo(flags), domain.emulatorPinInfo(flags)]
-    return {tuple(cpu for cpu, allowed in enumerate(mask) if allowed) for mask in masks}
-
-
-def kernel_affinity(name: str) -> set[tuple[int, ...]]:
-    """Return the different sets of CPUs that the kernel lets a guest's vCPUs and emulator use."""
-    for process in Path("/proc").glob("[0-9]*"):
-        try:
-            command = (process / "cmdline").read_bytes()
-        except OSError:
-            continue
-        if b"qemu-system" in command and f"guest={name},".encode() in command:
-            vcpus = [
-                task
-                for task in (process / "task").iterdir()
-                if re.match(r"CPU \d+/", (task / "comm").read_text())
-            ]
-            return {tuple(sorted(os.sched_getaffinity(int(t.name)))) for t in [process, *vcpus]}
-    raise AssertionError(f"no process of VM {name}")
+    return Place(new_libvirt_host(), tmp_path, guest_image)
 
 
 @needs_two_cpus
@@ -144,12 +50,10 @@ def test_three_levels_on_a_made_up_host(
     new_libvirt_host: NewHost, guest_image: Path, tmp_path: Path
 ) -> None:
     """SIMULATED CPUs: 32 in two NUMA nodes; the pins are read back from libvirt."""
-    from slackvm.topologies import parse_description
-
     topology = tmp_path / "topology.json"
     described = "sockets=2 cores=8 threads=2 l3=4 distances=10,20 memory=16384"
     write_json(parse_description(described).build(), topology)
-    place = Place(new_libvirt_host(made_up_cpus=32), guest_image, tmp_path, topology)
+    place = Place(new_libvirt_host(made_up_cpus=32), tmp_path, guest_image, topology)
     with place.serving() as daemon:
         for number, level in enumerate((1.0, 2.0, 3.0, 3.0, 1.0)):
             assert place.deploy(f"vm{number}", 2, level).status_code == 201
@@ -252,23 +156,21 @@ def test_a_vm_of_somebody_else_is_given_room_and_left_alone(place: Place) -> Non
     with place.serving() as daemon:
         place.deploy("a", 1, 1.0)
         owned = daemon.get("/v1/host")["levels"]["1.0"]["cpu_list"]
-        connection = libvirt.open(place.host.uri)
         disk = overlay(place.image, place.folder / "foreign.qcow2")
-        foreign = connection.defineXML(guest_xml("foreign", disk, place.folder / "console"))
-        foreign.create()
-        wait_until(lambda: daemon.get("/v1/host")["foreign_unpinned"] == 1)
-        cpus = daemon.get("/v1/host")["cpus"]
-        mask = tuple(cpu in owned for cpu in range(cpus))
-        foreign.pinVcpu(0, mask)
-        if cpus > 1:
-            wait_until(lambda: daemon.get("/v1/host")["levels"]["1.0"]["cpu_list"] != owned)
-            place.settled()
-        assert daemon.call("DELETE", "/v1/vms/foreign").status_code == 404
-        assert daemon.deploy("foreign", 1, 1.0, image="/x").status_code in (400, 409)
-        assert foreign.isActive()
-        foreign.destroy()
-        foreign.undefine()
-        connection.close()
+        with place.libvirt() as connection:
+            foreign = connection.defineXML(guest_xml("foreign", disk, place.folder / "console"))
+            foreign.create()
+            wait_until(lambda: daemon.get("/v1/host")["foreign_unpinned"] == 1)
+            cpus = daemon.get("/v1/host")["cpus"]
+            foreign.pinVcpu(0, tuple(cpu in owned for cpu in range(cpus)))
+            if cpus > 1:
+                wait_until(lambda: daemon.get("/v1/host")["levels"]["1.0"]["cpu_list"] != owned)
+                place.settled()
+            assert daemon.call("DELETE", "/v1/vms/foreign").status_code == 404
+            assert daemon.deploy("foreign", 1, 1.0, image="/x").status_code in (400, 409)
+            assert foreign.isActive()
+            foreign.destroy()
+            foreign.undefine()
         wait_until(lambda: daemon.get("/v1/host")["foreign"] == [])
         place.settled()
 
@@ -277,22 +179,18 @@ def test_a_pin_that_somebody_changed_is_restored_and_counted(place: Place) -> No
     with place.serving(SCL_DELAY="0.5") as daemon:
         place.deploy("a", 1, 1.0)
         place.settled()
-        connection = libvirt.open(place.host.uri)
-        domain = connection.lookupByName("a")
-        everywhere = (True,) * len(os.sched_getaffinity(0))
-        flags = libvirt.VIR_DOMAIN_AFFECT_LIVE | libvirt.VIR_DOMAIN_AFFECT_CONFIG
-        domain.pinVcpuFlags(0, everywhere, flags)
+        with place.libvirt() as connection:
+            domain = connection.lookupByName("a")
+            domain.pinVcpuFlags(0, (True,) * len(os.sched_getaffinity(0)), NOW | NEXT)
         wait_until(lambda: "slackvm_pins_restored_total 1.0" in daemon.call("GET", "/metrics").text)
         place.settled()
-        connection.close()
 
 
 def test_a_guest_killed_from_outside_keeps_its_cpus(place: Place) -> None:
     with place.serving(SCL_DELAY="0.5") as daemon:
         place.deploy("a", 1, 1.0)
-        connection = libvirt.open(place.host.uri)
-        connection.lookupByName("a").destroy()
-        connection.close()
+        with place.libvirt() as connection:
+            connection.lookupByName("a").destroy()
         wait_until(lambda: daemon.get("/v1/vms/a")["state"] != "running")
         assert daemon.get("/v1/host")["levels"]["1.0"]["owned"] == 1
         assert daemon.call("POST", "/v1/vms/a/start").status_code == 200

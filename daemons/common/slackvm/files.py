@@ -8,6 +8,7 @@ import sys
 import tempfile
 from collections.abc import Iterator
 from contextlib import contextmanager
+from glob import escape
 from pathlib import Path
 
 
@@ -30,7 +31,7 @@ def replacing(path: Path) -> Iterator[Path]:
     except RuntimeError as error:
         raise OSError(errno.ELOOP, "too many levels of symbolic links", str(path)) from error
     path.parent.mkdir(parents=True, exist_ok=True)
-    handle, name = tempfile.mkstemp(prefix=f".{path.name[:200]}.", dir=path.parent)
+    handle, name = tempfile.mkstemp(prefix=_prefix(path), dir=path.parent)
     os.close(handle)
     temporary = Path(name)
     try:
@@ -60,6 +61,12 @@ def lock_file(path: Path) -> int:
     return handle
 
 
+def remove_leftovers(path: Path) -> None:
+    """Remove temporary files of `replacing` that a kill has left; nobody may be writing `path`."""
+    for leftover in path.parent.glob(f"{escape(_prefix(path))}*"):
+        leftover.unlink(missing_ok=True)
+
+
 def end_like_an_error() -> None:
     """Let SIGTERM and SIGHUP end this process as an error does, so that nothing half-written stays.
 
@@ -71,6 +78,10 @@ def end_like_an_error() -> None:
 
 def _end(number: int, _frame: object) -> None:
     sys.exit(128 + number)
+
+
+def _prefix(path: Path) -> str:
+    return f".{path.name[:200]}."
 
 
 def _umask() -> int:

@@ -18,7 +18,7 @@ class Journal:
     def __init__(self, path: Path) -> None:
         self.path = path
         self.seq = _mend(path)
-        self._file = path.open("ab")
+        self._file = path.open("ab", buffering=0)
 
     def append(self, line: bytes, seq: int, *, durably: bool = True) -> None:
         """Append an operation, and see it onto the disk where it must survive a loss of power.
@@ -28,14 +28,13 @@ class Journal:
         """
         end = self._file.seek(0, os.SEEK_END)
         try:
-            self._file.write(line)
-            self._file.flush()
+            rest = line
+            while rest:
+                rest = rest[self._file.write(rest) :]
             if durably:
                 os.fsync(self._file.fileno())
         except OSError:
-            self._file.close()
-            os.truncate(self.path, end)
-            self._file = self.path.open("ab")
+            self._file.truncate(end)
             raise
         self.seq = seq
 

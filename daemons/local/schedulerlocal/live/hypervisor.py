@@ -5,11 +5,11 @@ error; one that ends with an error has changed nothing that the next `guests()` 
 """
 
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Protocol
 
-from slackvm.model.vm import VM
+from slackvm.model.vm import LARGEST, VM
 from slackvm.rest.vms import GuestState
 
 RUNNING: GuestState = "running"
@@ -64,12 +64,13 @@ class Guest:
     Attributes:
         name: its name.
         uuid: its UUID.
-        vcpus: its vCPUs.
+        vcpus: its vCPUs, as many as there are: somebody else may have changed what was ordered.
         memory_mib: its memory.
         state: whether it runs.
         order: what was ordered, from the VM's own metadata; None: it is not ours.
         vcpu_pins: for each vCPU the CPUs it may use, ascending; None: not pinned.
         emulator_pins: the CPUs that its emulator threads may use; None: not pinned.
+        is_unfinished: whether its making was cut short; whoever ordered it has had no answer.
     """
 
     name: str
@@ -80,6 +81,15 @@ class Guest:
     order: Order | None
     vcpu_pins: tuple[tuple[int, ...], ...] | None
     emulator_pins: tuple[int, ...] | None
+    is_unfinished: bool = False
+
+    @property
+    def vm(self) -> VM | None:
+        """What it takes of its host: its real size, the level as ordered; None: it is not ours."""
+        if self.order is None:
+            return None
+        vcpus, memory_mib = min(self.vcpus, LARGEST), min(self.memory_mib, LARGEST)
+        return replace(self.order.vm, vcpus=vcpus, memory_mib=memory_mib)
 
     @property
     def cpu_ids(self) -> tuple[int, ...]:
@@ -142,15 +152,17 @@ class Hypervisor(Protocol):
     def pin(self, pins: Mapping[str, Sequence[int]]) -> None:
         """Pin every vCPU and the emulator of VMs of ours, now and for their next starts.
 
+        A VM that is not there is no error.
+
         Args:
             pins: the CPUs that each VM may use, by name.
 
         Raises:
-            HypervisorError: one could not be pinned; those before it are.
+            HypervisorError: one could not be pinned; of the others, some are.
         """
 
     def start(self, name: str) -> None:
-        """Start a stopped VM of ours; one that runs is no error."""
+        """Start a stopped VM of ours, or finish one; one that runs is no error."""
 
     def stop(self, name: str) -> None:
         """Stop a VM of ours: ask it to shut down, and after a while insist."""

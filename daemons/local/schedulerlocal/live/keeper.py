@@ -28,7 +28,7 @@ from schedulerlocal.live.outcomes import Outcomes, RefusedError
 from schedulerlocal.live.reconciliation import Findings, findings
 from schedulerlocal.live.records import Records
 from schedulerlocal.live.turns import Turns
-from schedulerlocal.live.view import NOT_READY, OVERCOMMITTED, READY, View, vnode_views
+from schedulerlocal.live.view import NOT_READY, OVERCOMMITTED, View, view_of
 from slackvm.model.host import Host
 from slackvm.model.plan import Plan
 from slackvm.model.refusal import Refusal
@@ -69,6 +69,7 @@ class Keeper:
         self._turns = Turns(patience_s)
         self._changed = threading.Event()
         self._guests: dict[str, Guest] = {}
+        self._given_up: set[str] = set()
         self._findings = Findings()
         self._withdrawn: deque[str] = deque(maxlen=_WITHDRAWN_KEPT)
         self._view = View()
@@ -125,6 +126,9 @@ class Keeper:
         with self._operation("deploy"):
             same = self._guests.get(vm.name)
             if same is not None and self._is_order(same, vm, image, clone):
+                if same.is_unfinished:
+                    self._finish(same)
+                    self._publish()
                 return self._view, False
             if same is not None or vm.name in {guest.name for guest in self._findings.foreign}:
                 raise RefusedError(Refusal("name_taken"))
@@ -192,7 +196,7 @@ class Keeper:
             del self._guests[name]
             self._take_over(plan, None)
             self._pin_others(self._pins_to_change(plan))
-            if self.host.is_overcommitted:
+            if self._view.state == OVERCOMMITTED:
                 self._reconcile()
 
     def change_state(self, name: str, verb: str) -> View:
@@ -273,6 +277,7 @@ class Keeper:
         self._guests = dict(found.ours)
         self._records.catch_up(self.host, self._uuids())
         self._restore_pins()
+        self._finish_all()
         self._publish()
 
     def _restore_pins(self) -> None:
@@ -286,6 +291,26 @@ class Keeper:
             log.warning("pins restored", vms=sorted(astray))
             self._pin_others(astray)
             self.pins_restored += len(astray)
+
+    def _finish_all(self) -> None:
+        """Start VMs whose making was cut short; what fails is left to a request for the VM."""
+        for guest in list(self._guests.values()):
+            is_placed = guest.name in self.host.vms
+            if guest.is_unfinished and is_placed and guest.uuid not in self._given_up:
+                try:
+                    self._finish(guest)
+                except UnavailableError:
+                    raise
+                except HypervisorError as error:
+                    # Failing to start is an event, and after each we are here again
+                    self._given_up.add(guest.uuid)
+                    log.error("VM not finished", vm=guest.name, error=str(error))
+
+    def _finish(self, guest: Guest) -> None:
+        with self._turns.elsewhere():
+            self._hypervisor.start(guest.name)
+        self._guests[guest.name] = replace(guest, state=RUNNING, is_unfinished=False)
+        log.info("VM finished whose making was cut short", vm=guest.name)
 
     def _pins_to_change(self, plan: Plan) -> dict[str, tuple[int, ...]]:
         """Return the VMs, but for the plan's own, that are not pinned as it wants them."""
@@ -325,33 +350,20 @@ class Keeper:
         self._publish()
 
     def _publish(self) -> None:
-        host, found = self.host, self._findings
-        state = OVERCOMMITTED if host.is_overcommitted or found.unplaced else READY
-        view = View(
-            self._view.generation,
-            state,
-            "",
-            host.cpus_free,
-            max(host.memory_free_mib, 0),
-            vnode_views(host),
-            dict(self._guests),
-            found.foreign,
-            host.withheld,
-            found.foreign_unpinned,
-            frozenset(found.unplaced),
-        )
-        self._model = host.copy()
-        if view != self._view:
-            self._view = replace(view, generation=self._view.generation + 1)
+        self._model = self.host.copy()
+        self._show(view_of(self.host, self._guests, self._findings))
 
     def _lose_touch(self, error: HypervisorError) -> None:
         """Say that nothing is known for now; what was known stays, for unreachable is not gone."""
         if self._view.state != NOT_READY:
             log.error("hypervisor lost", error=str(error))
-        view = replace(self._view, state=NOT_READY, reason=str(error))
-        if view != self._view:
-            self._view = replace(view, generation=self._view.generation + 1)
+        self._show(replace(self._view, state=NOT_READY, reason=str(error)))
         self._changed.set()
+
+    def _show(self, view: View) -> None:
+        generation = self._view.generation
+        if replace(view, generation=generation) != self._view:
+            self._view = replace(view, generation=generation + 1)
 
     def _uuids(self) -> dict[str, str]:
         return {name: self._guests[name].uuid for name in self.host.vms if name in self._guests}

@@ -22,7 +22,7 @@ from schedulerlocal.live.hypervisor import (
     Usage,
 )
 from schedulerlocal.live.state import StateError
-from slackvm.files import replacing
+from slackvm.files import remove_leftovers, replacing
 from slackvm.model.vm import VM
 from slackvm.rest.vms import GuestState
 
@@ -56,6 +56,7 @@ class MemoryHypervisor:
         self._clock = clock
         self._lock = threading.Lock()
         self._kept = _read(path)
+        remove_leftovers(path)
 
     def guests(self) -> list[Guest]:
         """Return all VMs."""
@@ -95,8 +96,9 @@ class MemoryHypervisor:
         """Write down where VMs are pinned."""
         with self._lock:
             pinned = {
-                name: replace(self._known(name), pins=tuple(sorted(cpu_ids)))
+                name: replace(self._kept[name], pins=tuple(sorted(cpu_ids)))
                 for name, cpu_ids in pins.items()
+                if name in self._kept
             }
             self._keep({**self._kept, **pinned})
 

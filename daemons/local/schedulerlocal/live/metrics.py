@@ -40,7 +40,7 @@ class HostCollector:
             ("host_ready", "1 when the hypervisor answers.", view.state != NOT_READY),
             (
                 "host_overcommitted",
-                "1 when VMs of somebody else leave too little room.",
+                "1 when there is too little room for the VMs that are there.",
                 view.state == OVERCOMMITTED,
             ),
             ("host_cpus", "CPUs that the host offers to VMs.", len(topology)),

@@ -15,7 +15,8 @@ class Findings:
     Attributes:
         ours: our VMs by name, by age.
         foreign: VMs of somebody else.
-        unplaced: names of our VMs without room in the model: they are treated like foreign ones.
+        unplaced: names of our VMs without room in the model. Where they run is nobody's choice, so
+            that all CPUs are withheld for them, and no new VM is taken.
         plans: what brings the model in line, to be committed in this order.
     """
 
@@ -34,7 +35,8 @@ def findings(guests: Iterable[Guest], host: Host) -> Findings:
     """Compare; neither the host nor the hypervisor is changed.
 
     VMs that are gone leave the model, VMs of somebody else are given room, and VMs of ours that the
-    model does not know come in by their age: in this order, since each makes room for the next.
+    model does not know come in by their age: in this order, since each makes room for the next. A
+    VM whose size somebody has changed goes and comes in again, with the size that it has now.
     """
     guests = list(guests)
     ours = {guest.name: guest for guest in sorted(guests, key=_age) if guest.order}
@@ -42,20 +44,22 @@ def findings(guests: Iterable[Guest], host: Host) -> Findings:
     trial = host.copy()
     plans: list[Plan] = []
     for name, vm in host.vms.items():
-        order = ours[name].order if name in ours else None
-        if order is None or order.vm != vm:
+        if name not in ours or ours[name].vm != vm:
             _settle(trial, trial.plan_remove(name), plans)
     _withhold(trial, foreign, plans)
     unplaced = []
     for guest in ours.values():
-        if guest.order and guest.name not in trial.vms:
-            plan = trial.plan_deploy(guest.order.vm)
+        if guest.vm and guest.name not in trial.vms:
+            plan = trial.plan_deploy(guest.vm)
             if plan.accepted:
                 _settle(trial, plan, plans)
             else:
                 unplaced.append(guest)
     if unplaced:
-        _withhold(trial, [*foreign, *unplaced], plans)
+        _withhold(trial, [*foreign, *unplaced], plans, trial.topology.position)
+    if _state(trial) == _state(host):
+        # Those without room were looked at again, in vain
+        plans.clear()
     return Findings(ours, foreign, tuple(guest.name for guest in unplaced), tuple(plans))
 
 
@@ -64,10 +68,16 @@ def _settle(trial: Host, plan: Plan, plans: list[Plan]) -> None:
     plans.append(plan)
 
 
-def _withhold(trial: Host, guests: Sequence[Guest], plans: list[Plan]) -> None:
+def _state(host: Host) -> object:
+    return list(host.vnodes.values()), host.withheld_positions, host.withheld_mib
+
+
+def _withhold(
+    trial: Host, guests: Sequence[Guest], plans: list[Plan], more_cpu_ids: Iterable[int] = ()
+) -> None:
     """Withhold the CPUs and the memory of VMs that run, if they are not withheld already."""
     running = [guest for guest in guests if guest.state == RUNNING or guest.order]
-    cpu_ids = {cpu_id for guest in running for cpu_id in guest.cpu_ids}
+    cpu_ids = {cpu_id for guest in running for cpu_id in guest.cpu_ids}.union(more_cpu_ids)
     memory_mib = sum(guest.memory_mib for guest in running)
     plan = trial.plan_withhold(cpu_ids, memory_mib)
     same = plan.withheld == trial.withheld_positions and memory_mib == trial.withheld_mib

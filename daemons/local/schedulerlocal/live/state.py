@@ -6,6 +6,7 @@ a file that is missing, damaged or of another version costs the order of the CPU
 
 import json
 import os
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -27,7 +28,7 @@ class State:
 
     Attributes:
         seq: number of the last operation.
-        last: that operation as a line of the log, for a log that ends before it.
+        unlogged: operations that the log may lack, numbers and lines; the last one is among them.
         vnodes: level, CPUs in the order taken, VMs.
         uuids: UUID of each VM by name.
         withheld: CPUs withheld for VMs of somebody else.
@@ -35,20 +36,22 @@ class State:
     """
 
     seq: int
-    last: str
+    unlogged: list[tuple[int, bytes]]
     vnodes: list[tuple[float, list[int], list[VM]]]
     uuids: dict[str, str]
     withheld: list[int]
     withheld_mib: int
 
     @classmethod
-    def of(cls, host: Host, uuids: dict[str, str], seq: int, last: str) -> "State":
+    def of(
+        cls, host: Host, uuids: dict[str, str], seq: int, unlogged: Sequence[tuple[int, bytes]]
+    ) -> "State":
         """Return the state of a host."""
         vnodes = [
             (level, list(host.cpu_ids(level)), list(vnode.vms.values()))
             for level, vnode in host.vnodes.items()
         ]
-        return cls(seq, last, vnodes, uuids, list(host.withheld), host.withheld_mib)
+        return cls(seq, list(unlogged), vnodes, uuids, list(host.withheld), host.withheld_mib)
 
     def restore(self, host: Host) -> None:
         """Make it a host's state.
@@ -68,7 +71,7 @@ def write_state(path: Path, state: State) -> None:
     document = {
         "version": VERSION,
         "seq": state.seq,
-        "last": state.last,
+        "last": b"".join(line for _, line in state.unlogged).decode(),
         "vnodes": [
             {
                 "level": level,
@@ -130,7 +133,9 @@ def _parsed(document: dict[str, Any]) -> State:
         vnodes.append((level, [int(cpu_id) for cpu_id in vnode["cpus"]], vms))
     withheld = [int(cpu_id) for cpu_id in document["withheld"]]
     memory_mib = int(document["withheld_mib"])
-    return State(int(document["seq"]), str(document["last"]), vnodes, uuids, withheld, memory_mib)
+    lines = str(document["last"]).encode().splitlines(keepends=True)
+    unlogged = [(int(json.loads(line)["seq"]), line) for line in lines]
+    return State(int(document["seq"]), unlogged, vnodes, uuids, withheld, memory_mib)
 
 
 class StateFolder:

@@ -4,6 +4,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 
 from schedulerlocal.live.hypervisor import Guest
+from schedulerlocal.live.reconciliation import Findings
 from slackvm.model.host import Host
 from slackvm.rest.hosts import HostState
 
@@ -66,7 +67,23 @@ class View:
         return self.vnodes[guest.order.vm.level].pin_list
 
 
-def vnode_views(host: Host) -> dict[float, VNodeView]:
+def view_of(host: Host, guests: Mapping[str, Guest], found: Findings) -> View:
+    """Return the picture of a host that can be asked; its generation is not counted yet."""
+    return View(
+        state=OVERCOMMITTED if host.is_overcommitted or found.unplaced else READY,
+        reason="",
+        cpus_free=host.cpus_free,
+        memory_free_mib=max(host.memory_free_mib, 0),
+        vnodes=_vnode_views(host),
+        guests=dict(guests),
+        foreign=found.foreign,
+        foreign_cpus=host.withheld,
+        foreign_unpinned=found.foreign_unpinned,
+        unplaced=frozenset(found.unplaced),
+    )
+
+
+def _vnode_views(host: Host) -> dict[float, VNodeView]:
     """Return a host's vNodes as they are told."""
     pins = host.pins()
     return {

@@ -2,6 +2,7 @@
 
 import threading
 from collections.abc import Callable, Iterator, Mapping, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from pathlib import Path
 
@@ -21,6 +22,9 @@ from schedulerlocal.live.libvirt_backend.storage import Storage
 
 log = structlog.get_logger()
 
+MAX_PINNED_AT_ONCE = 4
+"""VMs; each takes one of `connection.MAX_SESSIONS`."""
+
 
 class LibvirtHypervisor:
     """The VMs of this host, on libvirt.
@@ -38,10 +42,6 @@ class LibvirtHypervisor:
             well and QEMU slow, starting may take `power.START_S` and cutting the power
             `power.DESTROY_S` instead.
         stop_grace_s: how long a VM may take to shut down.
-        on_step: called before each step of `create` (`create overlay`, `create define`, `create
-            autostart`, `create start`), `remove` (`remove destroy`, `remove undefine`, `remove
-            overlay`) and `pin` (`pin NAME vcpu N`, `pin NAME emulator`), with its name, and at
-            their ends with `created`, `removed`, `pinned`. The overlay steps are those of clones.
     """
 
     def __init__(
@@ -55,7 +55,6 @@ class LibvirtHypervisor:
         network: str = "default",
         timeout_s: float = 10.0,
         stop_grace_s: float = 60.0,
-        on_step: Callable[[str], None] = lambda _: None,
     ) -> None:
         self._image_dirs = list(image_dirs)
         self._overlays = Overlays(overlay_dir)
@@ -65,9 +64,8 @@ class LibvirtHypervisor:
         self._network = network
         self._timeout_s = timeout_s
         self._stop_grace_s = stop_grace_s
-        self._step = on_step
         self._storage = Storage()
-        self._maker = Maker(self._overlays, self._storage, on_step)
+        self._maker = Maker(self._overlays, self._storage)
         self._making = threading.Lock()
         self._connection = Connection(uri, timeout_s)
 
@@ -115,14 +113,20 @@ class LibvirtHypervisor:
 
     def pin(self, pins: Mapping[str, Sequence[int]]) -> None:
         """Pin every vCPU and the emulator of VMs of ours, now and for their next starts."""
-        for name, cpu_ids in pins.items():
+
+        def pin(name: str) -> None:
             with self._connection.conversation() as talk:
-                domain = domains.get_ours(talk, name)
-                self._maker.pin(talk, domain, domains.cpu_map(talk, cpu_ids))
-        self._step("pinned")
+                cpus = domains.cpu_map(talk, pins[name])
+                domain = domains.find_ours(talk, name)
+                if domain is not None:
+                    self._maker.pin(talk, domain, cpus)
+
+        # For each vCPU libvirt writes files, and waits for the disk: several VMs can do so at once
+        with ThreadPoolExecutor(MAX_PINNED_AT_ONCE, "libvirt-pin") as pool:
+            list(pool.map(pin, pins))
 
     def start(self, name: str) -> None:
-        """Start a stopped VM of ours; one that runs is no error."""
+        """Start a stopped VM of ours, or finish one; one that runs is no error."""
         power.start(self._connection, name)
 
     def stop(self, name: str) -> None:

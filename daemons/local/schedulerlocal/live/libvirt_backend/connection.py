@@ -17,7 +17,7 @@ from schedulerlocal.live.libvirt_backend.watchers import Watchers
 
 log = structlog.get_logger()
 
-MAX_SESSIONS = 4
+MAX_SESSIONS = 6
 """Operations that may ask libvirt at once; others wait for them."""
 MAX_CALLS = 16
 """Calls that may be under way at once, those included that hang and were given up."""

@@ -8,7 +8,7 @@ from lxml import etree
 from lxml.builder import E
 
 from schedulerlocal.live.hypervisor import HypervisorError, Order
-from schedulerlocal.live.libvirt_backend.metadata import metadata_element
+from schedulerlocal.live.libvirt_backend.metadata import unfinished_element
 from slackvm.topologies.cpu_list import format_cpu_list
 
 BALLOON_PERIOD_S = 5
@@ -85,7 +85,7 @@ def _domain(
     domain = E.domain(
         E.name(order.vm.name),
         E.uuid(order.uuid),
-        E.metadata(metadata_element(order)),
+        E.metadata(unfinished_element(order)),
         E.memory(str(order.vm.memory_mib), unit="MiB"),
         E.vcpu(str(order.vm.vcpus), placement="static"),
         E.cputune(*pins, E.emulatorpin(cpuset=cpu_list)),

@@ -5,7 +5,7 @@ from collections.abc import Collection, Sequence
 from lxml import etree
 
 from schedulerlocal.live.hypervisor import Guest, UnavailableError
-from schedulerlocal.live.libvirt_backend.metadata import order_of
+from schedulerlocal.live.libvirt_backend.metadata import is_unfinished, order_of
 from slackvm.rest.vms import GuestState
 from slackvm.topologies.cpu_list import parse_cpu_list
 from slackvm.topologies.errors import TopologyError
@@ -45,7 +45,7 @@ def guest_of(
     """
     name, uuid = domain.findtext("name", ""), domain.findtext("uuid", "")
     try:
-        vcpus = int(domain.findtext("vcpu", ""))
+        vcpus = _vcpus(domain)
         memory_kib = int(domain.findtext("memory", ""))
         default = _pins(domain.find("vcpu"))
         emulator = _pins(domain.find("cputune/emulatorpin")) or default
@@ -58,16 +58,25 @@ def guest_of(
         ) from error
     pins = [by_vcpu.get(vcpu, default) for vcpu in range(vcpus)]
     known = tuple(cpu_ids for cpu_ids in pins if cpu_ids is not None)
+    order = order_of(domain, name, uuid)
     return Guest(
         name=name,
         uuid=uuid,
         vcpus=vcpus,
         memory_mib=-(-memory_kib // KIB_PER_MIB),
         state=state,
-        order=order_of(domain, name, uuid),
+        order=order,
         vcpu_pins=_in_effect(known, affinity, online) if len(known) == vcpus else None,
         emulator_pins=emulator,
+        is_unfinished=order is not None and is_unfinished(domain),
     )
+
+
+def _vcpus(domain: etree._Element) -> int:
+    """Return how many vCPUs there are now; the text of the element is the most there may be."""
+    element = domain.find("vcpu")
+    now = None if element is None else element.get("current", element.text)
+    return int(now or "")
 
 
 def _pins(element: etree._Element | None) -> tuple[int, ...] | None:

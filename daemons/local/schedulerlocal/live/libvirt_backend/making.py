@@ -22,9 +22,7 @@ from schedulerlocal.live.libvirt_backend.storage import Storage, StorageHungErro
 
 log = structlog.get_logger()
 
-CLEAR_UP_S = 2.0
-"""How long clearing up may take at least, after the operation's deadline if need be."""
-
+_NOW, _NEXT = libvirt.VIR_DOMAIN_AFFECT_LIVE, libvirt.VIR_DOMAIN_AFFECT_CONFIG
 _UNDEFINE = (
     libvirt.VIR_DOMAIN_UNDEFINE_MANAGED_SAVE
     | libvirt.VIR_DOMAIN_UNDEFINE_NVRAM
@@ -39,16 +37,16 @@ class Maker:
     Args:
         overlays: disks of clones.
         storage: does the work on files.
-        step: called with the name of each step, before it, and once more at the end.
     """
 
-    def __init__(self, overlays: Overlays, storage: Storage, step: Callable[[str], None]) -> None:
+    def __init__(self, overlays: Overlays, storage: Storage) -> None:
         self._overlays = overlays
         self._storage = storage
-        self._step = step
 
     def make(self, talk: Conversation, order: Order, description: str) -> None:
         """Make the disk of a clone, define a domain, have it start with the host, start it.
+
+        Until that is done, its metadata say that it is unfinished, and `power.start` finishes it.
 
         Raises:
             UnavailableError: no answer: something of it may be there, or come.
@@ -58,20 +56,18 @@ class Maker:
         undo: list[Callable[[Conversation], None]] = []
         with self._undone_on_failure(talk, name, undo):
             if order.clone:
-                self._step("create overlay")
                 undo.append(lambda talk: self._settle(order.uuid, talk.deadline))
                 self._make_overlay(order, talk.deadline)
                 undo.append(lambda talk: self._delete_overlay(order.uuid, talk.deadline))
-            self._step("create define")
-            talk.ask(f"define VM {name}", lambda asked: asked.defineXML(description).name())
+            talk.change(f"define VM {name}", lambda asked: asked.defineXML(description).name())
             undo.append(lambda talk: self._undefine(talk, order.uuid, name))
-            self._step("create autostart")
             power.autostart(talk, order.uuid, name)
-            self._step("create start")
             power.power_on(talk, order.uuid, name)
+            undo.append(lambda talk: power.destroy(talk, order.uuid, name))
+            talk = talk.with_time_left()
+            power.finish(talk, order)
         if order.clone:
-            self._settle(order.uuid, _with_time_left(talk).deadline)
-        self._step("created")
+            self._settle(order.uuid, talk.deadline)
 
     def unmake(self, talk: Conversation, domain: Domain) -> None:
         """Destroy and undefine a domain and delete the overlay of a clone.
@@ -82,31 +78,28 @@ class Maker:
         name, uuid = domain.guest.name, domain.order.uuid
         if domain.order.clone:
             self._mark(uuid, talk.deadline)
-        self._step("remove destroy")
         power.destroy(talk, uuid, name)
-        talk = _with_time_left(talk)
-        self._step("remove undefine")
+        talk = talk.with_time_left()
         self._undefine(talk, uuid, name)
         if domain.order.clone:
-            self._step("remove overlay")
             self._delete_overlay(uuid, talk.deadline)
             self._settle(uuid, talk.deadline)
-        self._step("removed")
 
     def pin(self, talk: Conversation, domain: Domain, cpus: tuple[bool, ...]) -> None:
         """Pin all vCPUs and the emulator of a domain, now and for its next starts."""
         name, uuid = domain.guest.name, domain.guest.uuid
-        flags = 0
-        if domain.is_active:
-            flags |= libvirt.VIR_DOMAIN_AFFECT_LIVE
-        if domain.is_persistent:
-            flags |= libvirt.VIR_DOMAIN_AFFECT_CONFIG
+        flags = (_NOW if domain.is_active else 0) | (_NEXT if domain.is_persistent else 0)
         for vcpu in range(domain.guest.vcpus):
-            self._step(f"pin {name} vcpu {vcpu}")
-            pin = partial(_pin_vcpu, vcpu=vcpu, cpus=cpus, flags=flags)
-            talk.act(f"pin VM {name}", uuid, pin)
-        self._step(f"pin {name} emulator")
-        talk.act(f"pin VM {name}", uuid, lambda handle: handle.pinEmulator(cpus, flags))
+            what = f"pin vCPU {vcpu} of VM {name}"
+            try:
+                talk.act(what, uuid, partial(_pin_vcpu, vcpu=vcpu, cpus=cpus, flags=flags))
+            except LibvirtError as error:
+                # It has been given fewer vCPUs for its next start than it runs with
+                if error.number != libvirt.VIR_ERR_INVALID_ARG or flags != _NOW | _NEXT:
+                    raise
+                talk.act(what, uuid, partial(_pin_vcpu, vcpu=vcpu, cpus=cpus, flags=_NOW))
+        pin_emulator = partial(_pin_emulator, cpus=cpus, flags=flags)
+        talk.act(f"pin emulator of VM {name}", uuid, pin_emulator)
 
     @contextmanager
     def _undone_on_failure(
@@ -118,7 +111,7 @@ class Maker:
             # What was asked for last may still be done: nothing can be taken back safely now
             raise
         except HypervisorError:
-            talk = _with_time_left(talk)
+            talk = talk.with_time_left()
             for action in reversed(undo):
                 try:
                     action(talk)
@@ -139,27 +132,27 @@ class Maker:
             self._overlays.mark(order.uuid)
             self._overlays.create(order.uuid, order.image, deadline)
 
-        self._storage.run("overlay", make, deadline)
+        self._storage.run("make overlay", make, deadline)
 
     def _delete_overlay(self, uuid: str, deadline: Deadline) -> None:
-        self._storage.run("overlay", lambda: self._overlays.remove(uuid), deadline)
+        self._storage.run("delete overlay", lambda: self._overlays.remove(uuid), deadline)
 
     def _mark(self, uuid: str, deadline: Deadline) -> None:
         try:
-            self._storage.run("overlay", lambda: self._overlays.mark(uuid), deadline)
+            self._storage.run("mark overlay", lambda: self._overlays.mark(uuid), deadline)
         except HypervisorError as error:  # on a full disk, removing must work all the same
             log.warning("overlay not marked", uuid=uuid, error=str(error))
 
     def _settle(self, uuid: str, deadline: Deadline) -> None:
         try:
-            self._storage.run("overlay", lambda: self._overlays.settle(uuid), deadline)
+            self._storage.run("settle overlay", lambda: self._overlays.settle(uuid), deadline)
         except HypervisorError as error:  # the mark stays until the next sweep, no harm done
             log.warning("overlay not settled", uuid=uuid, error=str(error))
 
 
-def _with_time_left(talk: Conversation) -> Conversation:
-    return talk.until(Deadline(max(talk.deadline.left, CLEAR_UP_S)))
-
-
 def _pin_vcpu(domain: libvirt.virDomain, vcpu: int, cpus: tuple[bool, ...], flags: int) -> None:
     domain.pinVcpuFlags(vcpu, cpus, flags)
+
+
+def _pin_emulator(domain: libvirt.virDomain, cpus: tuple[bool, ...], flags: int) -> None:
+    domain.pinEmulator(cpus, flags)

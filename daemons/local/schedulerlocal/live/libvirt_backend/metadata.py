@@ -10,31 +10,46 @@ from schedulerlocal.live.hypervisor import Order
 from slackvm.model.vm import VM
 
 NAMESPACE = "urn:slackvm:vm:1"
+PREFIX = "slackvm"
 TAG = f"{{{NAMESPACE}}}vm"
 
 _CLONE = {True: "yes", False: "no"}
 _MAX_DIGITS = 10
+_UNFINISHED = "unfinished"
 
 
-def metadata_element(order: Order) -> etree._Element:
-    """Return the element that holds an order; the name is the domain's own.
+def unfinished_element(order: Order) -> etree._Element:
+    """Return the element that holds an order from when a domain is defined until it has started.
 
     Raises:
         ValueError: XML cannot hold it.
     """
-    return etree.Element(
-        TAG,
-        {
-            "uuid": order.uuid,
-            "level": repr(order.vm.level),
-            "vcpus": str(order.vm.vcpus),
-            "memory_mib": str(order.vm.memory_mib),
-            "image": str(order.image),
-            "clone": _CLONE[order.clone],
-            "created": repr(order.created),
-        },
-        nsmap={"slackvm": NAMESPACE},
-    )
+    attributes = {**_attributes(order), _UNFINISHED: "yes"}
+    return etree.Element(TAG, attributes, nsmap={PREFIX: NAMESPACE})
+
+
+def text_of(order: Order) -> str:
+    """Return the element that holds an order from then on, as libvirt wants it: no namespace."""
+    return etree.tostring(etree.Element("vm", _attributes(order)), encoding="unicode")
+
+
+def is_unfinished(domain: etree._Element) -> bool:
+    """Return whether the making of a domain that holds an order was cut short."""
+    element = domain.find(f"metadata/{TAG}")
+    return element is not None and element.get(_UNFINISHED) == "yes"
+
+
+def _attributes(order: Order) -> dict[str, str]:
+    """Return what an order's element holds; the name is the domain's own."""
+    return {
+        "uuid": order.uuid,
+        "level": repr(order.vm.level),
+        "vcpus": str(order.vm.vcpus),
+        "memory_mib": str(order.vm.memory_mib),
+        "image": str(order.image),
+        "clone": _CLONE[order.clone],
+        "created": repr(order.created),
+    }
 
 
 def order_of(domain: etree._Element, name: str, domain_uuid: str) -> Order | None:

@@ -5,7 +5,8 @@ import time
 import libvirt
 import structlog
 
-from schedulerlocal.live.hypervisor import PAUSED
+from schedulerlocal.live.hypervisor import PAUSED, Order
+from schedulerlocal.live.libvirt_backend import metadata
 from schedulerlocal.live.libvirt_backend.connection import Connection
 from schedulerlocal.live.libvirt_backend.deadline import Deadline
 from schedulerlocal.live.libvirt_backend.domains import get_ours
@@ -31,7 +32,7 @@ NOT_POSSIBLE = libvirt.VIR_ERR_OPERATION_INVALID
 
 
 def start(connection: Connection, name: str) -> None:
-    """Start a VM, or let it go on if it is paused."""
+    """Start a VM, or let it go on if it is paused; what is unfinished of it is done."""
     with connection.conversation() as talk:
         domain = get_ours(talk, name)
         uuid = domain.guest.uuid
@@ -45,6 +46,8 @@ def start(connection: Connection, name: str) -> None:
                     raise
         elif domain.guest.state == PAUSED:
             talk.act(f"resume VM {name}", uuid, lambda handle: handle.resume())
+        if domain.guest.is_unfinished:
+            finish(talk.with_time_left(), domain.order)
 
 
 def stop(connection: Connection, name: str, grace_s: float) -> None:
@@ -77,6 +80,22 @@ def stop(connection: Connection, name: str, grace_s: float) -> None:
 def autostart(talk: Conversation, uuid: str, name: str) -> None:
     """Have a domain start with the host."""
     talk.act(f"autostart VM {name}", uuid, lambda domain: domain.setAutostart(1))
+
+
+def finish(talk: Conversation, order: Order) -> None:
+    """Write into a domain that runs that its making has ended."""
+    element = metadata.text_of(order)
+    talk.act(
+        f"finish VM {order.vm.name}",
+        order.uuid,
+        lambda domain: domain.setMetadata(
+            libvirt.VIR_DOMAIN_METADATA_ELEMENT,
+            element,
+            metadata.PREFIX,
+            metadata.NAMESPACE,
+            libvirt.VIR_DOMAIN_AFFECT_LIVE | libvirt.VIR_DOMAIN_AFFECT_CONFIG,
+        ),
+    )
 
 
 def power_on(talk: Conversation, uuid: str, name: str) -> None:

@@ -20,6 +20,8 @@ T = TypeVar("T")
 log = structlog.get_logger()
 
 HUNG = "it does not answer"
+CLEAR_UP_S = 2.0
+"""How long what must be done after something slow may take at least, deadline or not."""
 
 
 class Session:
@@ -139,16 +141,24 @@ class Conversation:
         """Return the same with another deadline."""
         return Conversation(self._session, deadline)
 
+    def with_time_left(self) -> "Conversation":
+        """Return the same with a deadline that leaves some time to clear up."""
+        return self.until(Deadline(max(self.deadline.left, CLEAR_UP_S)))
+
     def ask(self, what: str, function: Callable[[libvirt.virConnect], T]) -> T:
         """Return what a function of the connection returns; see `Session.ask`."""
         return self._session.ask(what, function, self.deadline)
 
+    def change(self, what: str, function: Callable[[libvirt.virConnect], object]) -> None:
+        """Have a function of the connection change one thing; see `Session.ask`."""
+        self.ask(what, function)
+
     def act(self, what: str, uuid: str, action: Callable[[libvirt.virDomain], object]) -> None:
-        """Do something to a domain, given by its UUID, unless nobody waits for it any more."""
+        """Change a domain, given by its UUID, unless nobody waits for it any more."""
 
         def call(connection: libvirt.virConnect) -> None:
             domain = connection.lookupByUUIDString(uuid)
             if not self._session.ended.is_set():
                 action(domain)
 
-        self.ask(what, call)
+        self.change(what, call)
