@@ -5,12 +5,14 @@ a replay and a simulation decide with the same code.
 """
 
 from slackvm.model.balance import pin_lists
+from slackvm.model.fleet import Candidates, Fleet
 from slackvm.model.host import Host
-from slackvm.model.placement import Candidates, Fleet, HostSummary, LevelSummary, Placement, place
+from slackvm.model.placement import Placement, place
 from slackvm.model.plan import Change, Plan, StalePlanError
 from slackvm.model.policies import POLICIES, Policy
 from slackvm.model.scoring import progress
 from slackvm.model.selection import SELECTIONS, Selection, Situation
+from slackvm.model.summary import HostSummary, LevelSummary
 from slackvm.model.topology import CPU, Topology
 from slackvm.model.vm import VM, milli_level, size_in_cpus
 from slackvm.model.vnode import VNode

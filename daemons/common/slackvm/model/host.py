@@ -7,11 +7,11 @@ import numpy as np
 from numpy.typing import NDArray
 
 from slackvm.model.balance import CRITICAL_SIZE, pin_lists
-from slackvm.model.placement import HostSummary, LevelSummary
 from slackvm.model.plan import Change, Plan, StalePlanError
-from slackvm.model.refusal import Refusal, size_checks
+from slackvm.model.refusal import Refusal, size_refusal
 from slackvm.model.scoring import progress
 from slackvm.model.selection import SELECTIONS, Selection, Situation
+from slackvm.model.summary import HostSummary, LevelSummary
 from slackvm.model.topology import Topology
 from slackvm.model.vm import VM
 from slackvm.model.vnode import VNode
@@ -246,6 +246,8 @@ class Host:
                 level: LevelSummary(vnode.owned, vnode.allocation, vnode.largest)
                 for level, vnode in self._vnodes.items()
             },
+            None if self.levels is None else frozenset(self.levels),
+            Refusal("overcommitted") if self.is_overcommitted else None,
         )
 
     def _refusal(self, vm: VM, growth: int) -> Refusal | None:
@@ -256,8 +258,7 @@ class Host:
         if self.is_overcommitted:
             return Refusal("overcommitted")
         free = self.cpus_free, self.memory_free_mib
-        checks = size_checks(vm, growth, *free, len(self.topology), self.topology.memory_mib)
-        return next((Refusal(*check) for check in checks if check.needed > check.free), None)
+        return size_refusal(vm, growth, *free, len(self.topology), self.topology.memory_mib)
 
     def _take(
         self, vnode: VNode, count: int, free: NDArray[np.bool_], *, is_new: bool

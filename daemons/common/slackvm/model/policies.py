@@ -10,28 +10,36 @@ from types import MappingProxyType
 import numpy as np
 from numpy.typing import NDArray
 
-from slackvm.model.placement import Candidates
+from slackvm.model.fleet import Candidates
 from slackvm.model.scoring import progress
+
+_BLOCK = 8192
+"""Hosts scored at a time, few enough for what is computed in between to stay in a CPU's cache."""
 
 Policy = Callable[[Candidates], NDArray[np.float64]]
 
 
 def by_progress(candidates: Candidates) -> NDArray[np.float64]:
     """Score by progress toward the host's ideal memory per CPU (the published policy)."""
-    return progress(
-        candidates.owned_cpus,
-        candidates.owned_memory_mib,
-        candidates.added_cpus,
-        candidates.vm.memory_mib,
-        candidates.cpus,
-        candidates.memory_mib,
-    )
+    scores = np.empty(len(candidates.cpus))
+    for start in range(0, len(scores), _BLOCK):
+        block = slice(start, start + _BLOCK)
+        cpus, memory = candidates.cpus[block], candidates.memory_mib[block]
+        scores[block] = progress(
+            cpus - candidates.cpus_free[block],
+            memory - candidates.memory_free_mib[block],
+            candidates.added_cpus[block],
+            candidates.vm.memory_mib,
+            cpus,
+            memory,
+        )
+    return scores
 
 
 def by_progress_packed(candidates: Candidates) -> NDArray[np.float64]:
     """Score by progress, an empty host only where no other takes the VM."""
     scores = by_progress(candidates)
-    in_use = candidates.owned_cpus > 0
+    in_use = candidates.cpus_free < candidates.cpus
     if np.any(candidates.fits & in_use):
         scores[~in_use] = -np.inf
     return scores

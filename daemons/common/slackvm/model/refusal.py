@@ -1,7 +1,6 @@
-"""Why a VM is refused: one list of checks for a single host and for thousands at once."""
+"""Why a VM is refused, by one host or by thousands at once."""
 
 from dataclasses import dataclass
-from typing import Generic, NamedTuple, TypeVar
 
 import numpy as np
 from numpy.typing import NDArray
@@ -10,17 +9,6 @@ from slackvm.model.vm import VM
 
 CODES = frozenset({"no_cpu", "no_memory", "too_large", "name_taken", "unknown", "overcommitted"})
 """Codes with which a host refuses by its CPUs, its memory and the VMs on it alone."""
-
-Number = TypeVar("Number", int, NDArray[np.int64])
-
-
-class Check(NamedTuple, Generic[Number]):
-    """A VM is refused with `code` where `needed` exceeds `free`; both in `unit`."""
-
-    code: str
-    needed: Number | int
-    free: Number
-    unit: str
 
 
 @dataclass(frozen=True, slots=True)
@@ -54,15 +42,10 @@ class Refusal:
         }[self.code]
 
 
-def size_checks(
-    vm: VM,
-    growth: Number,
-    cpus_free: Number,
-    memory_free_mib: Number,
-    cpus: Number,
-    memory_mib: Number,
-) -> tuple[Check[Number], ...]:
-    """Return the checks of a VM against capacity in the order in which they refuse.
+def size_refusal(
+    vm: VM, growth: int, cpus_free: int, memory_free_mib: int, cpus: int, memory_mib: int
+) -> Refusal | None:
+    """Return why a host has no room for a VM, CPUs before memory; None where it has.
 
     Args:
         vm: the request.
@@ -72,9 +55,25 @@ def size_checks(
         cpus: all CPUs of the host.
         memory_mib: all MiB of the host.
     """
-    return (
-        Check("too_large", vm.vcpus, cpus, "CPUs"),
-        Check("no_cpu", growth, cpus_free, "CPUs"),
-        Check("too_large", vm.memory_mib, memory_mib, "MiB"),
-        Check("no_memory", vm.memory_mib, memory_free_mib, "MiB"),
-    )
+    for code, needed, free, unit in (
+        ("too_large", vm.vcpus, cpus, "CPUs"),
+        ("no_cpu", growth, cpus_free, "CPUs"),
+        ("too_large", vm.memory_mib, memory_mib, "MiB"),
+        ("no_memory", vm.memory_mib, memory_free_mib, "MiB"),
+    ):
+        if needed > free:
+            return Refusal(code, needed, free, unit)
+    return None
+
+
+def has_room(
+    vm: VM,
+    growth: NDArray[np.int64],
+    cpus_free: NDArray[np.int64],
+    memory_free_mib: NDArray[np.int64],
+) -> NDArray[np.bool_]:
+    """Return for each host whether `size_refusal` would be None.
+
+    What is too large for a host is more than it has free, so two of the four checks do.
+    """
+    return (growth <= cpus_free) & (memory_free_mib >= vm.memory_mib)

@@ -33,9 +33,13 @@ def progress(
     owned = np.asarray(owned_cpus, dtype=np.float64)
     memory = np.asarray(owned_memory_mib, dtype=np.float64)
     all_cpus = np.asarray(cpus, dtype=np.float64)
-    ideal = np.asarray(memory_mib, dtype=np.float64) / all_cpus
-    current = np.where(owned > 0, memory / np.where(owned > 0, owned, 1), ideal)
-    potential = (memory + np.asarray(added_memory_mib)) / (owned + np.asarray(added_cpus))
-    gain = np.abs(current - ideal) - np.abs(potential - ideal)
-    scores: NDArray[np.float64] = np.where(gain < 0, gain * (1 + owned / all_cpus), gain)
+    ideal = np.asarray(memory_mib) / all_cpus
+    # A host without owned CPUs is at its ideal.
+    before = np.abs(memory / np.maximum(owned, 1) - ideal) * (owned > 0)
+    after = np.abs(
+        (memory + np.asarray(added_memory_mib)) / (owned + np.asarray(added_cpus)) - ideal
+    )
+    gain = before - after
+    # The factor is 1 or more, so the smaller of the two is the gain itself where that is positive.
+    scores: NDArray[np.float64] = np.minimum(gain, gain * (1 + owned / all_cpus))
     return scores
