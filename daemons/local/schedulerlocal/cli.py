@@ -9,7 +9,6 @@ import click
 from rich.console import Console
 from rich.progress import Progress
 
-from schedulerlocal.failures import reported
 from schedulerlocal.replay.decisions import ORDERS, STRICT, decide
 from schedulerlocal.replay.recording import write_replay
 from schedulerlocal.replay.summary import Summary, summarise
@@ -22,6 +21,7 @@ from slackvm.model.selection import SELECTIONS
 from slackvm.monitoring.trace import read_trace
 from slackvm.monitoring.writing import ENDINGS, writing_recording
 from slackvm.operations import Operation
+from slackvm.service.failures import reported
 from slackvm.service.settings import LocalSettings, load_settings
 from slackvm.topologies import load_topology
 

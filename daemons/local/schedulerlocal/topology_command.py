@@ -7,8 +7,8 @@ import click
 import numpy as np
 from numpy.typing import NDArray
 
-from schedulerlocal.failures import reported
 from slackvm.model.topology import Topology
+from slackvm.service.failures import reported
 from slackvm.service.settings import LocalSettings, load_settings
 from slackvm.topologies import (
     DESCRIPTION_KEYS,
