@@ -41,6 +41,11 @@ class RequestList:
         """Levels that are asked for, ascending."""
         return sorted({vm.level for vm in self.vms})
 
+    @property
+    def most_at_once(self) -> int:
+        """The largest number of VMs that are there at one time."""
+        return int(np.cumsum(np.where(self.events >= 0, 1, -1)).max(initial=0))
+
     @cached_property
     def events(self) -> NDArray[np.int64]:
         """What happens, in order: index `i` for the arrival of a VM, `~i` for its departure.
