@@ -22,13 +22,7 @@ from dataclasses import dataclass, fields
 import numpy as np
 from numpy.typing import NDArray
 
-from slackanalysis.catalogue import (
-    CATALOGUES,
-    DAY_S,
-    HOUR_S,
-    MAX_OVERSUBSCRIBED_MIB,
-    PROFILES,
-)
+from slackanalysis.catalogue import DAY_S, HOUR_S, PROFILES, capped_mib
 from slackanalysis.workload import Workload
 from slackvm.model.vm import cpus_for, milli_level
 
@@ -95,8 +89,9 @@ def fill_host(workload: Workload) -> Population:
                 passed_over += 1
     if not admitted:
         raise ValueError(
-            f"no VM of catalogue {workload.catalogue!r} fits a host of {workload.cpus} CPUs and "
-            f"{workload.memory_mib} MiB at load {workload.load:g}: a larger host or load is needed"
+            f"no VM of catalogue {workload.catalogue.name!r} fits a host of {workload.cpus} CPUs "
+            f"and {workload.memory_mib} MiB at load {workload.load:g}: "
+            "a larger host or load is needed"
         )
     return _in_order(admitted)
 
@@ -177,16 +172,12 @@ def _in_order(parts: list[Population]) -> Population:
 
 def _draw(workload: Workload, rng: np.random.Generator, count: int) -> Population:
     """Return `count` VMs, not in the order of their arrival."""
-    flavours = CATALOGUES[workload.catalogue]
+    flavours = workload.catalogue.flavours
     counts = np.array([flavour.count for flavour in flavours])
     flavour = rng.choice(len(flavours), size=count, p=counts / counts.sum())
     level = rng.choice(len(workload.levels), size=count, p=list(workload.mix.values()))
     arriving = np.array([profile.share * profile.arrival_rate for profile in PROFILES])
     profile = rng.choice(len(PROFILES), size=count, p=arriving / arriving.sum())
-
-    memory = np.array([flavour.memory_mib for flavour in flavours])[flavour]
-    is_oversubscribed = np.array(workload.levels)[level] > 1
-    memory = np.where(is_oversubscribed, np.minimum(memory, MAX_OVERSUBSCRIBED_MIB), memory)
 
     arrival_s = _arrival_times(workload, rng, count)
     departure_rate = np.array([profile.departure_rate for profile in PROFILES])[profile]
@@ -197,7 +188,10 @@ def _draw(workload: Workload, rng: np.random.Generator, count: int) -> Populatio
     departure = np.minimum(np.ceil((arrival_s + life_s) / workload.step_s), steps).astype(np.int64)
     return Population(
         vcpus=np.array([flavour.vcpus for flavour in flavours])[flavour],
-        memory_mib=memory,
+        memory_mib=capped_mib(
+            np.array([flavour.memory_mib for flavour in flavours])[flavour],
+            np.array(workload.levels)[level],
+        ),
         level=level,
         profile=profile,
         arrival=arrival,

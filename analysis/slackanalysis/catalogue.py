@@ -2,11 +2,14 @@
 
 Sources: P. Jacquet, T. Ledoux, R. Rouvoy, "SlackVM: Packing Virtual Machines in Oversubscribed
 Cloud Infrastructures", IEEE Cluster 2024, for the flavours; the workload generator CloudFactory of
-the same authors for the profiles.
+the same authors for the profiles, and lists made by it for the arrivals in a day.
 """
 
 from collections.abc import Mapping
 from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
 
 GIB = 1024
 """MiB in a GiB."""
@@ -19,12 +22,28 @@ class Flavour:
     Attributes:
         vcpus: vCPUs.
         memory_mib: memory in MiB.
-        count: how many of 500 VMs have this size.
+        count: how many VMs have this size, in relation to those of the other sizes.
     """
 
     vcpus: int
     memory_mib: int
     count: int
+
+
+@dataclass(frozen=True, slots=True)
+class Catalogue:
+    """What a provider sells.
+
+    Attributes:
+        name: the provider's name.
+        flavours: sizes of VMs.
+        daily_of_500: VMs that arrive on each day after the first where 500 are there on the first,
+            as in lists of CloudFactory; None: as the profiles' arrival rates tell.
+    """
+
+    name: str
+    flavours: tuple[Flavour, ...]
+    daily_of_500: int | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -52,32 +71,41 @@ class Profile:
     periodic: float
 
 
-def _flavours(*sizes: tuple[int, float, int]) -> tuple[Flavour, ...]:
-    """Return flavours from (vCPUs, GiB, count)."""
-    return tuple(Flavour(vcpus, round(gib * GIB), count) for vcpus, gib, count in sizes)
+def _catalogue(
+    name: str, daily_of_500: int, *sizes: tuple[int, float, int]
+) -> tuple[str, Catalogue]:
+    """Return a catalogue by its name, of flavours as (vCPUs, GiB, count of 500)."""
+    flavours = tuple(Flavour(vcpus, round(gib * GIB), count) for vcpus, gib, count in sizes)
+    return name, Catalogue(name, flavours, daily_of_500)
 
 
-CATALOGUES: Mapping[str, tuple[Flavour, ...]] = {
-    "ovhcloud2023": _flavours(
-        (2, 7, 135),
-        (2, 4, 105),
-        (4, 15, 100),
-        (4, 8, 70),
-        (1, 2, 50),
-        (8, 30, 25),
-        (16, 60, 15),
-    ),
-    "azure2017": _flavours(
-        (1, 1.75, 235),
-        (2, 3.5, 125),
-        (4, 7, 80),
-        (8, 14, 25),
-        (1, 0.75, 20),
-        (8, 56, 10),
-        (4, 14, 5),
-    ),
-}
-"""Flavours by catalogue: OVHcloud in 2023 and Microsoft Azure in 2017."""
+CATALOGUES: Mapping[str, Catalogue] = dict(
+    [
+        _catalogue(
+            "ovhcloud2023",
+            202,
+            (2, 7, 135),
+            (2, 4, 105),
+            (4, 15, 100),
+            (4, 8, 70),
+            (1, 2, 50),
+            (8, 30, 25),
+            (16, 60, 15),
+        ),
+        _catalogue(
+            "azure2017",
+            201,
+            (1, 1.75, 235),
+            (2, 3.5, 125),
+            (4, 7, 80),
+            (8, 14, 25),
+            (1, 0.75, 20),
+            (8, 56, 10),
+            (4, 14, 5),
+        ),
+    ]
+)
+"""Catalogues by name: OVHcloud in 2023 and Microsoft Azure in 2017."""
 
 PROFILES = (
     Profile("low_with_peak", 0.36, (0.002, 0.333), (0.666, 1.0), 0.60, 0.60, 0.011),
@@ -90,6 +118,12 @@ PROFILES = (
 
 MAX_OVERSUBSCRIBED_MIB = 8 * GIB
 """An oversubscribed VM is sold with no more memory than this (SlackVM, IEEE Cluster 2024)."""
+
+
+def capped_mib(memory_mib: NDArray[np.int64], level: NDArray[np.float64]) -> NDArray[np.int64]:
+    """Return the memory with which VMs of these flavours are sold at these levels."""
+    return np.where(level > 1, np.minimum(memory_mib, MAX_OVERSUBSCRIBED_MIB), memory_mib)
+
 
 HOUR_S = 360
 """Seconds of a virtual hour: CloudFactory's temporality, so that days fit into an experiment."""

@@ -2,6 +2,7 @@
 
 import click
 
+from slackanalysis.size_command import size
 from slackanalysis.workload_command import workload
 from slackvm import __version__
 from slackvm.files import end_like_an_error
@@ -10,8 +11,9 @@ from slackvm.files import end_like_an_error
 @click.group(context_settings={"help_option_names": ["-h", "--help"]})
 @click.version_option(__version__, prog_name="slackvm-analysis")
 def cli() -> None:
-    """Make workloads, replay them with slackvm-local, and draw what happened."""
+    """Make workloads, size clusters for them, and draw what happened."""
     end_like_an_error()
 
 
 cli.add_command(workload)
+cli.add_command(size)

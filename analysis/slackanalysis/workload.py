@@ -5,7 +5,7 @@ import re
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 
-from slackanalysis.catalogue import CATALOGUES
+from slackanalysis.catalogue import CATALOGUES, Catalogue
 from slackvm.model.vm import milli_level
 
 FIG_3_MIX = "33-35-32"
@@ -30,7 +30,7 @@ class Workload:
     Attributes:
         cpus: CPUs that the host offers.
         memory_mib: MiB that it offers.
-        catalogue: name of the flavours in `CATALOGUES`.
+        catalogue: sizes of the VMs.
         mix: share of the VMs of each level, adding up to 1; a level without share is left out.
         duration_s: seconds from the first timestamp to the last, cut to whole steps.
         step_s: seconds between timestamps.
@@ -44,7 +44,7 @@ class Workload:
 
     cpus: int = 232
     memory_mib: int = 1_031_742
-    catalogue: str = "ovhcloud2023"
+    catalogue: Catalogue = CATALOGUES["ovhcloud2023"]
     mix: Mapping[float, float] = field(default_factory=lambda: parse_mix(FIG_3_MIX))
     duration_s: int = 30_000
     step_s: int = 15
@@ -60,10 +60,6 @@ class Workload:
         ):
             if value < lowest:
                 raise ValueError(f"{name} {value} is not allowed: {lowest} or more")
-        if self.catalogue not in CATALOGUES:
-            raise ValueError(
-                f"catalogue {self.catalogue!r} is not known: one of {', '.join(CATALOGUES)}"
-            )
         if self.duration_s < self.step_s:
             raise ValueError(
                 f"duration {self.duration_s} s is not allowed: "
@@ -116,6 +112,15 @@ def parse_mix(text: str) -> dict[float, float]:
     return _checked_mix(mix)
 
 
+def mix_text(mix: Mapping[float, float]) -> str:
+    """Return a mix as `parse_mix` reads it: in percent where that says it exactly."""
+    percents = [100 * mix.get(level, 0) for level in _PERCENT_LEVELS]
+    rounded = [round(percent) for percent in percents]
+    if set(mix) <= set(_PERCENT_LEVELS) and all(map(math.isclose, percents, rounded)):
+        return "-".join(map(str, rounded))
+    return ",".join(f"{level}={share:g}" for level, share in mix.items())
+
+
 def _checked_mix(mix: Mapping[float, float]) -> dict[float, float]:
     """Return a mix in the order of its levels, without the levels that have no share."""
     for level, share in mix.items():
@@ -125,10 +130,7 @@ def _checked_mix(mix: Mapping[float, float]) -> dict[float, float]:
     total = sum(mix.values())
     if abs(total - 1) > _TOLERANCE:
         raise ValueError(
-            f"mix {_text(mix)} is not allowed: its shares add up to {total:.4g}, not to 1 (100 %)"
+            f"mix {mix_text(mix)} is not allowed: "
+            f"its shares add up to {total:.4g}, not to 1 (100 %)"
         )
     return {float(level): mix[level] / total for level in sorted(mix) if mix[level] > 0}
-
-
-def _text(mix: Mapping[float, float]) -> str:
-    return ",".join(f"{level}={share:g}" for level, share in mix.items())

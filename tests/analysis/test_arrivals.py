@@ -15,11 +15,11 @@ def chi_square(counts: np.ndarray, shares: np.ndarray) -> float:
     return float(((counts - expected) ** 2 / expected).sum())
 
 
-@pytest.mark.parametrize("catalogue", CATALOGUES)
+@pytest.mark.parametrize("catalogue", CATALOGUES.values(), ids=CATALOGUES)
 def test_flavours_come_by_their_counts(catalogue):
     workload = Workload(**LARGE, catalogue=catalogue, mix={1.0: 1.0})
     population = fill_host(workload)
-    flavours = CATALOGUES[catalogue]
+    flavours = catalogue.flavours
     counts = np.array(
         [
             np.sum((population.vcpus == f.vcpus) & (population.memory_mib == f.memory_mib))

@@ -9,6 +9,7 @@ import pyarrow.parquet
 import pytest
 
 from command import slackvm_local
+from slackanalysis.catalogue import CATALOGUES
 from slackanalysis.trace import write_sized_trace, write_trace
 from slackanalysis.workload import Workload, parse_mix
 from slackvm.model.vm import milli_level, size_in_cpus
@@ -139,7 +140,7 @@ def test_a_replay_places_every_vm_of_a_load_that_fits(tmp_path):
 def test_a_sized_trace_has_about_the_rows_asked_for(tmp_path):
     path = tmp_path / "sized.csv"
     written = write_sized_trace(
-        path, Workload(catalogue="azure2017"), steps=1000, vms=300, alive=92
+        path, Workload(catalogue=CATALOGUES["azure2017"]), steps=1000, vms=300, alive=92
     )
     assert written.vms == 300
     assert written.rows == pytest.approx(190_000, rel=0.1)

@@ -5,6 +5,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 from benchmarks.harness import REPLAY, Result, median_cpu, pairs, ratio, run, run_and_ask
+from slackanalysis.catalogue import CATALOGUES
 from slackanalysis.trace import write_sized_trace
 from slackanalysis.workload import Workload
 from slackvm.topologies import PRESETS
@@ -32,7 +33,7 @@ print(cpu() - before)
 def benchmark(folder: Path) -> Iterator[Result]:
     """Measure replays of a small and a large trace, which are made in `folder`."""
     host = PRESETS["epyc-7662"].build()
-    workload = Workload(len(host), host.memory_mib, catalogue="azure2017")
+    workload = Workload(len(host), host.memory_mib, catalogue=CATALOGUES["azure2017"])
     small, large = folder / "small.csv", folder / "large.csv"
     rows = {
         path: write_sized_trace(path, workload, **size).rows

@@ -96,11 +96,6 @@ def test_the_example_of_a_policy_works(tmp_path: Path, monkeypatch: pytest.Monke
     assert place(fleet, VM("large", 1, 15_000, 1.0), policy).host == 0
 
 
-def test_an_unknown_policy_is_told_with_those_that_are_known() -> None:
-    with pytest.raises(LookupError, match="'best' is not known; known: progress, progress-packed"):
-        plugins.find("best", POLICIES, plugins.POLICY_GROUP)
-
-
 def test_dotenv_explains_every_setting_and_no_other() -> None:
     """One that several commands share is explained once."""
     lines = (ROOT / "dotenv").read_text().splitlines()

@@ -5,24 +5,21 @@ reserved on a host before the host itself has it, and hosts that exist on paper 
 Every number changes as that of the host would (see `slackvm.model.Host`).
 """
 
-from collections.abc import Callable, Iterable
-from dataclasses import dataclass
-from functools import cached_property
+from collections.abc import Callable, Iterable, Iterator
+from typing import NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
 
 from slackvm.model.refusal import Refusal, has_room, size_refusal
-from slackvm.model.summary import HostSummary, LevelSummary
-from slackvm.model.vm import VM, milli_level, size_in_cpus, sizes_in_cpus
+from slackvm.model.summary import HostSummary
+from slackvm.model.vm import VM, size_in_cpus, sizes_in_cpus
 
 _ANY_LEVEL = None
 _NO_LEVEL: frozenset[float] = frozenset()
-_NO_VNODE = LevelSummary(0, 0, 0)
 
 
-@dataclass(frozen=True)
-class Candidates:
+class Candidates(NamedTuple):
     """All hosts of a fleet considered for one VM; every array has shape (hosts,).
 
     The last four are the fleet's own numbers and no copies: they hold until the fleet changes, and
@@ -46,15 +43,33 @@ class Candidates:
     cpus_free: NDArray[np.int64]
     memory_free_mib: NDArray[np.int64]
 
-    @cached_property
+    @property
     def owned_cpus(self) -> NDArray[np.int64]:
         """CPUs that are not free."""
         return self.cpus - self.cpus_free
 
-    @cached_property
+    @property
     def owned_memory_mib(self) -> NDArray[np.int64]:
         """MiB that are not free."""
         return self.memory_mib - self.memory_free_mib
+
+
+class _Hosts(NamedTuple):
+    """The numbers of all hosts, each with shape (hosts,); `offer` is an index into the offers."""
+
+    cpus: NDArray[np.int64]
+    memory_mib: NDArray[np.int64]
+    cpus_free: NDArray[np.int64]
+    memory_free_mib: NDArray[np.int64]
+    offer: NDArray[np.int64]
+
+
+class _VNodes(NamedTuple):
+    """The numbers of one level's vNodes, each with shape (hosts,); 0 where a host has none."""
+
+    owned: NDArray[np.int64]
+    allocation: NDArray[np.int64]
+    largest: NDArray[np.int64]
 
 
 class Fleet:
@@ -65,12 +80,7 @@ class Fleet:
         self._taken: list[dict[str, VM]] = [{} for _ in self._summaries]
         # What hosts offer, each different offer once; a host that is closed offers no level.
         self._offers: list[frozenset[float] | None] = [_ANY_LEVEL]
-        # By row: CPUs, MiB, free CPUs, free MiB, index into `_offers`.
-        self._hosts = np.zeros((5, len(self)), dtype=np.int64)
-        # By level, then by row: owned CPUs, allocation, largest VM.
-        self._vnodes: dict[float, NDArray[np.int64]] = {}
-        self._no_vnodes = np.zeros((3, len(self)), dtype=np.int64)
-        self._let_read()
+        self._become(_Hosts(*_zeros(5, len(self))), {})
         for index in range(len(self)):
             self._write(index)
 
@@ -87,14 +97,14 @@ class Fleet:
         """Take in one more host and return its index, which is the last."""
         self._summaries.append(summary)
         self._taken.append({})
-        self._reshape(lambda numbers: np.pad(numbers, ((0, 0), (0, 1))))
+        self._reshape(lambda numbers: np.append(numbers, 0))
         self._write(len(self) - 1)
         return len(self) - 1
 
     def remove(self, index: int) -> None:
         """Forget a host; the indexes of those behind it go down by one."""
         del self._summaries[index], self._taken[index]
-        self._reshape(lambda numbers: np.delete(numbers, index, axis=1))
+        self._reshape(lambda numbers: np.delete(numbers, index))
 
     def update(self, index: int, summary: HostSummary) -> None:
         """Replace what is known of one host; what was taken stays taken on top of it."""
@@ -103,14 +113,14 @@ class Fleet:
 
     def consider(self, vm: VM) -> Candidates:
         """Return for every host whether it takes the VM, and what that would add."""
-        owned, allocation, largest = self._vnodes.get(vm.level, self._no_vnodes)
-        growth = sizes_in_cpus(allocation, largest, milli_level(vm.level), vm.vcpus)
-        growth -= owned
-        cpus, memory, cpus_free, memory_free, offer = self._readable
-        fits = has_room(vm, growth, cpus_free, memory_free)
+        vnodes = self._vnodes.get(vm.level, self._no_vnodes)
+        growth = sizes_in_cpus(vnodes.allocation, vnodes.largest, vm)
+        growth -= vnodes.owned
+        fits = has_room(vm, growth, self._hosts.cpus_free, self._hosts.memory_free_mib)
         if len(self._offers) > 1:
-            fits &= np.array([_includes(offered, vm.level) for offered in self._offers])[offer]
-        return Candidates(vm, fits, growth, cpus, memory, cpus_free, memory_free)
+            offered = np.array([_includes(offer, vm.level) for offer in self._offers])
+            fits &= offered[self._hosts.offer]
+        return Candidates(vm, fits, growth, *self._shown)
 
     def refusal(self, index: int, vm: VM) -> Refusal | None:
         """Return why a host refuses a VM, in its own words; None where it takes it.
@@ -122,11 +132,11 @@ class Fleet:
             return Refusal("level_not_offered")
         if summary.closed:
             return summary.closed
-        owned, allocation, largest = self._vnodes.get(vm.level, self._no_vnodes)[:, index].tolist()
-        largest = max(largest, vm.vcpus)
-        size = size_in_cpus(allocation + vm.vcpus, largest, milli_level(vm.level))
-        cpus, memory, cpus_free, memory_free, _ = self._hosts[:, index].tolist()
-        return size_refusal(vm, size - owned, cpus_free, memory_free, cpus, memory)
+        vnodes = self._vnodes.get(vm.level, self._no_vnodes)
+        owned, allocation, largest = (numbers.item(index) for numbers in vnodes)
+        size = size_in_cpus(allocation + vm.vcpus, max(largest, vm.vcpus), vm.milli)
+        free = self._hosts.cpus_free.item(index), self._hosts.memory_free_mib.item(index)
+        return size_refusal(vm, size - owned, *free, summary.cpus, summary.memory_mib)
 
     def take(self, index: int, vm: VM) -> int:
         """Put a VM on a host, which must take it, and return the CPUs that its vNode gains.
@@ -150,31 +160,41 @@ class Fleet:
         if taken.get(vm.name) != vm:
             raise ValueError(f"{vm.name} is not taken for host {self.names[index]}")
         del taken[vm.name]
-        allocation, largest = self._vnodes[vm.level][1:, index].tolist()
+        vnodes = self._vnodes[vm.level]
+        largest = vnodes.largest.item(index)
         if vm.vcpus == largest:
-            others = (other.vcpus for other in taken.values() if other.level == vm.level)
-            vnode = self._summaries[index].levels.get(vm.level, _NO_VNODE)
-            largest = max(vnode.largest, *others, 0)
-        return -self._resize(index, vm.level, allocation - vm.vcpus, largest, -vm.memory_mib)
+            others = [other.vcpus for other in taken.values() if other.level == vm.level]
+            largest = max(self._largest_in_summary(index, vm.level), *others, 0)
+        allocation = vnodes.allocation.item(index) - vm.vcpus
+        return -self._resize(index, vm, allocation, largest, -vm.memory_mib)
 
     def _put(self, index: int, vm: VM) -> int:
-        _, allocation, largest = self._numbers(vm.level)[:, index].tolist()
-        largest = max(largest, vm.vcpus)
-        return self._resize(index, vm.level, allocation + vm.vcpus, largest, vm.memory_mib)
+        vnodes = self._vnodes_of(vm.level)
+        largest = max(vnodes.largest.item(index), vm.vcpus)
+        allocation = vnodes.allocation.item(index) + vm.vcpus
+        return self._resize(index, vm, allocation, largest, vm.memory_mib)
 
-    def _resize(
-        self, index: int, level: float, allocation: int, largest: int, memory_mib: int
-    ) -> int:
-        """Give a vNode other VMs, which have so much more memory; return the CPUs it gains."""
-        numbers = self._vnodes[level]
-        size = size_in_cpus(allocation, largest, milli_level(level))
-        growth = size - int(numbers[0, index])
-        numbers[0, index] = size
-        numbers[1, index] = allocation
-        numbers[2, index] = largest
-        self._hosts[2, index] -= growth
-        self._hosts[3, index] -= memory_mib
+    def _resize(self, index: int, vm: VM, allocation: int, largest: int, memory_mib: int) -> int:
+        """Give the VM's vNode new numbers and so much more memory; return the CPUs it gains."""
+        vnodes = self._vnodes[vm.level]
+        size = size_in_cpus(allocation, largest, vm.milli)
+        growth = size - vnodes.owned.item(index)
+        vnodes.owned[index] = size
+        vnodes.allocation[index] = allocation
+        vnodes.largest[index] = largest
+        self._hosts.cpus_free[index] -= growth
+        self._hosts.memory_free_mib[index] -= memory_mib
         return growth
+
+    def _largest_in_summary(self, index: int, level: float) -> int:
+        vnode = self._summaries[index].levels.get(level)
+        return vnode.largest if vnode else 0
+
+    def _vnodes_of(self, level: float) -> _VNodes:
+        """Return the numbers of a level's vNodes, to be written to."""
+        if level not in self._vnodes:
+            self._vnodes[level] = _VNodes(*_zeros(3, len(self)))
+        return self._vnodes[level]
 
     def _write(self, index: int) -> None:
         """Write a host's numbers: those of its summary, then the VMs taken since."""
@@ -182,37 +202,41 @@ class Fleet:
         offer = _NO_LEVEL if summary.closed else summary.offered
         if offer not in self._offers:
             self._offers.append(offer)
-        self._hosts[:, index] = (
-            summary.cpus,
-            summary.memory_mib,
-            summary.cpus_free,
-            summary.memory_free_mib,
-            self._offers.index(offer),
-        )
-        for numbers in self._vnodes.values():
-            numbers[:, index] = 0
+        self._hosts.cpus[index] = summary.cpus
+        self._hosts.memory_mib[index] = summary.memory_mib
+        self._hosts.cpus_free[index] = summary.cpus_free
+        self._hosts.memory_free_mib[index] = summary.memory_free_mib
+        self._hosts.offer[index] = self._offers.index(offer)
+        for vnodes in self._vnodes.values():
+            for numbers in vnodes:
+                numbers[index] = 0
         for level, vnode in summary.levels.items():
-            self._numbers(level)[:, index] = vnode.owned, vnode.allocation, vnode.largest
+            vnodes = self._vnodes_of(level)
+            vnodes.owned[index] = vnode.owned
+            vnodes.allocation[index] = vnode.allocation
+            vnodes.largest[index] = vnode.largest
         for vm in self._taken[index].values():
             self._put(index, vm)
 
-    def _numbers(self, level: float) -> NDArray[np.int64]:
-        """Return the numbers of a level's vNodes, to be written to."""
-        if level not in self._vnodes:
-            self._vnodes[level] = np.zeros_like(self._no_vnodes)
-        return self._vnodes[level]
-
     def _reshape(self, change: Callable[[NDArray[np.int64]], NDArray[np.int64]]) -> None:
-        self._hosts = change(self._hosts)
-        self._no_vnodes = change(self._no_vnodes)
-        self._vnodes = {level: change(numbers) for level, numbers in self._vnodes.items()}
-        self._let_read()
+        vnodes = {level: _VNodes(*map(change, each)) for level, each in self._vnodes.items()}
+        self._become(_Hosts(*map(change, self._hosts)), vnodes)
 
-    def _let_read(self) -> None:
-        """Keep the rows of `_hosts` in a form that can be handed out."""
-        view = self._hosts.view()
-        view.flags.writeable = False
-        self._readable = tuple(view)
+    def _become(self, hosts: _Hosts, vnodes: dict[float, _VNodes]) -> None:
+        self._hosts = hosts
+        self._vnodes = vnodes
+        self._no_vnodes = _VNodes(*_zeros(3, len(self)))
+        self._shown = [_read_only(numbers) for numbers in hosts[:4]]
+
+
+def _zeros(rows: int, hosts: int) -> Iterator[NDArray[np.int64]]:
+    return (np.zeros(hosts, dtype=np.int64) for _ in range(rows))
+
+
+def _read_only(numbers: NDArray[np.int64]) -> NDArray[np.int64]:
+    view = numbers.view()
+    view.flags.writeable = False
+    return view
 
 
 def _includes(offered: frozenset[float] | None, level: float) -> bool:

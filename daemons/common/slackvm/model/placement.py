@@ -2,7 +2,7 @@
 
 import math
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from typing import NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
@@ -11,8 +11,7 @@ from slackvm.model.fleet import Candidates, Fleet
 from slackvm.model.vm import VM
 
 
-@dataclass(frozen=True)
-class Placement:
+class Placement(NamedTuple):
     """Where a VM goes: the index of the best host (None: no host takes it), and every score.
 
     The score of a host that does not take the VM is minus infinity.

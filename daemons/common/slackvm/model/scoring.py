@@ -30,18 +30,13 @@ def progress(
     Returns:
         Doubles of MiB per CPU, no rounding, in the broadcast shape.
     """
-    owned = np.asarray(owned_cpus, dtype=np.float64)
-    memory = np.asarray(owned_memory_mib, dtype=np.float64)
-    all_cpus = np.asarray(cpus, dtype=np.float64)
-    ideal = np.asarray(memory_mib) / all_cpus
-    # A host without owned CPUs is at its ideal.
-    before = np.abs(memory / np.maximum(owned, 1) - ideal) * (owned > 0)
-    after = np.abs(
-        (memory + np.asarray(added_memory_mib)) / (owned + np.asarray(added_cpus)) - ideal
-    )
-    gain = before - after
+    ideal = np.asarray(np.divide(memory_mib, cpus))
+    is_owned = np.asarray(owned_cpus, dtype=np.bool_)
+    current = np.divide(owned_memory_mib, owned_cpus, out=ideal.copy(), where=is_owned)
+    potential = np.add(owned_memory_mib, added_memory_mib) / np.add(owned_cpus, added_cpus)
+    gain = np.abs(current - ideal) - np.abs(potential - ideal)
     # The factor is 1 or more, so the smaller of the two is the gain itself where that is positive.
-    scores: NDArray[np.float64] = np.minimum(gain, gain * (1 + owned / all_cpus))
+    scores: NDArray[np.float64] = np.minimum(gain, gain * (1 + np.divide(owned_cpus, cpus)))
     return scores
 
 

@@ -1,6 +1,6 @@
 """A virtual machine as it is asked for, and its oversubscription level."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import TypeVar
 
 import numpy as np
@@ -51,24 +51,31 @@ def size_in_cpus(allocation: int, largest: int, milli: int) -> int:
 
 
 def sizes_in_cpus(
-    allocation: NDArray[np.int64], largest: NDArray[np.int64], milli: int, vcpus: int
+    allocation: NDArray[np.int64], largest: NDArray[np.int64], vm: "VM"
 ) -> NDArray[np.int64]:
-    """Return `size_in_cpus` of many vNodes, each with one VM of `vcpus` more.
+    """Return `size_in_cpus` of many vNodes, each with a VM of its level more.
 
     Computed in place: for thousands of hosts, making an array costs more than computing it.
     """
-    sizes = allocation + vcpus
-    sizes *= -MILLI
-    sizes //= milli
-    sizes *= -1
+    sizes = allocation + vm.vcpus
+    sizes *= MILLI
+    sizes += vm.milli - 1
+    sizes //= vm.milli
     np.maximum(sizes, largest, out=sizes)
-    np.maximum(sizes, vcpus, out=sizes)
+    np.maximum(sizes, vm.vcpus, out=sizes)
     return sizes
 
 
 @dataclass(frozen=True, slots=True)
 class VM:
     """A request for a VM.
+
+    Attributes:
+        name: its name.
+        vcpus: vCPUs.
+        memory_mib: MiB.
+        level: vCPUs that may share one CPU.
+        milli: the level in thousandths.
 
     Raises:
         ValueError: a field is out of range, named in the message.
@@ -78,6 +85,7 @@ class VM:
     vcpus: int
     memory_mib: int
     level: float
+    milli: int = field(init=False, repr=False, compare=False)
 
     def __post_init__(self) -> None:
         if not self.name or not self.name.isprintable():
@@ -86,7 +94,7 @@ class VM:
             raise ValueError(f"vcpus {self.vcpus!r} is not allowed: {_AMOUNT}")
         if not _is_amount(self.memory_mib):
             raise ValueError(f"memory {self.memory_mib!r} MiB is not allowed: {_AMOUNT}")
-        milli_level(self.level)
+        object.__setattr__(self, "milli", milli_level(self.level))
         object.__setattr__(self, "level", float(self.level))
 
 

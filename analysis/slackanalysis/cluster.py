@@ -1,0 +1,109 @@
+"""A cluster of equal hosts that serves a list of requests, and how many hosts it takes.
+
+Every decision is `slackvm.model`'s, as on the controller of a real cluster.
+"""
+
+import math
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+from slackanalysis.request_list import RequestList
+from slackvm.model import VM, Fleet, HostSummary, Policy, milli_level, place
+from slackvm.model.vm import MILLI
+
+
+@dataclass(frozen=True, slots=True)
+class HostSize:
+    """What each host of a cluster offers: CPUs and MiB."""
+
+    cpus: int
+    memory_mib: int
+
+
+@dataclass(frozen=True)
+class Serving:
+    """What became of a list of requests on a cluster that refused none.
+
+    Attributes:
+        hosts: number of hosts of the cluster.
+        host: index of the host at which each event of the list happened, shape (events,).
+        gained: CPUs that its vNodes gained by it, below 0 where they lost some, shape (events,).
+    """
+
+    hosts: int
+    host: NDArray[np.int64]
+    gained: NDArray[np.int64]
+
+
+def serve(requests: RequestList, size: HostSize, hosts: int, policy: Policy) -> Serving | None:
+    """Serve a list on `hosts` empty hosts; return None if a request is refused."""
+    fleet = Fleet(_empty(f"host{number}", size) for number in range(hosts))
+    vms = requests.vms
+    host_of = [0] * len(vms)
+    where, gained = [], []
+    for event in requests.events.tolist():
+        if event >= 0:
+            host = place(fleet, vms[event], policy).host
+            if host is None:
+                return None
+            host_of[event] = host
+            gained.append(fleet.take(host, vms[event]))
+        else:
+            host = host_of[~event]
+            gained.append(-fleet.give_back(host, vms[~event]))
+        where.append(host)
+    return Serving(hosts, np.array(where, dtype=np.int64), np.array(gained, dtype=np.int64))
+
+
+def serve_on_fewest(requests: RequestList, size: HostSize, policy: Policy) -> Serving:
+    """Serve a list on the smallest number of hosts that refuses nobody.
+
+    Numbers are tried upward from the volume bound, since with some policies one host more may
+    refuse a VM that one host fewer takes.
+
+    Raises:
+        ValueError: a VM is larger than a host; names it.
+    """
+    for vm in requests.vms:
+        _check_fits(requests, vm, size)
+    hosts = volume_bound(requests, size)
+    while (serving := serve(requests, size, hosts, policy)) is None:
+        hosts += 1
+    return serving
+
+
+def volume_bound(requests: RequestList, size: HostSize) -> int:
+    """Return the number of hosts that no placement can stay below.
+
+    It is the maximum over time of `max(ceil(sum of allocation / level / CPUs of a host), ceil(sum
+    of MiB / MiB of a host))`, as if VMs could be cut to any size.
+    """
+    if not requests.vms:
+        return 0
+    # Whole numbers: allocations are summed up in the smallest unit that divides every level's CPU.
+    millis = np.array([milli_level(vm.level) for vm in requests.vms], dtype=object)
+    unit = math.lcm(*set(millis.tolist()))
+    vcpus = np.array([vm.vcpus for vm in requests.vms], dtype=object)
+    memory = np.array([vm.memory_mib for vm in requests.vms], dtype=object)
+    is_arrival = requests.events >= 0
+    vm = np.where(is_arrival, requests.events, ~requests.events)
+    sign = np.where(is_arrival, 1, -1)
+    most_units = int(np.cumsum(sign * (vcpus * MILLI * unit // millis)[vm]).max())
+    most_memory = int(np.cumsum(sign * memory[vm]).max())
+    return max(-(-most_units // (unit * size.cpus)), -(-most_memory // size.memory_mib))
+
+
+def _empty(name: str, size: HostSize) -> HostSummary:
+    return HostSummary(name, size.cpus, size.memory_mib, size.cpus, size.memory_mib, {})
+
+
+def _check_fits(requests: RequestList, vm: VM, size: HostSize) -> None:
+    for needed, there, unit in (
+        (vm.vcpus, size.cpus, "CPUs"),
+        (vm.memory_mib, size.memory_mib, "MiB"),
+    ):
+        if needed > there:
+            which = f" of {requests.name}" if requests.keys else ""
+            raise ValueError(f"VM {vm.name}{which} needs {needed} {unit}, a host has {there}")
