@@ -20,9 +20,9 @@ from live.places import (
     metrics,
     needs_two_cpus,
     threads,
-    wait_until,
 )
-from live.rigged_daemon import Rig
+from live.rigs import Rig
+from waiting import wait_until
 
 pytest_plugins = ["libvirt_hosts.fixtures"]
 
@@ -56,7 +56,7 @@ def test_libvirtd_hangs_or_dies_in_the_middle_of_a_deploy(place: Place, tmp_path
     host, image = place.host, str(place.image)
     with (
         Rig(tmp_path / "rig") as rig,
-        place.serving(rig.launch) as daemon,
+        place.serving(rig.daemon) as daemon,
         ThreadPoolExecutor() as pool,
     ):
 

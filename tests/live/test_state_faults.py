@@ -9,7 +9,9 @@ from signal import SIGKILL
 import pytest
 
 from libvirt_hosts.hosts import LibvirtHost
-from live.places import NewHost, Place, metrics, wait_until
+from live.places import NewHost, Place, metrics
+from live.rigs import Rig
+from waiting import wait_until
 
 pytest_plugins = ["libvirt_hosts.fixtures"]
 
@@ -34,7 +36,7 @@ def test_a_state_that_cannot_be_used_loses_no_vm(place: Place) -> None:
         lambda: changed(state, lambda text: text.replace('"version": 1', '"version": 2')),
         lambda: changed(state, lambda text: text.replace('"last": "', '"last": "{}')),
     ]
-    with place.serving() as daemon:
+    with Rig(place.folder / "rig") as rig, place.serving(rig.daemon) as daemon:
         for name, level in (("a", 2.0), ("b", 3.0), ("c", 2.0)):
             assert place.deploy(name, 1, level).status_code == 201
         daemon.remove("a")
@@ -106,15 +108,15 @@ def test_full_disks(
         assert place.deploy("b", 1, 2.0).status_code == 201
         assert daemon.remove("a").status_code == 200
         assert place.deploy("a", 9999, 2.0).status_code == 409
-        assert metrics(daemon)["records_behind"] == 1
+        assert metrics(daemon)["state_behind"] == 1
         daemon.end(SIGKILL)
         daemon.start()
         wait_until(place.is_pinned)
         assert daemon.get("/listvm") == ["b"]
-        assert metrics(daemon)["records_behind"] == 1
+        assert metrics(daemon)["state_behind"] == 1
 
         state_disk.make_room()
-        wait_until(lambda: metrics(daemon)["records_behind"] == 0)
+        wait_until(lambda: metrics(daemon)["state_behind"] == 0)
         place.settled()
         assert place.deploy("clone", 1, 2.0, image=image, clone=True).status_code == 201
         place.settled()
