@@ -1,52 +1,124 @@
 """A controller and its hosts as processes of their own, on loopback."""
 
 import signal
-from collections.abc import Iterator
+import time
+from collections.abc import Callable, Iterator
 from contextlib import ExitStack, contextmanager
 from pathlib import Path
+from typing import Any
 
+from clusters.wire import Wire
 from live.daemons import Daemon, Served
 
 LAPTOP = "i7-1185g7"  # 8 CPUs, 31776 MiB
+EPYC = "epyc-7662"  # 232 CPUs
+PATIENCE_S = 60.0
 
 
 class Controller(Served):
     """`slackvm-global`."""
 
-    def __init__(self, folder: Path, hosts: list[Daemon], **environment: str) -> None:
+    def __init__(self, folder: Path, urls: list[str], **environment: str) -> None:
         environment = {
             "SCG_PORT": "0",
             "SCG_DELAY": "0.5",
+            "SCG_TIMEOUT": "5",
             "SCG_STORE": f"sqlite:///{folder}/store.sqlite",
-            "SCG_NODE_URL_LIST": ",".join(host.url for host in hosts),
+            "SCG_NODE_URL_LIST": ",".join(urls),
             **environment,
         }
         super().__init__("schedulerglobal", folder, (), environment)
 
+    @property
+    def operations(self) -> Path:
+        return self.folder / "operations.jsonl"
+
+    def hosts(self) -> dict[str, Any]:
+        """Return the hosts by name."""
+        return {host["name"]: host for host in self.get("/v1/hosts")["hosts"]}
+
+    def vms(self) -> dict[str, Any]:
+        """Return the VMs by name."""
+        return {vm["name"]: vm for vm in self.get("/v1/vms")["vms"]}
+
+    def wait_ready(self, count: int) -> None:
+        """Wait until that many hosts are ready."""
+        eventually(
+            lambda: [host["state"] for host in self.hosts().values()].count("ready") == count
+        )
+
+
+class Running:
+    """A controller that runs, its hosts, and the wires between."""
+
+    def __init__(self, controller: Controller, hosts: list[Daemon], wires: list[Wire]) -> None:
+        self.controller = controller
+        self.hosts = hosts
+        self.wires = wires
+
+    def empty(self) -> None:
+        """Remove all VMs."""
+        self.controller.wait_ready(len(self.hosts))
+        for name in self.controller.vms():
+            assert self.controller.remove(name).status_code == 200
+
+    def restart(self, number: int) -> None:
+        """Start a host that has ended."""
+        self.hosts[number].start()
+        self.wires[number].point_to(self.hosts[number].url)
+
+    def where(self) -> dict[str, list[str]]:
+        """Return which hosts have each VM, as they say themselves."""
+        found: dict[str, list[str]] = {}
+        for number, host in enumerate(self.hosts):
+            for name in host.get("/listvm"):
+                found.setdefault(name, []).append(f"host{number}")
+        return found
+
 
 @contextmanager
-def cluster(
-    folder: Path, topologies: list[str], **environment: str
-) -> Iterator[tuple[Controller, list[Daemon]]]:
-    """Give a controller and a host of each topology, named host0 and so on."""
+def running(folder: Path, topologies: list[str], **environment: str) -> Iterator[Running]:
+    """Give a controller and a host of each topology, named host0 and so on; all are ended."""
     with ExitStack() as stack:
-        hosts = []
+        hosts, wires = [], []
         for number, topology in enumerate(topologies):
-            place = folder / f"host{number}"
-            place.mkdir()
-            host = Daemon(place, f"--topology={topology}", SCL_NAME=place.name)
-            stack.callback(_end, host)
-            host.start()
-            hosts.append(host)
-        place = folder / "controller"
-        place.mkdir()
-        controller = Controller(place, hosts, **environment)
-        stack.callback(_end, controller)
+            hosts.append(make_host(folder, f"host{number}", topology))
+            stack.callback(end, hosts[-1])
+            hosts[-1].start()
+            wires.append(Wire(hosts[-1].url))
+            stack.callback(wires[-1].close)
+        controller = make_controller(folder, [wire.url for wire in wires], **environment)
+        stack.callback(end, controller)
         controller.start()
-        yield controller, hosts
+        controller.wait_ready(len(hosts))
+        yield Running(controller, hosts, wires)
 
 
-def _end(daemon: Served) -> None:
+def make_host(folder: Path, name: str, topology: str = LAPTOP, **environment: str) -> Daemon:
+    """Return a host that can be started."""
+    place = folder / name
+    place.mkdir()
+    return Daemon(place, f"--topology={topology}", SCL_NAME=name, **environment)
+
+
+def make_controller(folder: Path, urls: list[str], **environment: str) -> Controller:
+    """Return a controller that can be started."""
+    place = folder / "controller"
+    place.mkdir()
+    return Controller(place, urls, **environment)
+
+
+def end(daemon: Served) -> None:
+    """End a process, whatever state it is in."""
     daemon.session.close()
     if daemon.process is not None and daemon.process.poll() is None:
+        daemon.process.send_signal(signal.SIGCONT)
         daemon.end(signal.SIGKILL)
+
+
+def eventually(holds: Callable[[], object], patience_s: float = PATIENCE_S) -> None:
+    """Wait until something holds; a test fails where it does not in time."""
+    deadline = time.monotonic() + patience_s
+    while not holds():
+        assert time.monotonic() < deadline, "it did not come to hold"
+        time.sleep(0.05)

@@ -1,30 +1,23 @@
 """The REST interface of the controller, with three local daemons behind it."""
 
-import time
 from collections.abc import Iterator
 
 import pytest
 
-from clusters.processes import LAPTOP, Controller, cluster
-from live.daemons import Daemon
-
-Running = tuple[Controller, list[Daemon]]
+from clusters.processes import LAPTOP, Controller, Running, running
 
 
 @pytest.fixture(scope="module")
-def running(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Running]:
-    with cluster(tmp_path_factory.mktemp("cluster"), [LAPTOP] * 3) as running:
-        yield running
+def cluster(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Running]:
+    with running(tmp_path_factory.mktemp("cluster"), [LAPTOP] * 3) as cluster:
+        yield cluster
 
 
 @pytest.fixture
-def controller(running: Running) -> Controller:
-    controller = running[0]
-    while any(host["state"] != "ready" for host in controller.get("/v1/hosts")["hosts"]):
-        time.sleep(0.05)
-    for vm in controller.get("/v1/vms")["vms"]:
-        controller.remove(vm["name"])
-    return controller
+def controller(cluster: Running) -> Controller:
+    """A controller without VMs."""
+    cluster.empty()
+    return cluster.controller
 
 
 def test_a_vm_is_created_told_and_removed(controller: Controller) -> None:

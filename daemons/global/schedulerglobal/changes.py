@@ -149,14 +149,13 @@ class Changes:
                 self._wait(deadline, f"host {member.name} has been asked for it and takes long")
 
     def _carry_out(self, order: Order, deadline: float) -> ChangedReply:
-        """Have the host create an order's VM, and ask again while no answer comes.
+        """Have the host create an order's VM, and ask again once it answers where it did not.
 
         Raises:
             NotReachedError: the host knows nothing of it; the order is released.
             RefusedError: the host refuses; the order is released.
             RestError: it is not known; the order is left open.
         """
-        pause_s = _FIRST_PAUSE_S
         while True:
             asked_at = time.monotonic()
             patience_s = max(min(self._nodes.timeout_s, deadline - asked_at), _FIRST_PAUSE_S)
@@ -167,21 +166,38 @@ class Changes:
             except NodeError as error:
                 if self._is_settled(order, error):
                     raise
-                if time.monotonic() + pause_s > deadline:
+                if not self._answers(order, deadline):
                     self._poller.soon(order.member)
                     raise told.not_known(order.member, error) from error
+                if order.done:
+                    return self._reply(order)
             else:
                 orders.confirm(
                     self._cluster, order, bare(reply), reply.summary, asked_at, is_new=is_new
                 )
-                if order.lost:
-                    self._poller.soon(order.member)
                 return reply
+
+    def _answers(self, order: Order, deadline: float) -> bool:
+        """Look at an order's host until it answers; then it may have told that the VM is there.
+
+        Returns:
+            Whether it did, or there is time to ask it again.
+        """
+        pause_s = _FIRST_PAUSE_S
+        while not self._poller.look(order.member) and not order.done:
+            pause_s = min(2 * pause_s, _LONGEST_PAUSE_S, deadline - time.monotonic())
+            if pause_s <= 0:
+                return False
             with self._cluster.lock:
                 self._cluster.settled.wait_for(lambda: order.done, pause_s)
-                if order.done and order.name in order.member.vms:
-                    return order.member.changed_reply(order.name)
-            pause_s = min(2 * pause_s, _LONGEST_PAUSE_S)
+        return order.done or time.monotonic() < deadline
+
+    def _reply(self, order: Order) -> ChangedReply:
+        """Return a VM that came to be, as far as it is known."""
+        with self._cluster.lock:
+            if order.name not in order.member.vms:
+                raise told.not_now("unknown", "the VM was made, and is gone since; ask again")
+            return order.member.changed_reply(order.name)
 
     def _is_settled(self, order: Order, error: NodeError) -> bool:
         """Tell whether an error means for good that the VM is not there; then release the order."""
@@ -252,6 +268,8 @@ class Changes:
                     raise told.not_known(member, error) from error
             else:
                 orders.removed(self._cluster, member, vm, summary, asked_at)
+                if was_lost:
+                    self._poller.soon(member)
                 return summary
             time.sleep(pause_s)
             pause_s = min(2 * pause_s, _LONGEST_PAUSE_S)
