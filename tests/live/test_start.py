@@ -77,7 +77,7 @@ def test_every_setting_has_a_wrong_value_here() -> None:
     assert {*REFUSED, *IMPOSSIBLE} == known
 
 
-@pytest.mark.parametrize("address", ["0.0.0.0", "::", "192.0.2.1", "host1.example"])  # noqa: S104 - is refused
+@pytest.mark.parametrize("address", ["0.0.0.0", "::", "192.0.2.1"])  # noqa: S104 - is refused
 def test_a_network_address_needs_a_token(address: str, tmp_path: Path) -> None:
     message = told(tmp_path, {"SCL_URL": address})
     assert f"SCL_URL: '{address}' is not a loopback address, and there is no token" in message
@@ -99,7 +99,7 @@ def test_an_address_of_another_machine_cannot_be_listened_on(tmp_path: Path) -> 
     assert TOKEN not in message
 
 
-@pytest.mark.parametrize("content", ["{", "[{}]", "[1]", "\0"])
+@pytest.mark.parametrize("content", ["{", "[{}]"])
 def test_vms_without_guests_that_cannot_be_read_are_told(content: str, tmp_path: Path) -> None:
     """To begin without them would lose them."""
     guests = tmp_path / "state" / "guests.json"
