@@ -8,7 +8,7 @@ import json
 import math
 import threading
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import asdict, dataclass, replace
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -144,10 +144,7 @@ class MemoryHypervisor:
         self._keep({**self._kept, name: replace(self._known(name), **changes)})
 
     def _keep(self, kept: dict[str, _Kept]) -> None:
-        entries = [
-            {**asdict(each), "order": {**asdict(each.order), "image": str(each.order.image)}}
-            for each in kept.values()
-        ]
+        entries = [_entry(each) for each in kept.values()]
         try:
             with replacing(self._path) as temporary:
                 temporary.write_text(json.dumps(entries))
@@ -155,6 +152,19 @@ class MemoryHypervisor:
             message = f"{self._path}: {error.strerror}"
             raise HypervisorError("storage_full", message) from error
         self._kept = kept
+
+
+def _entry(kept: _Kept) -> dict[str, Any]:
+    vm = kept.order.vm
+    size = {"vcpus": vm.vcpus, "memory_mib": vm.memory_mib, "level": vm.level}
+    order = {
+        "vm": {"name": vm.name, **size},
+        "uuid": kept.order.uuid,
+        "image": str(kept.order.image),
+        "clone": kept.order.clone,
+        "created": kept.order.created,
+    }
+    return {"order": order, "pins": kept.pins, "state": kept.state, "since": kept.since}
 
 
 def _read(path: Path) -> dict[str, _Kept]:
