@@ -62,7 +62,9 @@ class Place:
         self.daemon: Daemon
 
     @contextmanager
-    def serving(self, kind: Callable[..., Daemon] = Daemon, **environment: str) -> Iterator[Daemon]:
+    def serving(
+        self, kind: Callable[..., Daemon] = Daemon, *options: str, **environment: str
+    ) -> Iterator[Daemon]:
         settings = {
             "SCL_HYPERVISOR": "libvirt",
             "QEMU_URL": self.host.uri,
@@ -73,7 +75,7 @@ class Place:
             **environment,
         }
         topology = f"--topology={self.topology}"
-        with running(kind(self.folder, topology, **settings)) as daemon:
+        with running(kind(self.folder, topology, *options, **settings)) as daemon:
             self.daemon = daemon
             yield daemon
 

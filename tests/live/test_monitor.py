@@ -9,8 +9,11 @@ from slackvm.model import VM
 from slackvm.rest.vms import GuestState
 
 
-def guest(name: str, vcpus: int, level: float, state: GuestState = RUNNING) -> Guest:
-    order = Order(VM(name, vcpus, 1000, level), f"uuid-{name}", Path("/i.qcow2"), False, 0.0)
+def guest(
+    name: str, vcpus: int, level: float, state: GuestState = RUNNING, created: float = 0.0
+) -> Guest:
+    vm = VM(name, vcpus, 1000, level)
+    order = Order(vm, f"uuid-{name}", Path("/i.qcow2"), False, created)
     return Guest(name, order.uuid, vcpus, 1000, state, order, None, None)
 
 
@@ -27,10 +30,12 @@ def test_use_and_wait_of_vms_and_levels() -> None:
         guest("other", 2, 1.0),
     )  # fmt: skip
     sampler = Sampler(8, 8000, is_simulated=True)
-    sampler.sample(host, [Usage(f"uuid-{name}", 5, 1, 0) for name in ("small", "large")], 100)
+    first = [Usage(f"uuid-{name}", 5, 1, 0) for name in ("small", "large")]
+    assert sampler.sample(host, first, 100) is None
     sample = sampler.sample(
         host, [Usage("uuid-small", 13, 3, 500), Usage("uuid-large", 17, 25, 500)], 110
     )
+    assert sample
     assert [(use.cpu, use.wait) for use in sample.guests.values()] == [
         (0.8, 0.2),
         (0.4, 0.8),
@@ -46,5 +51,22 @@ def test_use_and_wait_of_vms_and_levels() -> None:
 def test_a_level_without_running_vms_waits_for_nothing() -> None:
     assert share_waited([]) == 0
     host = view(guest("off", 8, 2.0, STOPPED))
-    sample = Sampler(8, 8000, is_simulated=True).sample(host, [], 100)
+    sampler = Sampler(8, 8000, is_simulated=True)
+    sampler.sample(host, [], 90)
+    sample = sampler.sample(host, [], 100)
+    assert sample
     assert share_waited(sample.vnodes[2.0]) == 0
+
+
+def test_what_a_vm_used_counts_since_it_was_started() -> None:
+    """One that is new since the sample before, one started again, one said to be of tomorrow."""
+    host = view(
+        guest("new", 1, 2.0, created=106), guest("again", 1, 2.0), guest("tomorrow", 1, 2.0,
+        created=1000),
+    )  # fmt: skip
+    sampler = Sampler(8, 8000, is_simulated=True)
+    sampler.sample(host, [Usage("uuid-again", 500, 0, 0), Usage("uuid-tomorrow", 3, 0, 0)], 100)
+    names = ("new", "again", "tomorrow")
+    sample = sampler.sample(host, [Usage(f"uuid-{name}", 4, 0, 0) for name in names], 110)
+    assert sample
+    assert [use.cpu for use in sample.guests.values()] == [1.0, 0.4, 0.1]

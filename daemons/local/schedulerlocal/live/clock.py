@@ -6,8 +6,8 @@ import time
 class Clock:
     """Seconds since the epoch that never run backward, `scale` times as fast as real ones.
 
-    A jump of the machine's clock, forward or back, does not show: the time of the start is read
-    once, and what has passed since is told by the monotonic clock.
+    A jump of the machine's clock, forward or back, does not show until the next start: the time of
+    the start is read once, and what has passed since is told by the monotonic clock.
     """
 
     def __init__(self, scale: float = 1.0) -> None:

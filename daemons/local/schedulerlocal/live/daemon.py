@@ -153,21 +153,25 @@ class LocalDaemon:
                     notify.status(told)
 
     def _take_samples(self) -> None:
-        while not self._stop.wait(self._delay_s):
+        while not self._stop.is_set():
             try:
                 self._take_sample()
             except HypervisorError as error:
                 log.warning("no sample", reason=str(error))
             except OSError as error:
                 log.error("sample not recorded", error=str(error))
+            self._stop.wait(self._delay_s)
 
     def _take_sample(self) -> None:
         view = self.keeper.view
         usage = self._hypervisor.usage()
-        self._sample = self._sampler.sample(view, usage, self._clock.now())
+        sample = self._sampler.sample(view, usage, self._clock.now())
+        if sample is None:
+            return
+        self._sample = sample
         self._addresses = {name: self._hypervisor.addresses(name) for name in view.guests}
         if self._recorder:
-            self._recorder.record(self._sample)
+            self._recorder.record(sample)
 
     def _make_app(self, tokens: Tokens) -> RestApp:
         def addresses(vm: str) -> list[str]:

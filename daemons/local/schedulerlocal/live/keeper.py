@@ -5,6 +5,7 @@ operation goes: plan, carry out on the hypervisor, commit, write the state file,
 Wherever a crash cuts it, `reconcile` finds out from the hypervisor what is, for that is the truth.
 """
 
+import math
 import threading
 import uuid
 from collections import deque
@@ -140,7 +141,7 @@ class Keeper:
                 raise RefusedError(plan.refusal)
             with self._turns.elsewhere():
                 resolved = self._hypervisor.check_image(image, clone)
-            order = Order(vm, str(uuid.uuid4()), resolved, clone, self._clock.now())
+            order = Order(vm, str(uuid.uuid4()), resolved, clone, self._time_of_birth())
             others = self._pins_to_change(plan)
             with self._undone_on_failure(others), self._turns.elsewhere():
                 self._hypervisor.pin(others)
@@ -364,6 +365,12 @@ class Keeper:
         generation = self._view.generation
         if replace(view, generation=generation) != self._view:
             self._view = replace(view, generation=generation + 1)
+
+    def _time_of_birth(self) -> float:
+        """Return a time later than that of all VMs, even if the machine's clock was set back."""
+        orders = [guest.order for guest in self._guests.values() if guest.order]
+        newest = max((order.created for order in orders), default=0.0)
+        return max(self._clock.now(), math.nextafter(newest, math.inf))
 
     def _uuids(self) -> dict[str, str]:
         return {name: self._guests[name].uuid for name in self.host.vms if name in self._guests}

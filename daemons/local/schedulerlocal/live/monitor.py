@@ -85,16 +85,24 @@ class Sampler:
         self._cpus = cpus
         self._memory_mib = memory_mib
         self._is_simulated = is_simulated
-        self._before: dict[str, tuple[float, Usage]] = {}
+        self._before: dict[str, Usage] = {}
+        self._since: float | None = None
         psutil.cpu_percent()
 
-    def sample(self, view: View, usage: list[Usage], time: float) -> Sample:
-        """Return the use since the sample before, at `time` in seconds since the epoch."""
+    def sample(self, view: View, usage: list[Usage], time: float) -> Sample | None:
+        """Return the use since the sample before, at `time` in seconds since the epoch.
+
+        None: it is the first; what VMs used before that was in a time that nobody knows.
+        """
         now = {each.uuid: each for each in usage}
+        since, before = self._since, self._before
+        self._since, self._before = time, now
+        if since is None:
+            return None
         guests = {
-            name: self._use(guest, now.get(guest.uuid), time) for name, guest in view.guests.items()
+            name: _use(guest, before.get(guest.uuid), now.get(guest.uuid), since, time)
+            for name, guest in view.guests.items()
         }
-        self._before = {each.uuid: (time, each) for each in usage}
         if self._is_simulated:
             cpu = cpus_used(guests.values()) / self._cpus
             used_mib = sum(use.memory * use.guest.memory_mib for use in guests.values())
@@ -104,19 +112,21 @@ class Sampler:
             memory = psutil.virtual_memory().percent / 100
         return Sample(time, round(min(cpu, 1.0), DECIMALS), round(memory, DECIMALS), guests, view)
 
-    def _use(self, guest: Guest, now: Usage | None, time: float) -> GuestUse:
-        if now is None:
-            return GuestUse(guest, 0.0, 0.0, 0.0)
-        since, before = self._before.get(guest.uuid, (None, None))
-        if before is None or since is None or before.cpu_s > now.cpu_s:
-            # Its first sample, or it was started again: it counts since then.
-            since = guest.order.created if guest.order and before is None else time
-            before = Usage(guest.uuid, 0.0, 0.0, 0.0)
-        vcpu_s = (time - since) * guest.vcpus
-        memory = now.memory_mib / guest.memory_mib
-        if vcpu_s <= 0:
-            return GuestUse(guest, 0.0, 0.0, round(memory, DECIMALS))
-        cpu = (now.cpu_s - before.cpu_s) / vcpu_s
-        wait = max(now.wait_s - before.wait_s, 0.0) / vcpu_s
-        cpu, wait = (round(min(max(share, 0.0), 1.0), DECIMALS) for share in (cpu, wait))
-        return GuestUse(guest, cpu, wait, round(memory, DECIMALS))
+
+def _use(
+    guest: Guest, before: Usage | None, now: Usage | None, since: float, time: float
+) -> GuestUse:
+    if now is None:
+        return GuestUse(guest, 0.0, 0.0, 0.0)
+    if before is None or before.cpu_s > now.cpu_s:
+        # It was started after the sample before, and maybe made.
+        before = Usage(guest.uuid, 0.0, 0.0, 0.0)
+        since = max(since, guest.order.created if guest.order else since)
+    vcpu_s = (time - since) * guest.vcpus
+    memory = now.memory_mib / guest.memory_mib
+    if vcpu_s <= 0:
+        return GuestUse(guest, 0.0, 0.0, round(memory, DECIMALS))
+    cpu = (now.cpu_s - before.cpu_s) / vcpu_s
+    wait = max(now.wait_s - before.wait_s, 0.0) / vcpu_s
+    cpu, wait = (round(min(max(share, 0.0), 1.0), DECIMALS) for share in (cpu, wait))
+    return GuestUse(guest, cpu, wait, round(memory, DECIMALS))

@@ -61,6 +61,7 @@ class Recorder:
                     newer.replace(self._aside(number))
         self._file = self._path.open("wb")
         self._file.write(HEADER)
+        self._file.flush()
         self._described = {}
 
     def _aside(self, number: int) -> Path:
