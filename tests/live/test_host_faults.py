@@ -122,7 +122,7 @@ def test_affinity_that_other_software_changed_is_restored_and_counted(
         assert place.deploy("a", 1, 1.0).status_code == 201
         (wanted,) = kernel_affinity("a")
         os.sched_setaffinity(threads("a")["vcpu 0"], os.sched_getaffinity(0))
-        wait_until(lambda: metrics(daemon)["pins_restored_total"] == 1)
+        wait_until(lambda: metrics(daemon)["pins_restored_total"] >= 1)
         assert kernel_affinity("a") == {wanted}
         place.settled()
 
