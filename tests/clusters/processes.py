@@ -56,6 +56,11 @@ class Running:
         self.hosts = hosts
         self.wires = wires
 
+    @property
+    def by_name(self) -> dict[str, Daemon]:
+        """The hosts by name."""
+        return {f"host{number}": host for number, host in enumerate(self.hosts)}
+
     def empty(self) -> None:
         """Remove all VMs."""
         self.controller.wait_ready(len(self.hosts))

@@ -19,6 +19,7 @@ from slackvm.model.policies import Policy
 from slackvm.model.refusal import Refusal
 from slackvm.rest.hosts import SummaryReply
 from slackvm.rest.vms import ChangedReply, VMReply, VMRequest
+from slackvm.service.errors import RestError
 
 _ELSEWHERE_TOO = frozenset({"image_in_use"})
 """Codes of 409 with which no other host may be tried: images lie on storage that hosts share."""
@@ -85,7 +86,12 @@ class Changes:
             RestError: there is none, or it is not known what its host did.
         """
         deadline = self._deadline()
-        member, vm = self._claim_vm(name, deadline)
+        try:
+            member, vm = self._claim_vm(name, deadline)
+        except RestError as error:
+            if error.status == 404:
+                orders.not_removed(self._cluster, name)
+            raise
         with self._cluster.lock:
             member.removing[name] = member.removing.get(name, 0) + 1
         try:

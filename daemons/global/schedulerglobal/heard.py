@@ -36,7 +36,7 @@ class RefusedError(NodeError):
     """
 
     def __init__(self, status: int, detail: ErrorDetail) -> None:
-        super().__init__(detail.message)
+        super().__init__(f"answered {status}: {detail.message}")
         self.status = status
         self.detail = detail
 

@@ -120,7 +120,7 @@ def _stranger(cluster: Cluster, member: Member, name: str) -> str:
     """Return why a host of that name cannot be this one; empty where it can."""
     namesake = cluster.find_host(name)
     if namesake is not None and namesake is not member:
-        return f"it says that it is {name}, as {namesake.url.given} does"
+        return f"it says that it is {name}, as {namesake.url.given} does: forget one of them"
     if member.known_as not in ("", name) and member.names:
         return (
             f"it says that it is {name}; VMs are known here of {member.known_as}: forget that host "

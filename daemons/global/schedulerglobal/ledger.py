@@ -56,9 +56,7 @@ class Ledger:
         Raises:
             StoreError: it cannot be written.
         """
-        self.catch_up()
-        if self._late:
-            raise self._error
+        self.check()
         lines = self._numbered(operations)
         try:
             write(lines)
@@ -67,6 +65,16 @@ class Ledger:
             self._seq -= len(lines)
             raise
         self._log(lines)
+
+    def check(self) -> None:
+        """Do nothing, if something can be written.
+
+        Raises:
+            StoreError: what should have been written before still cannot be.
+        """
+        self.catch_up()
+        if self._late:
+            raise self._error
 
     def may(self, write: Write, *operations: Operation) -> None:
         """Write something down, now or when it can be."""

@@ -1,6 +1,5 @@
 """A host's daemon as the controller asks it: bounded in time and size, every answer validated."""
 
-import time
 from collections.abc import Mapping
 from dataclasses import dataclass
 from http.cookiejar import DefaultCookiePolicy
@@ -9,8 +8,7 @@ from urllib.parse import quote
 
 import requests
 from pydantic import BaseModel, ValidationError
-from requests.adapters import HTTPAdapter
-from urllib3.exceptions import HTTPError, NewConnectionError
+from urllib3.exceptions import HTTPError, NewConnectionError, ReadTimeoutError
 
 from schedulerglobal.heard import (
     LostError,
@@ -24,6 +22,7 @@ from schedulerglobal.heard import (
     checked_error,
 )
 from schedulerglobal.node_url import NodeUrl
+from schedulerglobal.patience import PatientAdapter
 from slackvm.rest.hosts import HostReply, SummaryReply
 from slackvm.rest.vms import ChangedReply, VMReply, VMRequest, VMsReply, WithdrawReply
 from slackvm.service.errors import ErrorReply
@@ -86,7 +85,7 @@ class Nodes:
         self._session.cookies.set_policy(DefaultCookiePolicy(allowed_domains=[]))
         if token:
             self._session.headers["Authorization"] = f"Bearer {token}"
-        adapter = HTTPAdapter(pool_connections=10_000, pool_maxsize=16, max_retries=0)
+        adapter = PatientAdapter(pool_connections=10_000, pool_maxsize=16, max_retries=0)
         for scheme in ("http://", "https://"):
             self._session.mount(scheme, adapter)
 
@@ -176,7 +175,6 @@ class Nodes:
             LostError: there was no answer in time, or none that can be used.
             RefusedError: the answer is an error.
         """
-        deadline = time.monotonic() + patience_s
         try:
             with self._session.request(
                 method,
@@ -187,7 +185,7 @@ class Nodes:
                 allow_redirects=False,
                 stream=True,
             ) as response:
-                content = _read(response, deadline)
+                content = _read(response)
                 etag = response.headers.get("ETag", "").strip('"')
                 answer = _Answer(response.status_code, etag, content)
         except requests.ConnectTimeout:
@@ -195,22 +193,20 @@ class Nodes:
         except requests.RequestException as error:
             raise _told(error) from None
         except (HTTPError, OSError) as error:
-            raise LostError(f"the answer was cut: {type(error).__name__}") from None
-        if answer.status in (200, 201, 304):
+            raise LostError(f"no whole answer: {type(error).__name__}") from None
+        if answer.status in (200, 201) or (answer.status == 304 and headers):
             return answer
         if 400 <= answer.status < 500 or answer.status == 503:
             raise RefusedError(answer.status, checked_error(answer.parsed(ErrorReply).error))
         raise LostError(f"answered {answer.status}")
 
 
-def _read(response: requests.Response, deadline: float) -> bytes:
+def _read(response: requests.Response) -> bytes:
     content = bytearray()
     for piece in response.iter_content(_PIECE):
         content += piece
         if len(content) > MAX_ANSWER:
             raise LostError(f"the answer is larger than {MAX_ANSWER} bytes")
-        if time.monotonic() > deadline:
-            raise LostError("the answer takes too long")
     return bytes(content)
 
 
@@ -222,7 +218,7 @@ def _told(error: requests.RequestException) -> NodeError:
         return NotReachedError(f"no connection: {_last(reason)}")
     if isinstance(error, requests.exceptions.SSLError) and "CERTIFICATE_VERIFY" in str(error):
         return NotReachedError(f"its certificate is not trusted: {_last(reason or cause)}")
-    if isinstance(error, requests.Timeout):
+    if isinstance(error, requests.Timeout) or isinstance(cause, ReadTimeoutError):
         return LostError("no answer in time")
     return LostError(f"no answer: {_last(reason or cause)}")
 

@@ -42,6 +42,7 @@ def reserve(
         NobodyError: no host takes it.
         StoreError: the reservation cannot be written down.
     """
+    cluster.ledger.check()
     vm = request.vm()
     choice = choose(cluster, policy, vm, refused)
     excluded = [member.name for member in refused]
@@ -188,7 +189,8 @@ def removed(
 def not_removed(cluster: Cluster, name: str) -> None:
     """Note that a VM was to be removed that there is not."""
     with cluster.lock:
-        cluster.ledger.note(no_vm_entry(name))
+        if not cluster.ledger.is_behind:
+            cluster.ledger.note(no_vm_entry(name))
 
 
 def _heard(member: Member, summary: SummaryReply | None, asked_at: float, steps: int = 0) -> None:

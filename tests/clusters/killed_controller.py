@@ -1,0 +1,52 @@
+"""`slackvm-global` that kills itself at a step, as `kill -9` would.
+
+Run as a module. The steps are the moments before each thing that the controller does to its store,
+its log and its hosts while it changes VMs; what is after one is before the next. `KILL_AT` numbers
+the step. Steps that are reached are appended to the file `STEPS`; before it is there, none counts.
+"""
+
+import functools
+import os
+import signal
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+from schedulerglobal.__main__ import main
+from schedulerglobal.node import Nodes
+from schedulerglobal.sqlite_store import SqliteStore
+from slackvm.journal import Journal
+
+STEPS = Path(os.environ["STEPS"])
+KILL_AT = int(os.environ.get("KILL_AT", "0"))
+reached = 0
+
+
+def step(name: str) -> None:
+    global reached
+    if not STEPS.exists():
+        return
+    reached += 1
+    with STEPS.open("a") as steps:
+        steps.write(f"{name}\n")
+    if reached == KILL_AT:
+        os.kill(os.getpid(), signal.SIGKILL)
+
+
+def stepping(owner: type, name: str) -> None:
+    original: Callable[..., Any] = getattr(owner, name)
+
+    @functools.wraps(original)
+    def wrapped(*given: Any, **more: Any) -> Any:
+        step(name)
+        return original(*given, **more)
+
+    setattr(owner, name, wrapped)
+
+
+for name in ("reserve", "confirm", "release", "set_vms", "note"):
+    stepping(SqliteStore, name)
+for name in ("deploy", "remove", "withdraw"):
+    stepping(Nodes, name)
+stepping(Journal, "append")
+main()

@@ -1,0 +1,157 @@
+"""What says that it is a host, and is none, or another one: told as unknown; no harm is done."""
+
+import json
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from clusters.fake_host import (
+    Answer,
+    FakeHost,
+    dripping,
+    dripping_head,
+    endless,
+    raw,
+    telling,
+    with_body,
+)
+from clusters.processes import Running, end, eventually, make_host, running
+from clusters.wire import Wire
+
+STRANGE: dict[str, tuple[Answer, str]] = {
+    "no JSON": (with_body(b"<html>hello</html>"), "no HostReply"),
+    "other JSON": (with_body(b'{"name": "x"}'), "no HostReply"),
+    "no UTF-8": (with_body(b"\xff\xfe\x00"), "no HostReply"),
+    "deep": (with_body(b"[" * 100_000), "no HostReply"),
+    "no HTTP": (raw(b"\x00\x01\x02 hello\r\n\r\n"), "no answer"),
+    "cut": (raw(b"HTTP/1.1 200 OK\r\nContent-Length: 100\r\n\r\n{"), "no answer"),
+    "endless": (endless, "larger than"),
+    "dripping": (dripping, "no answer in time"),
+    "dripping head": (dripping_head, "no answer in time"),
+    "elsewhere": (with_body(b"", 302, Location="http://127.0.0.1:9/"), "answered 302"),
+    "no content": (with_body(b"", 204), "answered 204"),
+    "unasked 304": (with_body(b"", 304), "answered 304"),
+    "error": (with_body(b"oops", 500), "answered 500"),
+    "no token": (
+        with_body(json.dumps({"error": {"code": "unauthorized", "message": "who?"}}).encode(), 401),
+        "401",
+    ),
+    "another daemon": (with_body(b"not here", 404), "404"),
+    "name of markup": (telling(name="<script>"), "no name"),
+    "negative CPUs": (telling(cpus_free=-1), "numbers that no host has"),
+    "more free than there is": (telling(cpus_free=9), "numbers that no host has"),
+    "huge": (telling(cpus=2**70, cpus_free=2**70), "numbers that no host has"),
+    "a level that is none": (telling(offered=[0.5]), "no level"),
+    "unknown to itself": (telling(state="unknown"), "unknown to itself"),
+    "VMs that it does not tell": (telling(vms=["ghost"]), "otherwise than it lists them"),
+}
+
+
+@pytest.fixture(scope="module")
+def cluster(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Running]:
+    folder = tmp_path_factory.mktemp("cluster")
+    with running(folder, ["i7-1185g7"], SCG_TIMEOUT="1") as cluster:
+        yield cluster
+
+
+@pytest.fixture(scope="module")
+def fakes(cluster: Running) -> Iterator[dict[str, FakeHost]]:
+    """One of each, all part of the cluster at once."""
+    fakes = {name: FakeHost(answer) for name, (answer, _) in STRANGE.items()}
+    for fake in fakes.values():
+        cluster.controller.call("POST", "/v1/hosts", json={"url": fake.url})
+    yield fakes
+    for fake in fakes.values():
+        fake.close()
+
+
+@pytest.mark.parametrize("kind", STRANGE)
+def test_it_is_unknown_and_why_is_told(
+    kind: str, cluster: Running, fakes: dict[str, FakeHost]
+) -> None:
+    place = fakes[kind].url.removeprefix("http://")
+    host = cluster.controller.hosts()[place]
+    assert (host["state"], host["cpus"]) == ("unknown", 0)
+    assert STRANGE[kind][1] in host["reason"]
+    assert len(host["reason"]) < 300
+
+
+def test_the_others_are_served_meanwhile(cluster: Running, fakes: dict[str, FakeHost]) -> None:
+    assert len(fakes) == len(cluster.controller.hosts()) - 1
+    for number in range(3):
+        answer = cluster.controller.deploy(f"vm{number}", 1, 1.0)
+        assert (answer.status_code, answer.json()["host"]) == (201, "host0")
+    assert not any("POST" in line for fake in fakes.values() for line in fake.asked)
+
+
+def test_nothing_is_asked_of_where_it_points_to(cluster: Running) -> None:
+    target = FakeHost(telling())
+    pointer = FakeHost(with_body(b"", 307, Location=f"{target.url}/v1/host"))
+    cluster.controller.call("POST", "/v1/hosts", json={"url": pointer.url})
+    eventually(lambda: len(pointer.asked) > 1)
+    assert target.asked == []
+    for fake in (target, pointer):
+        fake.close()
+
+
+def test_a_second_host_of_one_name_is_refused(cluster: Running, tmp_path: Path) -> None:
+    namesake = make_host(tmp_path, "host0")
+    namesake.start()
+    try:
+        told = cluster.controller.call("POST", "/v1/hosts", json={"url": namesake.url}).json()
+        assert told["state"] == "unknown"
+        assert "it says that it is host0" in told["reason"]
+        assert cluster.controller.hosts()["host0"]["state"] == "ready"
+    finally:
+        end(namesake)
+
+
+class TestBackAsAnother:
+    """A host that comes back otherwise than it was."""
+
+    @pytest.fixture
+    def wire(self, cluster: Running, tmp_path: Path) -> Iterator[Wire]:
+        """A host `first` with a VM `old`, part of the cluster, behind a wire."""
+        first = make_host(tmp_path, "first")
+        first.start()
+        wire = Wire(first.url)
+        first.deploy("old", 1, 1.0)
+        cluster.controller.call("POST", "/v1/hosts", json={"url": wire.url})
+        eventually(lambda: "old" in cluster.controller.vms())
+        end(first)
+        yield wire
+        wire.close()
+        cluster.controller.call("DELETE", "/v1/hosts/first?force=true")
+
+    def test_with_other_vms_they_are_taken_over(
+        self, cluster: Running, wire: Wire, tmp_path: Path
+    ) -> None:
+        place = tmp_path / "later"
+        place.mkdir()
+        later = make_host(place, "first")
+        later.start()
+        later.deploy("new", 2, 1.0)
+        wire.point_to(later.url)
+        eventually(lambda: cluster.controller.vms().get("new", {}).get("host") == "first")
+        assert "old" not in cluster.controller.vms()
+        end(later)
+
+    def test_with_another_name_its_vms_are_kept(
+        self, cluster: Running, wire: Wire, tmp_path: Path
+    ) -> None:
+        other = make_host(tmp_path, "second")
+        other.start()
+        wire.point_to(other.url)
+        eventually(lambda: "second" in cluster.controller.hosts()["first"]["reason"])
+        assert cluster.controller.hosts()["first"]["state"] == "unknown"
+        assert cluster.controller.vms()["old"]["state"] == "unknown"
+        taken = cluster.controller.deploy("old", 2, 1.0)
+        assert (taken.status_code, taken.json()["error"]["code"]) == (409, "name_taken")
+        refused = cluster.controller.call("DELETE", "/v1/hosts/first")
+        assert (refused.status_code, refused.json()["error"]["code"]) == (409, "has_vms")
+        assert cluster.controller.call("DELETE", "/v1/hosts/first?force=true").status_code == 200
+        told = cluster.controller.call("POST", "/v1/hosts", json={"url": wire.url}).json()
+        assert (told["name"], told["state"]) == ("second", "ready")
+        cluster.controller.call("DELETE", "/v1/hosts/second")
+        end(other)
