@@ -227,6 +227,10 @@ class Fleet:
         self._vnodes = vnodes
         self._no_vnodes = _VNodes(*_zeros(3, len(self)))
         self._shown = [_read_only(numbers) for numbers in hosts[:4]]
+        # Once so large a block was freed, glibc keeps what arrays of this size give back, where it
+        # would return it to the kernel and take it again at every placement: for 100,000 hosts,
+        # that is half of the time and more.
+        np.empty(16 * len(self))
 
 
 def _zeros(rows: int, hosts: int) -> Iterator[NDArray[np.int64]]:
