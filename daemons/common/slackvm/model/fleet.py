@@ -43,6 +43,17 @@ class Candidates(NamedTuple):
     cpus_free: NDArray[np.int64]
     memory_free_mib: NDArray[np.int64]
 
+    def part(self, start: int, stop: int) -> "Candidates":
+        """Return the hosts from one index up to another."""
+        part = slice(start, stop)
+        numbers = (self.cpus, self.memory_mib, self.cpus_free, self.memory_free_mib)
+        return Candidates(
+            self.vm,
+            self.fits[part],
+            self.added_cpus[part],
+            *(each[part] for each in numbers),
+        )
+
     @property
     def owned_cpus(self) -> NDArray[np.int64]:
         """CPUs that are not free."""
