@@ -276,10 +276,8 @@ def _image(*, equipped: bool) -> Path:
         for path in sorted(ROLES.glob("*/vars/Debian.yml")):
             packages += re.findall(r"^  - ([a-z0-9.+-]+)", path.read_text(), re.MULTILINE)
     recipe = (sources, packages, MASKED, NETWORK_UNIT, PROXY, inspect.getsource(_build))
-    image = (
-        CACHE
-        / f"{SUITE}-{'equipped' if equipped else 'bare'}-{hashlib.sha256(repr(recipe).encode()).hexdigest()[:12]}"
-    )
+    checksum = hashlib.sha256(repr(recipe).encode()).hexdigest()[:12]
+    image = CACHE / f"{SUITE}-{'equipped' if equipped else 'bare'}-{checksum}"
     with _lock("image"):
         if not KEY.exists():
             _run("ssh-keygen", "-q", "-t", "ed25519", "-N", "", "-C", "molecule", "-f", str(KEY))
