@@ -58,7 +58,7 @@ test: setup packages ## lint, types, import rules and the tests; says which it c
 
 lint-roles: deploy ## yamllint and ansible-lint on playbooks, roles and scenarios
 	$(DEPLOY)/bin/yamllint --strict .
-	PATH=$(CURDIR)/$(DEPLOY)/bin:$$PATH ansible-lint --offline --quiet site.yml playbooks roles molecule
+	PATH=$(CURDIR)/$(DEPLOY)/bin:$$PATH ansible-lint --offline -q site.yml playbooks roles molecule
 
 page-picture: setup packages ## the picture of the controller's page in the README, docs/page.png
 	PYTHONPATH=tests $(BIN)/python -m browsers.picture docs/page.png
