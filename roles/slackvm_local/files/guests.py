@@ -9,8 +9,8 @@ def main() -> None:
     guests = {}
     for pidfile in sorted(Path("/run/libvirt/qemu").glob("*.pid")):
         process = Path("/proc") / pidfile.read_text().strip()
-        if not process.is_dir():
-            continue
+        if not process.is_dir() or not pidfile.with_suffix(".xml").exists():
+            continue  # libvirt's own pid is there too
         # Field 22 of proc(5)'s stat, counted behind the command's name, which may hold anything
         started = int((process / "stat").read_text().rpartition(")")[2].split()[19])
         pins = {}
