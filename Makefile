@@ -5,7 +5,7 @@ BIN := $(VENV)/bin
 TOPOLOGY := debug/topology_EPYC-7662-exp.json
 
 .DEFAULT_GOAL := help
-.PHONY: help setup packages demo test page-picture bench deploy lint-roles molecule lock clean
+.PHONY: help setup packages demo lint test page-picture bench deploy lint-roles molecule lock clean
 
 help: ## this list
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "make %-13s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -50,10 +50,12 @@ HYPERVISOR ?= memory
 demo: setup $(if $(filter libvirt,$(HYPERVISOR)),packages) ## the main job: a cluster on this machine, in demo/; HYPERVISOR=libvirt: real guests; KEEP=1
 	@$(BIN)/python -m slackanalysis.demo --output demo --hypervisor $(HYPERVISOR) $(if $(KEEP),--keep)
 
-test: setup packages ## lint, types, import rules and the tests; says which it could not run, and why
+lint: setup ## style and types
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
 	$(BIN)/mypy
+
+test: lint packages ## lint, types, import rules and the tests; says which it could not run, and why
 	$(BIN)/python -m pytest
 
 lint-roles: deploy ## yamllint and ansible-lint on playbooks, roles and scenarios
