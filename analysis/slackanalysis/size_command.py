@@ -15,6 +15,7 @@ from slackanalysis.request_file import read_requests
 from slackanalysis.sizing import Sizing, size_clusters, sizing_table
 from slackanalysis.summary import summary
 from slackanalysis.tables import check_ending, write_table
+from slackvm.model.vm import LARGEST
 from slackvm.service.failures import reported
 
 _EXAMPLES = """\b
@@ -34,7 +35,7 @@ Examples:
 @click.option(
     "--host-cpus",
     metavar="N",
-    type=click.IntRange(min=1),
+    type=click.IntRange(1, LARGEST),
     default=32,
     show_default=True,
     help="CPUs of each host.",
@@ -42,7 +43,7 @@ Examples:
 @click.option(
     "--host-memory-mib",
     metavar="MIB",
-    type=click.IntRange(min=1),
+    type=click.IntRange(1, LARGEST),
     default=131072,
     show_default=True,
     help="Memory of each host.",

@@ -21,6 +21,7 @@ from slackanalysis.sweep import PAPER_MIXES, cells_of, sweep
 from slackanalysis.tables import check_ending, write_table
 from slackanalysis.temporality import Temporality, parse_temporality
 from slackanalysis.workload import parse_mix
+from slackvm.model.vm import LARGEST
 from slackvm.service.failures import reported
 
 _DASK_TIMEOUT_S = 10
@@ -107,7 +108,7 @@ class Unreachable(click.ClickException):
 @click.option(
     "--host-cpus",
     metavar="N",
-    type=click.IntRange(min=1),
+    type=click.IntRange(1, LARGEST),
     default=32,
     show_default=True,
     help="CPUs of each host.",
@@ -115,7 +116,7 @@ class Unreachable(click.ClickException):
 @click.option(
     "--host-memory-mib",
     metavar="MIB",
-    type=click.IntRange(min=1),
+    type=click.IntRange(1, LARGEST),
     default=131072,
     show_default=True,
     help="Memory of each host.",

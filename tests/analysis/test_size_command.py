@@ -70,7 +70,7 @@ def test_a_policy_of_the_users_own_is_found_in_the_folder(tmp_path, requests, mo
         (["--policy", "best"], "'best' is not known; known: progress, progress-packed, first-fit"),
         (["--policy", "nowhere:best"], "'nowhere:best' cannot be loaded"),
         (["--policy", "math:pi"], "'math:pi' is no function"),
-        (["--host-cpus", "0"], "0 is not in the range x>=1"),
+        (["--host-cpus", "0"], "0 is not in the range 1<=x<=1000000000"),
         (["--host-cpus", "2"], "VM b of x needs 3 CPUs, a host has 2"),
         (["--host-memory-mib", "2000"], "VM b of x needs 2048 MiB, a host has 2000"),
         (["--hosts", "2"], "No such option"),
