@@ -5,7 +5,7 @@ BIN := $(VENV)/bin
 TOPOLOGY := debug/topology_EPYC-7662-exp.json
 
 .DEFAULT_GOAL := help
-.PHONY: help setup packages demo test page-picture bench lock clean
+.PHONY: help setup packages demo lint test page-picture bench deploy lint-roles molecule lock clean
 
 help: ## this list
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "make %-13s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -50,11 +50,17 @@ HYPERVISOR ?= memory
 demo: setup $(if $(filter libvirt,$(HYPERVISOR)),packages) ## the main job: a cluster on this machine, in demo/; HYPERVISOR=libvirt: real guests; KEEP=1
 	@$(BIN)/python -m slackanalysis.demo --output demo --hypervisor $(HYPERVISOR) $(if $(KEEP),--keep)
 
-test: setup packages ## lint, types, import rules and the tests; says which it could not run, and why
+lint: setup ## style and types
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
 	$(BIN)/mypy
+
+test: lint packages ## lint, types, import rules and the tests; says which it could not run, and why
 	$(BIN)/python -m pytest
+
+lint-roles: deploy ## yamllint and ansible-lint on playbooks, roles and scenarios
+	$(DEPLOY)/bin/yamllint --strict .
+	PATH=$(CURDIR)/$(DEPLOY)/bin:$$PATH ansible-lint --offline -q site.yml playbooks roles molecule
 
 page-picture: setup packages ## the picture of the controller's page in the README, docs/page.png
 	PYTHONPATH=tests $(BIN)/python -m browsers.picture docs/page.png
@@ -62,11 +68,36 @@ page-picture: setup packages ## the picture of the controller's page in the READ
 bench: setup ## the benchmarks: a table of ratios, and bench.json
 	@PYTHONPATH=tests $(BIN)/python -m benchmarks --json debug/bench.json
 
+# Ansible and Molecule live in an environment of their own: nobody else needs that much.
+DEPLOY := .venv-deploy
+deploy: $(DEPLOY)/.ready ## ansible, molecule and their linters, in .venv-deploy
+
+$(DEPLOY)/.ready: requirements-deploy.lock $(VENV)/.ready
+	rm -rf $(DEPLOY)
+	$(PYTHON) -m venv $(DEPLOY)
+	$(DEPLOY)/bin/pip install --quiet --require-hashes -r requirements-deploy.lock
+	@touch $@
+
+# Molecule finds Ansible's programs by PATH.
+SCENARIO ?= hypervisor env local global cluster upgrade remove monitoring
+SUITE ?= bookworm
+MACHINES ?=
+molecule: deploy ## role tests on throw-away machines (Debian, root), or MACHINES=FILE: your own; SCENARIO=cluster; SUITE=trixie
+	@test -n "$(MACHINES)" || test "$$(id -u)" = 0 || { echo "throw-away machines need root; MACHINES=FILE tests on your own: docs/rollout.md"; exit 2; }
+	@test -n "$(MACHINES)" || DEBIAN_FRONTEND=noninteractive apt-get install --yes --quiet --no-install-recommends \
+	    $$(sed 's/#.*//' molecule/machines/debian-packages)
+	@for scenario in $(SCENARIO); do \
+	    PATH=$(CURDIR)/$(DEPLOY)/bin:$$PATH MACHINES_SUITE=$(SUITE) MACHINES=$(if $(MACHINES),$(abspath $(MACHINES))) \
+	        molecule test --scenario-name $$scenario || exit 1; \
+	done
+
 lock: ## requirements.lock anew from pyproject.toml (needs uv)
 	uv pip compile pyproject.toml --extra dev --universal --python-version 3.11 --generate-hashes \
 	    --no-emit-index-url --no-emit-find-links --no-annotate --no-header --quiet --output-file requirements.lock
 	echo 'libvirt-python>=9' | uv pip compile - --universal --python-version 3.11 --generate-hashes \
 	    --no-emit-index-url --no-emit-find-links --no-annotate --no-header --quiet --output-file requirements-libvirt.lock
+	uv pip compile pyproject.toml --extra deploy --universal --python-version 3.11 --generate-hashes \
+	    --no-emit-index-url --no-emit-find-links --no-annotate --no-header --quiet --output-file requirements-deploy.lock
 
 clean: ## remove what the targets made
-	rm -rf $(VENV) tests/browsers/node_modules debug demo dist .mypy_cache .pytest_cache .ruff_cache .hypothesis .import_linter_cache
+	rm -rf $(VENV) $(DEPLOY) tests/browsers/node_modules debug demo dist .mypy_cache .pytest_cache .ruff_cache .hypothesis .import_linter_cache

@@ -4,7 +4,7 @@ import time
 from collections.abc import Callable
 
 
-def wait_until(what: Callable[[], object], seconds: float = 30) -> None:
+def wait_until(what: Callable[[], object], seconds: float = 60) -> None:
     """Ask until the answer is yes; the limit is generous, for machines may be slow."""
     end = time.monotonic() + seconds
     while not what():

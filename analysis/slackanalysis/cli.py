@@ -3,6 +3,7 @@
 import click
 
 from slackanalysis.size_command import size
+from slackanalysis.sweep_command import sweep_command
 from slackanalysis.workload_command import workload
 from slackvm import __version__
 from slackvm.files import end_like_an_error
@@ -17,3 +18,4 @@ def cli() -> None:
 
 cli.add_command(workload)
 cli.add_command(size)
+cli.add_command(sweep_command)

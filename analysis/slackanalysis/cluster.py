@@ -10,8 +10,11 @@ import numpy as np
 from numpy.typing import NDArray
 
 from slackanalysis.request_list import RequestList
-from slackvm.model import VM, Fleet, HostSummary, Policy, milli_level, place
+from slackvm.model import POLICIES, VM, Fleet, HostSummary, Policy, place
 from slackvm.model.vm import MILLI
+
+OPENING_LAST = (POLICIES["first-fit"], POLICIES["progress-packed"])
+"""Policies that use an empty host only where no other takes the VM, and then the first."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -37,9 +40,22 @@ class Serving:
     gained: NDArray[np.int64]
 
 
-def serve(requests: RequestList, size: HostSize, hosts: int, policy: Policy) -> Serving | None:
-    """Serve a list on `hosts` empty hosts; return None if a request is refused."""
-    fleet = Fleet(_empty(f"host{number}", size) for number in range(hosts))
+def serve(
+    requests: RequestList, size: HostSize, hosts: int, policy: Policy, *, may_grow: bool = False
+) -> Serving | None:
+    """Serve a list on `hosts` empty hosts; return None if a request is refused.
+
+    Args:
+        requests: the list.
+        size: what each host offers.
+        hosts: number of hosts.
+        policy: which of those that take a VM gets it.
+        may_grow: add an empty host where a request would be refused.
+
+    Raises:
+        ValueError: the policy's scores are none.
+    """
+    fleet = Fleet(_empty(number, size) for number in range(hosts))
     vms = requests.vms
     host_of = [0] * len(vms)
     where, gained = [], []
@@ -47,14 +63,16 @@ def serve(requests: RequestList, size: HostSize, hosts: int, policy: Policy) -> 
         if event >= 0:
             host = place(fleet, vms[event], policy).host
             if host is None:
-                return None
+                if not may_grow:
+                    return None
+                host = fleet.add(_empty(len(fleet), size))
             host_of[event] = host
             gained.append(fleet.take(host, vms[event]))
         else:
             host = host_of[~event]
             gained.append(-fleet.give_back(host, vms[~event]))
         where.append(host)
-    return Serving(hosts, np.array(where, dtype=np.int64), np.array(gained, dtype=np.int64))
+    return Serving(len(fleet), np.array(where, dtype=np.int64), np.array(gained, dtype=np.int64))
 
 
 def serve_on_fewest(requests: RequestList, size: HostSize, policy: Policy) -> Serving:
@@ -64,12 +82,16 @@ def serve_on_fewest(requests: RequestList, size: HostSize, policy: Policy) -> Se
     refuse a VM that one host fewer takes.
 
     Raises:
-        ValueError: a VM is larger than a host; names it.
+        ValueError: a VM is larger than a host, and the message names it; or the policy's scores
+            are none.
     """
     for vm in requests.vms:
         _check_fits(requests, vm, size)
     hosts = volume_bound(requests, size)
-    while (serving := serve(requests, size, hosts, policy)) is None:
+    # With such a policy a host more changes nothing until the others refuse a VM, so that a trial
+    # need not begin anew.
+    may_grow = policy in OPENING_LAST
+    while (serving := serve(requests, size, hosts, policy, may_grow=may_grow)) is None:
         hosts += 1
     return serving
 
@@ -83,7 +105,7 @@ def volume_bound(requests: RequestList, size: HostSize) -> int:
     if not requests.vms:
         return 0
     # Whole numbers: allocations are summed up in the smallest unit that divides every level's CPU.
-    millis = np.array([milli_level(vm.level) for vm in requests.vms], dtype=object)
+    millis = np.array([vm.milli for vm in requests.vms], dtype=object)
     unit = math.lcm(*set(millis.tolist()))
     vcpus = np.array([vm.vcpus for vm in requests.vms], dtype=object)
     memory = np.array([vm.memory_mib for vm in requests.vms], dtype=object)
@@ -95,8 +117,8 @@ def volume_bound(requests: RequestList, size: HostSize) -> int:
     return max(-(-most_units // (unit * size.cpus)), -(-most_memory // size.memory_mib))
 
 
-def _empty(name: str, size: HostSize) -> HostSummary:
-    return HostSummary(name, size.cpus, size.memory_mib, size.cpus, size.memory_mib, {})
+def _empty(number: int, size: HostSize) -> HostSummary:
+    return HostSummary(f"host{number}", size.cpus, size.memory_mib, size.cpus, size.memory_mib, {})
 
 
 def _check_fits(requests: RequestList, vm: VM, size: HostSize) -> None:

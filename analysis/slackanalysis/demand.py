@@ -27,7 +27,10 @@ Chosen here, since neither published nor told by the lists:
 - The flavours of one time are served in an order drawn anew for each time.
 
 These choices were made and fixed before any list of this module was compared with the published
-numbers of hosts.
+numbers of hosts. How much they matter was looked at after that: of the published 30 cells, seeds 1
+to 5, first fit, a shared cluster saves 3.39 % of the hosts on average. With the shapes 0.6 and 3 it
+would be 3.51 and 3.50 %, with the flavours of one time in the order of the catalogue 3.45 %, with
+the VMs of one time in any order 3.66 % (standard error 0.04 to 0.11).
 """
 
 from collections.abc import Mapping, Sequence

@@ -5,16 +5,15 @@ from pathlib import Path
 
 import click
 import pandas as pd
-from rich import box
 from rich.console import Console
 from rich.progress import Progress
-from rich.table import Table
 
 from slackanalysis import policies
 from slackanalysis.cluster import HostSize
 from slackanalysis.occupancy import Course
 from slackanalysis.request_file import read_requests
 from slackanalysis.sizing import Sizing, size_clusters, sizing_table
+from slackanalysis.summary import summary
 from slackanalysis.tables import check_ending, write_table
 from slackvm.service.failures import reported
 
@@ -106,7 +105,7 @@ def size(
         write_table(output, table)
         if timeline:
             write_table(timeline, pd.concat(courses, ignore_index=True))
-    Console(highlight=False).print(_summary(table))
+    Console(highlight=False).print(summary(table))
     click.echo(f"{output}: {len(table)} rows")
 
 
@@ -119,18 +118,3 @@ def _over_time(sizing: Sizing, courses: Mapping[str, Course]) -> pd.DataFrame:
             table.insert(place, name, value)
         tables.append(table)
     return pd.concat(tables)
-
-
-def _summary(table: pd.DataFrame) -> Table:
-    """Return the sums over the lists, for people."""
-    shown = Table(box=box.SIMPLE_HEAD)
-    for heading in ("policy", "lists", "hosts shared", "separate", "at least", "saved"):
-        shown.add_column(heading, justify="left" if heading == "policy" else "right")
-    for policy, rows in table.groupby("policy", sort=False):
-        shared, separate, bound = (
-            int(rows[name].sum()) for name in ("hosts_shared", "hosts_separate", "hosts_bound")
-        )
-        saved = f"{100 * (1 - shared / separate):.1f} %"
-        numbers = [str(number) for number in (len(rows), shared, separate, bound)]
-        shown.add_row(str(policy), *numbers, saved)
-    return shown

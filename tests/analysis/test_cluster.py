@@ -106,13 +106,17 @@ def test_the_volume_bound_is_exact_for_levels_without_a_small_common_multiple() 
 
 
 @pytest.mark.parametrize("policy", POLICIES)
-@pytest.mark.parametrize("seed", range(5))
+@pytest.mark.parametrize("seed", range(10))
 def test_no_smaller_cluster_down_to_the_bound_serves_everybody(seed: int, policy: str) -> None:
     requests = random_list(seed)
     fewest = serve_on_fewest(requests, SIZE, POLICIES[policy])
     assert fewest.hosts >= volume_bound(requests, SIZE)
     for hosts in range(volume_bound(requests, SIZE), fewest.hosts):
         assert serve(requests, SIZE, hosts, POLICIES[policy]) is None
+    again = serve(requests, SIZE, fewest.hosts, POLICIES[policy])
+    assert again is not None
+    assert again.host.tolist() == fewest.host.tolist()
+    assert again.gained.tolist() == fewest.gained.tolist()
 
 
 def test_a_list_without_vms_takes_no_host() -> None:

@@ -1,16 +1,21 @@
 """Request lists from a seed: what is published holds, and what the authors' lists tell."""
 
 from collections import Counter
+from itertools import product
 
 import numpy as np
 import pytest
 
+import slackanalysis.demand
 from slackanalysis.catalogue import CATALOGUES
+from slackanalysis.cluster import HostSize
 from slackanalysis.demand import Demand, apportioned, request_list
 from slackanalysis.request_file import read_requests
 from slackanalysis.request_list import RequestList
+from slackanalysis.sizing import size_clusters
 from slackanalysis.temporality import Temporality
 from slackanalysis.workload import parse_mix
+from slackvm.model import POLICIES
 
 DAY_S = 8640
 END_S = 7 * DAY_S
@@ -116,6 +121,32 @@ def test_a_single_vm_is_a_list() -> None:
 )
 def test_apportioned_numbers_add_up(count, weights, parts) -> None:
     assert apportioned(count, weights).tolist() == parts
+
+
+def saved(mixes: list[str]) -> float:
+    """Return the share of hosts that sharing saves with first fit, on average over lists."""
+    size, policy = HostSize(32, 131_072), POLICIES["first-fit"]
+    shares = []
+    for catalogue, mix, seed in product((OVHCLOUD, AZURE), mixes, range(1, 4)):
+        requests = request_list(Demand(catalogue, parse_mix(mix), vms=200, seed=seed))
+        sizing, _ = size_clusters(requests, size, policy, "first-fit")
+        shares.append(1 - sizing.shared.hosts / sizing.separate.hosts)
+    return float(np.mean(shares))
+
+
+def test_what_is_chosen_and_not_published_matters_little(monkeypatch: pytest.MonkeyPatch) -> None:
+    mixes = ["50-0-50", "25-25-50"]
+    as_chosen = saved(mixes)
+    for shape in (0.6, 3.0):
+        monkeypatch.setattr(slackanalysis.demand, "HOUR_WEIGHT_SHAPE", shape)
+        assert saved(mixes) == pytest.approx(as_chosen, abs=0.015)
+    monkeypatch.undo()
+    monkeypatch.setattr(
+        slackanalysis.demand,
+        "_serving_order",
+        lambda rng, start_s, flavour: np.lexsort((rng.permutation(len(flavour)), start_s)),
+    )
+    assert saved(mixes) == pytest.approx(as_chosen, abs=0.015)
 
 
 def test_totals_and_peaks_are_those_of_the_authors_lists(reference_data) -> None:

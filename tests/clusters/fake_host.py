@@ -107,6 +107,7 @@ def telling(**changes: Any) -> Answer:
         "generation": 1,
         "state": "ready",
         "reason": "",
+        "hypervisor": "memory",
         "cpus": 8,
         "cpus_free": 8,
         "memory_mib": 8192,

@@ -86,15 +86,26 @@ class Running:
 
 
 @contextmanager
-def running(folder: Path, topologies: list[str], **environment: str) -> Iterator[Running]:
+def cluster(
+    folder: Path, topologies: list[str], **environment: str
+) -> Iterator[tuple[Controller, list[Daemon]]]:
     """Give a controller and a host of each topology, named host0 and so on; all are ended."""
     with ExitStack() as stack:
-        hosts, wires = [], []
-        for number, topology in enumerate(topologies):
-            hosts.append(make_host(folder, f"host{number}", topology))
-            stack.callback(end, hosts[-1])
-            hosts[-1].start()
-            wires.append(Wire(hosts[-1].url))
+        hosts = _hosts(stack, folder, topologies)
+        controller = make_controller(folder, [host.url for host in hosts], **environment)
+        stack.callback(end, controller)
+        controller.start()
+        yield controller, hosts
+
+
+@contextmanager
+def running(folder: Path, topologies: list[str], **environment: str) -> Iterator[Running]:
+    """Give the same, with a wire to each host, and every host ready."""
+    with ExitStack() as stack:
+        hosts = _hosts(stack, folder, topologies)
+        wires = []
+        for host in hosts:
+            wires.append(Wire(host.url))
             stack.callback(wires[-1].close)
         controller = make_controller(folder, [wire.url for wire in wires], **environment)
         stack.callback(end, controller)
@@ -103,6 +114,15 @@ def running(folder: Path, topologies: list[str], **environment: str) -> Iterator
             controller.session.headers["Authorization"] = f"Bearer {token}"
         controller.wait_ready(len(hosts))
         yield Running(controller, hosts, wires)
+
+
+def _hosts(stack: ExitStack, folder: Path, topologies: list[str]) -> list[Daemon]:
+    hosts = []
+    for number, topology in enumerate(topologies):
+        hosts.append(make_host(folder, f"host{number}", topology))
+        stack.callback(end, hosts[-1])
+        hosts[-1].start()
+    return hosts
 
 
 def make_host(folder: Path, name: str, topology: str = LAPTOP, **environment: str) -> Daemon:

@@ -2,11 +2,12 @@
 
 import random
 from collections.abc import Iterator
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
 
-from clusters.processes import EPYC, LAPTOP, Running, running
+from clusters.processes import EPYC, LAPTOP, Running, eventually, running
 from model.hosts import LEVELS, TOPOLOGIES
 from model.test_placement import random_vm
 from schedulerglobal import hearing, orders
@@ -18,8 +19,9 @@ from schedulerglobal.placing import choose
 from schedulerglobal.sqlite_store import SqliteStore
 from schedulerlocal.live.clock import Clock
 from schedulerlocal.live.hypervisor import RUNNING, Guest, Order
+from schedulerlocal.live.reconciliation import Findings
 from schedulerlocal.live.replies import Identity, host_reply, vm_reply
-from schedulerlocal.live.view import OVERCOMMITTED, READY, View, vnode_views
+from schedulerlocal.live.view import view_of
 from slackvm.journal import Journal
 from slackvm.model import POLICIES, VM, Host
 from slackvm.model.refusal import Refusal
@@ -63,11 +65,9 @@ def picture(host: Host, name: str, generation: int) -> Picture:
         )
         for vm in host.vms.values()
     }
-    state = OVERCOMMITTED if host.is_overcommitted else READY
-    free = host.cpus_free, max(host.memory_free_mib, 0)
-    view = View(generation, state, "", *free, vnode_views(host), guests)
+    view = replace(view_of(host, guests, Findings()), generation=generation)
     offered = None if host.levels is None else tuple(sorted(host.levels))
-    identity = Identity(name, host.topology, offered, "abcd")
+    identity = Identity(name, host.topology, offered, "memory", "abcd")
     vms = [vm_reply(view, guest, name, []) for guest in guests.values()]
     told = Picture(f"abcd-{generation}", host_reply(view, identity), VMsReply(vms=vms))
     check_picture(told)
@@ -177,11 +177,9 @@ def test_over_rest_the_plans_of_hosts_and_controller_agree(live: Running) -> Non
         vcpus, level = chance.choice([1, 1, 2, 4]), chance.choice([1.0, 2.0, 3.0])
         asked = live.controller if number % 2 else chance.choice(live.hosts)
         asked.deploy(f"vm{number}", vcpus, level, memory_gib=chance.choice([0.5, 2, 9]))
-    for host in live.hosts:
-        generation = host.get("/v1/host")["generation"]
-        name = host.get("/v1/host")["name"]
-        while live.controller.hosts()[name]["generation"] < generation:
-            pass
+    for name, host in live.by_name.items():
+        there = sorted(host.get("/listvm"))
+        eventually(lambda: sorted(live.controller.hosts()[name]["vms"]) == there)  # noqa: B023
     for number in range(25):
         body = {"name": f"new{number}", "vcpus": chance.choice([1, 4, 8, 64]), "image": "/i.qcow2"}
         body |= {"memory_gib": chance.choice([1, 9, 40]), "level": chance.choice([1, 1.5, 3])}

@@ -13,7 +13,8 @@ from typing import Any
 import requests
 
 START_S = 30.0
-REQUEST_S = 30.0
+REQUEST_S = 90.0
+"""A guest that is asked to shut down has a minute."""
 
 
 class Served:

@@ -7,9 +7,10 @@ import subprocess
 import sys
 from collections.abc import Mapping, Sequence
 from pathlib import Path
+from signal import SIGKILL
 from typing import BinaryIO, Self
 
-from live.daemons import Daemon
+from live.daemons import START_S, Daemon
 
 PROGRAM = Path(__file__).with_name("rigged_daemon.py")
 
@@ -45,7 +46,9 @@ class RiggedDaemon(Daemon):
     rig: "Rig"
 
     def launch(self) -> None:
-        """Start it; the one before it has ended."""
+        """Start it; the one before it ends by itself, or has."""
+        if self.process:
+            self.process.wait(START_S)
         self.log.touch()
         self._log_start = self.log.stat().st_size
         options = self._command[self._command.index("schedulerlocal") + 1 :]
@@ -70,12 +73,13 @@ class Rig:
             stdin=subprocess.PIPE,
             stdout=subprocess.PIPE,
             bufsize=0,
+            start_new_session=True,
         )
         return self
 
     def __exit__(self, *_: object) -> None:
         with self._nest:
-            pass  # it ends with its input
+            os.killpg(self._nest.pid, SIGKILL)
 
     def daemon(self, folder: Path, *options: str, **environment: str) -> RiggedDaemon:
         """Return a daemon that is rigged."""

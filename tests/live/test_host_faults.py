@@ -8,6 +8,7 @@ from signal import SIGKILL
 from typing import Any
 
 import pytest
+import requests
 
 from libvirt_hosts.hosts import guest_xml, overlay
 from live.places import (
@@ -37,18 +38,26 @@ def place(new_libvirt_host: NewHost, tmp_path: Path) -> Place:
 
 @needs_two_cpus
 def test_the_daemon_is_up_before_libvirtd_after_a_loss_of_power(place: Place) -> None:
-    with place.serving() as daemon:
+    """All VMs come back, the one too whose making nobody has been told of."""
+    with Rig(place.folder / "rig") as rig, place.serving(rig.daemon) as daemon:
         for name, level in (("a", 1.0), ("b", 2.0)):
             assert place.deploy(name, 1, level).status_code == 201
-        before = daemon.get("/v1/vms")
-        daemon.end(SIGKILL)
+        before = daemon.get("/v1/vms")["vms"]
+        # It goes in the middle of a deploy
+        rig.tell("kill", "deploy: libvirt, finish VM c")
+        with pytest.raises(requests.ConnectionError):
+            place.deploy("c", 1, 2.0)
+        rig.release()
         place.host.power_loss()
         daemon.start()
         assert daemon.call("GET", "/readyz").status_code == 503
         assert place.deploy("c", 1, 2.0).status_code == 503
         place.host.up()
         place.settled()
-        assert daemon.get("/v1/vms") == before
+        *others, unanswered = daemon.get("/v1/vms")["vms"]
+        assert others == before
+        assert (unanswered["name"], unanswered["state"]) == ("c", "running")
+        assert place.deploy("c", 1, 2.0).status_code == 200
 
 
 def test_libvirtd_hangs_or_dies_in_the_middle_of_a_deploy(place: Place, tmp_path: Path) -> None:
@@ -122,7 +131,7 @@ def test_affinity_that_other_software_changed_is_restored_and_counted(
         assert place.deploy("a", 1, 1.0).status_code == 201
         (wanted,) = kernel_affinity("a")
         os.sched_setaffinity(threads("a")["vcpu 0"], os.sched_getaffinity(0))
-        wait_until(lambda: metrics(daemon)["pins_restored_total"] == 1)
+        wait_until(lambda: metrics(daemon)["pins_restored_total"] >= 1)
         assert kernel_affinity("a") == {wanted}
         place.settled()
 

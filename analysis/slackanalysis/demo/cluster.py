@@ -11,9 +11,6 @@ from rich.console import Console
 from slackanalysis.demo import steps
 from slackanalysis.demo.processes import DaemonProcess
 
-EXAMPLE = ["example", "--vcpus=4", "--memory=8", "--level=2"]
-"""A VM for a dry run."""
-
 
 @dataclass(frozen=True)
 class DemoHost:
@@ -93,11 +90,11 @@ class Cluster:
             self.url = controller.url
             yield
 
-    def show(self, console: Console) -> None:
-        """Show the state of the cluster, and one dry run."""
+    def show(self, console: Console, *size: str) -> None:
+        """Show the state of the cluster, and where one VM more of a size would go, if anywhere."""
         at = f"--url={self.url}"
         steps.run(console, "schedulerclient", "status", at)
-        steps.run(console, "schedulerclient", "plan", *EXAMPLE, at)
+        steps.run(console, "schedulerclient", "plan", "example", *size, at, fine=(0, 1))
 
     def keep(self, console: Console) -> None:
         """Have all run once more, with the VMs that are there, until Ctrl-C."""

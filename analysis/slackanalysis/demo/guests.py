@@ -68,7 +68,7 @@ def demo(console: Console, output: Path, keep: bool) -> None:
             f"{outcome.refused.total()} refused{f' ({refused})' if refused else ''}"
         )
         steps.title(console, "3/3  What was decided, and what the kernel does")
-        cluster.show(console)
+        cluster.show(console, "--vcpus=1", f"--memory={MEMORY_GIB}", "--level=2")
         vms = _vms(cluster)
         affinity = {vm["name"]: kernel_affinity(vm["name"]) for vm in vms}
         console.print(_affinity_table(vms, affinity))

@@ -52,7 +52,7 @@ def demo(console: Console, output: Path, seed: int, keep: bool) -> None:
         steps.title(console, "2/5  VMs of three levels come and go for simulated hours")
         _show_outcome(console, _work(console, cluster, seed))
         steps.title(console, "3/5  What the controller says, and where it would put one VM more")
-        cluster.show(console)
+        cluster.show(console, "--vcpus=4", "--memory=8", "--level=2")
     steps.title(console, "4/5  Decide every operation of each host anew, and compare")
     for host in cluster.hosts:
         steps.run(console, "schedulerlocal", *_verification(host), quiet=True)

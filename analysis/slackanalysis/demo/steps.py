@@ -14,7 +14,13 @@ def title(console: Console, text: str) -> None:
     console.print(f"\n[bold]{text}[/bold]")
 
 
-def run(console: Console, module: str, *arguments: str, quiet: bool = False) -> str:
+def run(
+    console: Console,
+    module: str,
+    *arguments: str,
+    quiet: bool = False,
+    fine: Sequence[int] = (0,),
+) -> str:
     """Show and run a Python module as a command, and return what it printed where `quiet`.
 
     Args:
@@ -22,6 +28,7 @@ def run(console: Console, module: str, *arguments: str, quiet: bool = False) -> 
         module: the module.
         arguments: of its command line.
         quiet: whether to show what the command says only if it fails.
+        fine: exit codes that are no failure.
 
     Raises:
         click.ClickException: the command failed; says which and its exit code.
@@ -36,7 +43,7 @@ def run(console: Console, module: str, *arguments: str, quiet: bool = False) -> 
         encoding="utf-8",
         errors="replace",
     )
-    if done.returncode:
+    if done.returncode not in fine:
         click.echo(done.stdout or "", nl=False, err=True)
         raise click.ClickException(f"the step failed with exit code {done.returncode}: {shown}")
     return done.stdout or ""

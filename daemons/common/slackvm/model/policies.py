@@ -21,19 +21,11 @@ Policy = Callable[[Candidates], NDArray[np.float64]]
 
 def by_progress(candidates: Candidates) -> NDArray[np.float64]:
     """Score by progress toward the host's ideal memory per CPU (the published policy)."""
-    scores = np.empty(len(candidates.cpus))
-    for start in range(0, len(scores), _BLOCK):
-        block = slice(start, start + _BLOCK)
-        cpus, memory = candidates.cpus[block], candidates.memory_mib[block]
-        scores[block] = progress(
-            cpus - candidates.cpus_free[block],
-            memory - candidates.memory_free_mib[block],
-            candidates.added_cpus[block],
-            candidates.vm.memory_mib,
-            cpus,
-            memory,
-        )
-    return scores
+    hosts = len(candidates.cpus)
+    if hosts <= _BLOCK:
+        return _progress(candidates)
+    blocks = (candidates.part(start, start + _BLOCK) for start in range(0, hosts, _BLOCK))
+    return np.concatenate([_progress(block) for block in blocks])
 
 
 def by_progress_packed(candidates: Candidates) -> NDArray[np.float64]:
@@ -48,6 +40,17 @@ def by_progress_packed(candidates: Candidates) -> NDArray[np.float64]:
 def first_fit(candidates: Candidates) -> NDArray[np.float64]:
     """Score all hosts alike: the first that takes the VM wins."""
     return np.zeros(len(candidates.cpus))
+
+
+def _progress(candidates: Candidates) -> NDArray[np.float64]:
+    return progress(
+        candidates.owned_cpus,
+        candidates.owned_memory_mib,
+        candidates.added_cpus,
+        candidates.vm.memory_mib,
+        candidates.cpus,
+        candidates.memory_mib,
+    )
 
 
 POLICIES: Mapping[str, Policy] = MappingProxyType(

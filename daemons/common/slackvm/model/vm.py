@@ -58,6 +58,8 @@ def sizes_in_cpus(
     Computed in place: for thousands of hosts, making an array costs more than computing it.
     """
     sizes = allocation + vm.vcpus
+    if vm.milli == MILLI:
+        return sizes  # a CPU for each vCPU: as many as there are, so also as the largest VM has
     sizes *= MILLI
     sizes += vm.milli - 1
     sizes //= vm.milli
