@@ -10,8 +10,9 @@ from concurrent.futures import ThreadPoolExecutor
 import pytest
 import requests
 
-from clusters.processes import EPYC, Running, eventually, running
+from clusters.processes import EPYC, Running, running
 from clusters.replaying import Replay
+from waiting import wait_until
 
 CREATE, REMOVE = "POST /v1/vms HTTP", "DELETE /v1/vms"
 
@@ -31,9 +32,9 @@ def cluster(shared: Running) -> Iterator[Running]:
     for wire in shared.wires:
         wire.mend()
         wire.release()
-    eventually(lambda: not any(host["pending"] for host in shared.controller.hosts().values()))
+    wait_until(lambda: not any(host["pending"] for host in shared.controller.hosts().values()))
     shared.controller.wait_ready(2)
-    eventually(lambda: told(shared) == shared.where())
+    wait_until(lambda: told(shared) == shared.where())
     replay = Replay(shared.controller.operations)
     assert {n: [h] for h, names in replay.vms.items() for n in names} == shared.where()
 
@@ -56,7 +57,7 @@ def test_a_deploy_whose_answer_is_lost_is_asked_again(cluster: Running) -> None:
     cluster.wires[0].on(CREATE, "lose")
     with ThreadPoolExecutor(1) as pool:
         asked = pool.submit(cluster.controller.deploy, "web", 2, 1.0)
-        eventually(lambda: cluster.wires[0].met)
+        wait_until(lambda: cluster.wires[0].met)
         cluster.wires[0].mend()
         assert asked.result().status_code == 201
     assert cluster.where() == {"web": ["host0"]}
@@ -77,7 +78,7 @@ def test_a_deploy_that_is_done_and_never_answered_is_found(cluster: Running) -> 
     assert unknown(cluster.controller.deploy("web", 2, 1.0))
     assert cluster.controller.hosts()["host0"]["pending"] == ["web"]
     cluster.wires[0].mend()
-    eventually(lambda: told(cluster) == {"web": ["host0"]})
+    wait_until(lambda: told(cluster) == {"web": ["host0"]})
     assert cluster.controller.deploy("web", 2, 1.0).status_code == 200
 
 
@@ -100,7 +101,7 @@ def test_a_request_that_comes_after_it_was_given_up_makes_no_vm(cluster: Running
         cluster.wires[0].on(request, "hold")
     assert unknown(cluster.controller.deploy("web", 2, 1.0))
     cluster.wires[0].mend()
-    eventually(lambda: not cluster.controller.hosts()["host0"]["pending"])
+    wait_until(lambda: not cluster.controller.hosts()["host0"]["pending"])
     assert cluster.controller.call("POST", "/v1/hosts/host0/cordon").status_code == 200
     assert cluster.controller.deploy("web", 2, 1.0).status_code == 201
     answers = cluster.wires[0].release()
@@ -113,7 +114,7 @@ def test_a_request_that_comes_while_its_client_still_waits_is_the_answer(cluster
     cluster.wires[0].on(CREATE, "hold")
     with ThreadPoolExecutor(1) as pool:
         asked = pool.submit(cluster.controller.deploy, "web", 2, 1.0)
-        eventually(lambda: cluster.wires[0].met > 1)
+        wait_until(lambda: cluster.wires[0].met > 1)
         cluster.wires[0].release()
         assert asked.result().status_code == 201
     assert cluster.where() == {"web": ["host0"]}
@@ -131,7 +132,7 @@ def test_a_hung_host_takes_no_further_vms_and_keeps_its_own(cluster: Running, du
             process.send_signal(signal.SIGSTOP)
         asked = pool.submit(cluster.controller.deploy, "web", 2, 1.0)
         if during:
-            eventually(lambda: cluster.wires[0].met)
+            wait_until(lambda: cluster.wires[0].met)
             process.send_signal(signal.SIGSTOP)
         assert unknown(asked.result())
     cluster.wires[0].mend()
@@ -141,7 +142,7 @@ def test_a_hung_host_takes_no_further_vms_and_keeps_its_own(cluster: Running, du
     assert unknown(cluster.controller.remove("old"))
     process.send_signal(signal.SIGCONT)
     cluster.controller.wait_ready(2)
-    eventually(lambda: cluster.controller.deploy("web", 2, 1.0).status_code in (200, 201))
+    wait_until(lambda: cluster.controller.deploy("web", 2, 1.0).status_code in (200, 201))
     assert all(len(hosts) == 1 for hosts in cluster.where().values())
     assert {"other", "web"} <= set(cluster.where())
 
@@ -152,12 +153,12 @@ def test_a_host_that_was_killed_after_it_made_the_vm_has_it_when_it_is_back(
     cluster.wires[0].on(CREATE, "lose")
     with ThreadPoolExecutor(1) as pool:
         asked = pool.submit(cluster.controller.deploy, "web", 2, 1.0)
-        eventually(lambda: cluster.wires[0].met)
+        wait_until(lambda: cluster.wires[0].met)
         cluster.hosts[0].end(signal.SIGKILL)
         assert unknown(asked.result())
     cluster.restart(0)
     cluster.wires[0].mend()
-    eventually(lambda: cluster.controller.deploy("web", 2, 1.0).status_code == 200)
+    wait_until(lambda: cluster.controller.deploy("web", 2, 1.0).status_code == 200)
     assert cluster.where() == {"web": ["host0"]}
 
 
@@ -178,7 +179,7 @@ def test_a_removal_whose_answer_is_lost_is_done(cluster: Running) -> None:
     cluster.wires[0].on(REMOVE, "lose")
     with ThreadPoolExecutor(1) as pool:
         asked = pool.submit(cluster.controller.remove, "web")
-        eventually(lambda: cluster.wires[0].met)
+        wait_until(lambda: cluster.wires[0].met)
         cluster.wires[0].mend()
         answer = asked.result()
     assert answer.status_code == 200
@@ -192,7 +193,7 @@ def test_a_removal_that_comes_late_does_not_hit_the_next_vm_of_the_name(cluster:
     cluster.wires[0].on(REMOVE, "hold")
     assert unknown(cluster.controller.remove("web"))
     cluster.wires[0].mend()
-    eventually(lambda: cluster.controller.remove("web").status_code == 200)
+    wait_until(lambda: cluster.controller.remove("web").status_code == 200)
     cluster.controller.wait_ready(2)
     assert cluster.controller.deploy("web", 2, 1.0).status_code == 201
     assert {status for status, _ in cluster.wires[0].release()} == {404}

@@ -7,8 +7,9 @@ from pathlib import Path
 import pytest
 import requests
 
-from clusters.processes import Controller, Running, end, eventually, running
+from clusters.processes import Controller, Running, end, running
 from clusters.replaying import Replay
+from waiting import wait_until
 
 
 class KilledController(Controller):
@@ -33,7 +34,7 @@ def settled(cluster: Running, controller: Controller) -> None:
             name: {key: hosts[name][key] for key in own[name]} for name in own
         }
 
-    eventually(agree)
+    wait_until(agree)
     where = cluster.where()
     assert all(len(hosts) == 1 for hosts in where.values())
     assert {name: [vm["host"]] for name, vm in controller.vms().items()} == where

@@ -10,8 +10,9 @@ from pathlib import Path
 
 import pytest
 
-from clusters.processes import Controller, Running, end, eventually, make_controller, running
+from clusters.processes import Controller, Running, end, make_controller, running
 from clusters.replaying import Replay
+from waiting import wait_until
 
 
 @pytest.fixture(scope="module")
@@ -113,7 +114,7 @@ def test_vms_of_a_host_that_is_down_are_known_after_a_restart(
     cluster.hosts[0].end(signal.SIGKILL)
     controller.end(signal.SIGKILL)
     controller.start()
-    eventually(lambda: controller.hosts()["host1"]["state"] == "ready")
+    wait_until(lambda: controller.hosts()["host1"]["state"] == "ready")
     assert controller.hosts()["host0"]["state"] == "unknown"
     assert controller.hosts()["host0"]["vms"] == ["web"]
     assert controller.vms()["web"]["state"] == "unknown"
@@ -201,7 +202,7 @@ class TestDiskFull:
             assert controller.call("GET", "/readyz").status_code == 503
             assert controller.call("GET", "/healthz").status_code == 200
             filling.unlink()
-            eventually(lambda: controller.call("GET", "/readyz").status_code == 200)
+            wait_until(lambda: controller.call("GET", "/readyz").status_code == 200)
             assert controller.deploy("refused", 1, 1.0).status_code == 201
             controller.end(signal.SIGKILL)
             controller.start()

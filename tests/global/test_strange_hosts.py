@@ -16,8 +16,9 @@ from clusters.fake_host import (
     telling,
     with_body,
 )
-from clusters.processes import Running, end, eventually, make_host, running
+from clusters.processes import Running, end, make_host, running
 from clusters.wire import Wire
+from waiting import wait_until
 
 STRANGE: dict[str, tuple[Answer, str]] = {
     "no JSON": (with_body(b"<html>hello</html>"), "no HostReply"),
@@ -89,7 +90,7 @@ def test_nothing_is_asked_of_where_it_points_to(cluster: Running) -> None:
     target = FakeHost(telling())
     pointer = FakeHost(with_body(b"", 307, Location=f"{target.url}/v1/host"))
     cluster.controller.call("POST", "/v1/hosts", json={"url": pointer.url})
-    eventually(lambda: len(pointer.asked) > 1)
+    wait_until(lambda: len(pointer.asked) > 1)
     assert target.asked == []
     for fake in (target, pointer):
         fake.close()
@@ -118,7 +119,7 @@ class TestBackAsAnother:
         wire = Wire(first.url)
         first.deploy("old", 1, 1.0)
         cluster.controller.call("POST", "/v1/hosts", json={"url": wire.url})
-        eventually(lambda: "old" in cluster.controller.vms())
+        wait_until(lambda: "old" in cluster.controller.vms())
         end(first)
         yield wire
         wire.close()
@@ -133,7 +134,7 @@ class TestBackAsAnother:
         later.start()
         later.deploy("new", 2, 1.0)
         wire.point_to(later.url)
-        eventually(lambda: cluster.controller.vms().get("new", {}).get("host") == "first")
+        wait_until(lambda: cluster.controller.vms().get("new", {}).get("host") == "first")
         assert "old" not in cluster.controller.vms()
         end(later)
 
@@ -143,7 +144,7 @@ class TestBackAsAnother:
         other = make_host(tmp_path, "second")
         other.start()
         wire.point_to(other.url)
-        eventually(lambda: "second" in cluster.controller.hosts()["first"]["reason"])
+        wait_until(lambda: "second" in cluster.controller.hosts()["first"]["reason"])
         assert cluster.controller.hosts()["first"]["state"] == "unknown"
         assert cluster.controller.vms()["old"]["state"] == "unknown"
         taken = cluster.controller.deploy("old", 2, 1.0)

@@ -10,7 +10,7 @@ from typing import Any
 import pytest
 from openapi_spec_validator import OpenAPIV31SpecValidator
 
-from live.daemons import Daemon, serving
+from live.daemons import Daemon, Served, serving
 from slackvm.model.vm import LARGEST
 from slackvm.service.fields import MIB_PER_GIB
 
@@ -41,7 +41,7 @@ def is_level(schema: Mapping[str, Any]) -> bool:
     return schema.get("description") == "At most three decimals."
 
 
-def schemathesis(daemon: Daemon, document: Any, folder: Path, *options: str) -> str:
+def schemathesis(daemon: Served, document: Any, folder: Path, *options: str) -> str:
     """Let it try the daemon; return what it tells, which must be that all is well."""
     (folder / "api.json").write_text(json.dumps(document))
     command = [

@@ -15,12 +15,12 @@ from packages import install
 from recordings import vnodes_by_time
 from slackvm import plugins
 from slackvm.model import POLICIES, VM, Fleet, place
-from slackvm.service.settings import ClientSettings, LocalSettings
+from slackvm.service.settings import ClientSettings, GlobalSettings, LocalSettings
 from traces import Guest, trace
 
 ROOT = Path(__file__).parents[2]
 DOCUMENTS = [*sorted(ROOT.glob("*.md")), *sorted((ROOT / "docs").glob("*.md"))]
-SETTINGS = (LocalSettings, ClientSettings)
+SETTINGS = (LocalSettings, GlobalSettings, ClientSettings)
 WITH_COMMANDS = [path for path in DOCUMENTS if "```sh\n" in path.read_text()]
 
 

@@ -29,6 +29,7 @@ def test_the_import_rules_are_kept() -> None:
         ("analysis/slackanalysis/usage.py", "import schedulerlocal.replay.decisions"),
         ("daemons/client/schedulerclient/text.py", "import schedulerglobal.cluster"),
         ("daemons/client/schedulerclient/text.py", "import slackvm.service.app"),
+        ("daemons/global/schedulerglobal/room.py", "import slackvm.monitoring.reading"),
     ],
 )
 def test_a_broken_rule_is_found(

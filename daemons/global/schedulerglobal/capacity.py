@@ -21,11 +21,8 @@ def capacity(cluster: Cluster, policy: Policy, request: CapacityRequest) -> Capa
     """Return how many more VMs of a mix fit, by placing them on a copy of the cluster.
 
     Raises:
-        RestError: the request does not make sense, or takes too much work.
+        RestError: it takes too much work, or a VM is larger than the hosts that it should be on.
     """
-    if (request.count is None) != (request.host is None):
-        missing = "host" if request.host is None else "count"
-        raise _invalid(missing, "count and host go together: how many VMs, on hosts of which size")
     needed = None
     if request.count is not None and request.host is not None:
         needed = hosts_needed(policy, request.mix, request.count, request.host)
@@ -37,7 +34,8 @@ def capacity(cluster: Cluster, policy: Policy, request: CapacityRequest) -> Capa
         if host is None:
             break
         if number == MOST_VMS:
-            raise _too_much("mix", f"the cluster takes more than {MOST_VMS} such VMs")
+            message = f"the cluster takes more than {MOST_VMS} such VMs; ask for larger ones"
+            raise RestError(409, "too_much", message, field="mix")
         fleet.take(host, vm)
         taken[host] += 1
     return CapacityReply(
@@ -53,10 +51,8 @@ def hosts_needed(policy: Policy, mix: list[MixPart], count: int, size: HostSize)
     """Return how many hosts of a size `count` VMs need, a host added whenever none takes a VM.
 
     Raises:
-        RestError: a VM is larger than a host, or there are too many.
+        RestError: a VM is larger than a host.
     """
-    if count > MOST_VMS:
-        raise _too_much("count", f"at most {MOST_VMS} VMs are counted")
     memory = memory_mib(size.memory_gib)
     empty = HostSummary("", size.cpus, memory, size.cpus, memory, {})
     fleet = Fleet([])
@@ -67,7 +63,14 @@ def hosts_needed(policy: Policy, mix: list[MixPart], count: int, size: HostSize)
         if host is None:
             host = fleet.add(empty)
             if refusal := fleet.refusal(host, vm):
-                raise _invalid("host", f"a VM of the mix is too large for it: {refusal.message}")
+                raise RestError(
+                    409,
+                    refusal.code,
+                    f"a VM of the mix is larger than the host: {refusal.message}",
+                    field="host",
+                    needed=refusal.needed,
+                    free=refusal.free,
+                )
         fleet.take(host, vm)
     return len(fleet)
 
@@ -83,11 +86,3 @@ def dealt(mix: list[MixPart]) -> Iterator[VM]:
         heapq.heapreplace(due, ((number + 0.5) / part.share, index, number + 1))
         name = f"{index}.{number}"
         yield VM(name, part.vcpus, memory_mib(part.memory_gib), part.level)
-
-
-def _invalid(field: str, message: str) -> RestError:
-    return RestError(400, "invalid", message, field=field)
-
-
-def _too_much(field: str, message: str) -> RestError:
-    return RestError(400, "too_much", f"{message}; ask for fewer or larger ones", field=field)

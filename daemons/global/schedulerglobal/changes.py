@@ -12,6 +12,7 @@ from schedulerglobal import hearing, orders, told
 from schedulerglobal.cluster import Cluster
 from schedulerglobal.heard import LostError, NodeError, NotReachedError, RefusedError
 from schedulerglobal.member import Member, Order, bare, model_vm
+from schedulerglobal.metrics import Counters
 from schedulerglobal.node import Nodes
 from schedulerglobal.poller import Poller
 from schedulerglobal.settling import Settler
@@ -37,16 +38,24 @@ class Changes:
         nodes: asks them.
         poller: looks at them.
         settler: finds out what came of an order whose answer was lost.
+        counters: counts how deploys end.
     """
 
     def __init__(
-        self, cluster: Cluster, policy: Policy, nodes: Nodes, poller: Poller, settler: Settler
+        self,
+        cluster: Cluster,
+        policy: Policy,
+        nodes: Nodes,
+        poller: Poller,
+        settler: Settler,
+        counters: Counters,
     ) -> None:
         self._cluster = cluster
         self._policy = policy
         self._nodes = nodes
         self._poller = poller
         self._settler = settler
+        self._counters = counters
 
     def deploy(self, request: VMRequest) -> tuple[ChangedReply, bool]:
         """Create a VM on the best host; asked again for the same, return the one that is there.
@@ -57,8 +66,21 @@ class Changes:
         Raises:
             RestError: no host takes it, or it is not known what one did.
         """
-        deadline = self._deadline()
         refused: dict[Member, Refusal] = {}
+        try:
+            reply, is_new = self._deploy(request, refused)
+        except RestError as error:
+            outcome = "failed" if error.status == 503 else "refused"
+            self._counters.placed(outcome, error.detail.code, len(refused))
+            raise
+        self._counters.placed("placed" if is_new else "again", "", len(refused) + 1)
+        return reply, is_new
+
+    def _deploy(
+        self, request: VMRequest, refused: dict[Member, Refusal]
+    ) -> tuple[ChangedReply, bool]:
+        """Ask one host after another; those that refuse are put into `refused`."""
+        deadline = self._deadline()
         while True:
             order = self._claim(request, refused, deadline)
             member = order.member
@@ -232,7 +254,7 @@ class Changes:
                     raise told.no_vm()
                 if len(holders) > 1:
                     names = " and ".join(member.name for member in holders)
-                    raise told.name_taken(f"there too: on {names}. Ask one of these hosts itself")
+                    raise told.name_taken(f"there too: on {names}. Ask one of them itself")
                 if not holders:
                     self._wait(deadline, "the hosts are not known yet")
                     continue

@@ -140,7 +140,7 @@ class Cluster:
 
     def holders(self, name: str) -> list[Member]:
         """Return the hosts that have a VM of that name, or on which one is ordered."""
-        return list(self._holders.get(name, ()))
+        return sorted(self._holders.get(name, ()), key=lambda member: member.ordinal)
 
     def foreign_holders(self, name: str) -> list[Member]:
         """Return the hosts on which somebody else has a VM of that name."""

@@ -10,7 +10,7 @@ from schedulerglobal.changes import Changes
 from schedulerglobal.cluster import Cluster
 from schedulerglobal.entries import start_entry
 from schedulerglobal.ledger import Ledger
-from schedulerglobal.metrics import Counters
+from schedulerglobal.metrics import ClusterCollector, Counters
 from schedulerglobal.node import Nodes
 from schedulerglobal.node_url import NodeUrl, parse_node_list
 from schedulerglobal.poller import Poller
@@ -50,6 +50,8 @@ class Controller:
         urls = _urls(settings)
         policy = plugins.find(settings.scg_policy, POLICIES, plugins.POLICY_GROUP)
         certificate = (settings.scg_tls_cert, settings.scg_tls_key)
+        if settings.scl_tls_ca and not Path(settings.scl_tls_ca).is_file():
+            raise SettingsError(f"SCL_TLS_CA: there is no file {settings.scl_tls_ca}")
         metrics = Metrics()
         counters = Counters(metrics.registry)
         self._nodes = Nodes(
@@ -62,7 +64,8 @@ class Controller:
         settler = Settler(self.cluster, self._nodes)
         self._poller = Poller(self.cluster, self._nodes, settler, counters, settings.scg_delay)
         self._thread = threading.Thread(target=self._poller.run, name="poller", daemon=True)
-        changes = Changes(self.cluster, policy, self._nodes, self._poller, settler)
+        changes = Changes(self.cluster, policy, self._nodes, self._poller, settler, counters)
+        metrics.registry.register(ClusterCollector(self.cluster))
         self.app = RestApp(
             [
                 *page.endpoints(files(__package__) / "page", "SlackVM global scheduler\n"),

@@ -8,7 +8,12 @@ from urllib.parse import quote
 
 import requests
 from pydantic import BaseModel, ValidationError
-from urllib3.exceptions import HTTPError, NewConnectionError, ReadTimeoutError
+from urllib3.exceptions import (
+    HTTPError,
+    LocationValueError,
+    NewConnectionError,
+    ReadTimeoutError,
+)
 
 from schedulerglobal.heard import (
     LostError,
@@ -190,6 +195,8 @@ class Nodes:
                 answer = _Answer(response.status_code, etag, content)
         except requests.ConnectTimeout:
             raise NotReachedError("no connection in time") from None
+        except (UnicodeError, LocationValueError):
+            raise NotReachedError("no connection: its URL names no host") from None
         except requests.RequestException as error:
             raise _told(error) from None
         except (HTTPError, OSError) as error:

@@ -2,12 +2,13 @@
 
 import re
 from typing import NamedTuple
-from urllib.parse import urlsplit
 
 DEFAULT_PORT = 8099
+_LAST_PORT = 65535
 
-_SCHEME = re.compile(r"[A-Za-z][A-Za-z0-9+.-]*://")
-_HOST = re.compile(r"[A-Za-z0-9._-]+|\[[0-9A-Fa-f:.]+\]")
+_URL = re.compile(
+    r"(?:(https?)://)?([A-Za-z0-9._-]+|\[[0-9A-Fa-f:.]+\])(?::([0-9]{1,5}))?/?", re.IGNORECASE
+)
 
 
 class NodeUrl(NamedTuple):
@@ -31,18 +32,15 @@ def parse_node_url(given: str) -> NodeUrl:
         ValueError: it is none, or more than scheme, host and port.
     """
     text = given.strip()
-    try:
-        parts = urlsplit(text if _SCHEME.match(text) else f"http://{text}")
-        port = parts.port
-    except ValueError as error:
-        raise ValueError(f"{given!r} is no URL of a host: {error}") from None
-    host = parts.netloc.removesuffix(f":{port}") if port is not None else parts.netloc
-    if parts.scheme not in ("http", "https") or not _HOST.fullmatch(host):
-        raise ValueError(f"{given!r} is no URL of a host, such as http://192.0.2.7:{DEFAULT_PORT}")
-    if parts.path not in ("", "/") or parts.query or parts.fragment:
-        raise ValueError(f"{given!r}: a host's URL is scheme, host and port, and nothing after")
-    place = f"{host.lower()}:{port or DEFAULT_PORT}"
-    return NodeUrl(text, f"{parts.scheme}://{place}", place)
+    match = _URL.fullmatch(text)
+    if match is None or int(match[3] or 0) > _LAST_PORT:
+        example = f"http://192.0.2.7:{DEFAULT_PORT}"
+        raise ValueError(
+            f"{given!r} is no URL of a host's daemon: http or https, host and port are allowed, "
+            f"as in {example}, and nothing after"
+        )
+    place = f"{match[2].lower()}:{int(match[3] or DEFAULT_PORT)}"
+    return NodeUrl(text, f"{(match[1] or 'http').lower()}://{place}", place)
 
 
 def parse_node_list(text: str) -> list[NodeUrl]:

@@ -34,8 +34,12 @@ def endpoints(cluster: Cluster, name: str, policy: Policy) -> list[AnyEndpoint]:
             return Answer(200, plan(cluster, call.input.vm(), name, policy))
         try:
             other = plugins.find(asked, POLICIES, plugins.POLICY_GROUP)
-        except LookupError as error:
-            raise RestError(400, "invalid", str(error), field="policy") from None
+        except LookupError:
+            known = ", ".join(POLICIES)
+            message = (
+                f"there is no policy {asked}; there are {known}, and those of installed packages"
+            )
+            raise RestError(404, "unknown", message, field="policy") from None
         return Answer(200, plan(cluster, call.input.vm(), asked, other))
 
     def ask_capacity(call: Call[None, CapacityRequest]) -> Answer:
@@ -53,7 +57,7 @@ def endpoints(cluster: Cluster, name: str, policy: Policy) -> list[AnyEndpoint]:
             summary="Where a VM would go: every host's score, or why it is refused.",
             handler=ask_plan,
             answers={200: ClusterPlanReply},
-            errors={400: "There is no such policy."},
+            errors={404: "There is no such policy."},
             input=ClusterPlanRequest,
             changes=False,
             tags=("questions",),
@@ -64,7 +68,7 @@ def endpoints(cluster: Cluster, name: str, policy: Policy) -> list[AnyEndpoint]:
             summary="How many more VMs of a mix fit, and how many hosts some would need.",
             handler=ask_capacity,
             answers={200: CapacityReply},
-            errors={400: "It would take too many VMs."},
+            errors={409: "More VMs than are counted fit, or one is larger than the host."},
             input=CapacityRequest,
             changes=False,
             tags=("questions",),

@@ -17,13 +17,25 @@ HostName = Annotated[str, Field(pattern=r"^[A-Za-z0-9\[][A-Za-z0-9._:\[\]-]{0,29
 
 PolicyName = Annotated[str, Field(pattern=r"^[A-Za-z0-9][A-Za-z0-9._-]{0,62}$")]
 
-Count = Annotated[int, Field(ge=1, le=LARGEST), WHOLE]
+Count = Annotated[int, Field(ge=1, le=100_000), WHOLE]
+
+_PORT = r"([0-9]{1,4}|[1-5][0-9]{4}|6[0-4][0-9]{3}|65[0-4][0-9]{2}|655[0-2][0-9]|6553[0-5])"
+
+NodeUrlText = Annotated[
+    str,
+    Field(
+        max_length=300,
+        pattern=rf"^(https?://)?([A-Za-z0-9._-]+|\[[0-9A-Fa-f:.]+\])(:{_PORT})?/?$",
+        description="http or https, host and port; of these only the host must be given.",
+    ),
+]
+"""The URL of a host's daemon."""
 
 
 class HostRequest(Inputs):
     """A host to be part of the cluster, by the URL of its daemon."""
 
-    url: str = Field(min_length=1, max_length=300)
+    url: NodeUrlText
 
 
 class HostPath(Inputs):
@@ -182,8 +194,8 @@ class CapacityRequest(Inputs):
 
     Attributes:
         mix: the sizes, with their shares.
-        count: how many VMs, for the question of how many empty hosts they need.
-        host: the size of those hosts; with `count`, and only then.
+        count: how many VMs, for the question of how many empty hosts they need; with `host`.
+        host: the size of those hosts; with `count`.
     """
 
     mix: list[MixPart] = Field(min_length=1, max_length=100)
@@ -204,7 +216,8 @@ class CapacityReply(Reply):
     Attributes:
         vms: on the cluster as it is.
         hosts: the same per host.
-        hosts_needed: hosts of the given size that `count` VMs need, if that was asked.
+        hosts_needed: hosts of the given size that `count` VMs need; None where `count` or `host`
+            was not given.
     """
 
     vms: int

@@ -11,6 +11,7 @@ from pydantic import AfterValidator, Field, SecretStr, ValidationError
 from pydantic_settings import BaseSettings, SettingsConfigDict
 
 from slackvm import plugins
+from slackvm.model.policies import POLICIES
 from slackvm.model.selection import SELECTIONS
 from slackvm.model.vm import milli_level
 from slackvm.topologies import parse_cpu_list
@@ -65,6 +66,14 @@ def _folders(text: str) -> str:
 def _selection(name: str) -> str:
     try:
         plugins.find(name, SELECTIONS, plugins.SELECTION_GROUP)
+    except LookupError as error:
+        raise ValueError(str(error)) from None
+    return name
+
+
+def _policy(name: str) -> str:
+    try:
+        plugins.find(name, POLICIES, plugins.POLICY_GROUP)
     except LookupError as error:
         raise ValueError(str(error)) from None
     return name
@@ -181,8 +190,8 @@ class GlobalSettings(BaseSettings):
         scg_url: address that it listens on.
         scg_port: TCP port that it listens on; 0 takes a free one.
         scg_delay: seconds between two looks at a host.
-        scg_timeout: seconds that a host may take for a deploy or a removal.
-        scg_node_url_list: the hosts' daemons, separated by commas.
+        scg_timeout: seconds that a host may take to answer; clients wait up to twice as long.
+        scg_node_url_list: URLs of the hosts' daemons, separated by commas.
         scg_store: what the controller must not forget, `sqlite:///PATH`.
         scg_policy: name of the placement policy.
         scg_token: who has it may do everything.
@@ -196,15 +205,16 @@ class GlobalSettings(BaseSettings):
 
     model_config = SettingsConfigDict(extra="ignore", env_ignore_empty=True, frozen=True)
 
-    scg_url: str = "127.0.0.1"
+    scg_url: Address = "127.0.0.1"
     scg_port: int = Field(default=8100, ge=0, le=65535)
     scg_delay: float = Field(default=15.0, gt=0, le=86400, allow_inf_nan=False)
     scg_timeout: float = Field(default=20.0, ge=0.1, le=3600, allow_inf_nan=False)
     scg_node_url_list: str = "http://127.0.0.1:8099"
-    scg_store: str = Field(
-        default="sqlite:////var/lib/slackvm/global/store.sqlite", pattern=r"^sqlite:///.+$"
-    )
-    scg_policy: str = "progress"
+    scg_store: Annotated[
+        str,
+        _like(r"sqlite:///.+", "sqlite:///PATH is needed, with a fourth / for an absolute path"),
+    ] = "sqlite:////var/lib/slackvm/global/store.sqlite"
+    scg_policy: Annotated[str, AfterValidator(_policy)] = "progress"
     scg_token: Token = SecretStr("")
     scg_read_token: Token = SecretStr("")
     scg_tls_cert: str = ""

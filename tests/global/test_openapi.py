@@ -1,0 +1,100 @@
+"""The controller's interface is as its own document says, with live hosts behind it."""
+
+from collections.abc import Iterator, Mapping
+from pathlib import Path
+from typing import Any
+
+import pytest
+from openapi_spec_validator import OpenAPIV31SpecValidator
+
+from clusters.processes import LAPTOP, Controller, running
+from live.test_openapi import FULL, READ, changed, is_level, schemathesis
+from slackvm.model.vm import LARGEST
+from slackvm.service.fields import MIB_PER_GIB
+
+
+@pytest.fixture(scope="module")
+def controller(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Controller]:
+    folder = tmp_path_factory.mktemp("cluster")
+    tokens = {"SCG_TOKEN": FULL, "SCG_READ_TOKEN": READ, "SCG_TIMEOUT": "2"}
+    with running(folder, [LAPTOP] * 2, **tokens) as cluster:
+        yield cluster.controller
+
+
+def limited(schema: Mapping[str, Any]) -> Mapping[str, Any]:
+    """Return what is said more, so that many VMs fit."""
+    if is_level(schema):
+        return {"enum": [1, 1.5, 2, 3.125]}
+    most = {LARGEST: 4, LARGEST / MIB_PER_GIB: 4}
+    return {"maximum": most[schema["maximum"]]} if schema.get("maximum") in most else {}
+
+
+def test_the_document_is_valid(controller: Controller) -> None:
+    OpenAPIV31SpecValidator(controller.get("/openapi.json")).validate()
+
+
+def test_whatever_is_sent_is_answered_as_described(controller: Controller, tmp_path: Path) -> None:
+    """On every operation: at the bounds, beyond them, at random, allowed or not."""
+
+    def exact(schema: Mapping[str, Any]) -> Mapping[str, Any]:
+        # The document leaves this to words: some programs divide floats and refuse 1.4.
+        return {"multipleOf": 0.001} if is_level(schema) else {}
+
+    document = changed(controller.get("/openapi.json"), exact)
+    options = ["--phases=examples,coverage,fuzzing", "--max-examples=8"]
+    # A host of any name would be looked for in the network; and the two that there are must stay.
+    kept_out = ("post_v1_hosts", "delete_v1_hosts_name")
+    options += [f"--exclude-operation-id={name}" for name in kept_out]
+    told = schemathesis(controller, document, tmp_path, *options)
+    count = sum(len(methods) for methods in document["paths"].values())
+    assert f"Tested: {count - len(kept_out)}" in told
+    for name in ("host0", "host1"):
+        assert controller.call("POST", f"/v1/hosts/{name}/uncordon").status_code == 200
+
+
+def test_hosts_are_added_and_removed_as_described(controller: Controller, tmp_path: Path) -> None:
+    places = ["127.0.0.1:9", "[::1]:10"]
+
+    def here(schema: Mapping[str, Any]) -> Mapping[str, Any]:
+        if schema.get("title") == "Url" and "pattern" in schema:
+            return {"enum": [*places, "http://127.0.0.1:9/"]}
+        return {"enum": places} if "\\[" in schema.get("pattern", "") else {}
+
+    document = changed(controller.get("/openapi.json"), here)
+    options = ["--phases=coverage,fuzzing", "--mode=positive", "--max-examples=10"]
+    options += [f"--include-operation-id={name}_v1_hosts" for name in ("post", "get")]
+    schemathesis(controller, document, tmp_path, *options)
+    assert set(controller.hosts()) == {"host0", "host1", *places}
+    removing = [*options, "--include-operation-id=delete_v1_hosts_name"]
+    schemathesis(controller, document, tmp_path, *removing)
+    for place in places:
+        assert controller.call("DELETE", f"/v1/hosts/{place}").status_code in (200, 404)
+
+
+def test_sequences_of_requests_are_answered_as_described(
+    controller: Controller, tmp_path: Path
+) -> None:
+    """VMs are created, looked at, stopped, started and removed, over and over."""
+    document = changed(controller.get("/openapi.json"), limited)
+    operations = {
+        operation["operationId"]: operation
+        for methods in document["paths"].values()
+        for operation in methods.values()
+    }
+    of_a_vm = [name for name in operations if "v1_vms_name" in name]
+    for name in ("post_v1_vms", *of_a_vm):
+        for status in {"200", "201"} & operations[name]["responses"].keys():
+            operations[name]["responses"][status]["links"] = {
+                then: {"operationId": then, "parameters": {"name": "$response.body#/name"}}
+                for then in of_a_vm
+                if name != "delete_v1_vms_name"
+            }
+    schemathesis(
+        controller,
+        document,
+        tmp_path,
+        *("--phases=stateful", "--mode=positive", "--max-examples=15"),
+        "--include-path-regex=^/v1/vms",
+    )
+    metrics = controller.call("GET", "/metrics").text
+    assert 'slackvm_placements_total{code="",outcome="placed"}' in metrics
