@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from clusters.processes import EPYC, LAPTOP, Running, eventually, running
+from clusters.processes import EPYC, LAPTOP, Running, running
 from model.hosts import LEVELS, TOPOLOGIES
 from model.test_placement import random_vm
 from schedulerglobal import hearing, orders
@@ -26,6 +26,7 @@ from slackvm.journal import Journal
 from slackvm.model import POLICIES, VM, Host
 from slackvm.model.refusal import Refusal
 from slackvm.rest.vms import VMRequest, VMsReply
+from waiting import wait_until
 
 HOSTS = 24
 ROUNDS = 40
@@ -179,7 +180,7 @@ def test_over_rest_the_plans_of_hosts_and_controller_agree(live: Running) -> Non
         asked.deploy(f"vm{number}", vcpus, level, memory_gib=chance.choice([0.5, 2, 9]))
     for name, host in live.by_name.items():
         there = sorted(host.get("/listvm"))
-        eventually(lambda: sorted(live.controller.hosts()[name]["vms"]) == there)  # noqa: B023
+        wait_until(lambda: sorted(live.controller.hosts()[name]["vms"]) == there)  # noqa: B023
     for number in range(25):
         body = {"name": f"new{number}", "vcpus": chance.choice([1, 4, 8, 64]), "image": "/i.qcow2"}
         body |= {"memory_gib": chance.choice([1, 9, 40]), "level": chance.choice([1, 1.5, 3])}

@@ -9,7 +9,7 @@ from threading import Event
 from rich.console import Console
 
 from slackanalysis.demo import steps
-from slackanalysis.demo.processes import DaemonProcess
+from slackanalysis.demo.processes import DaemonProcess, free_port
 
 
 @dataclass(frozen=True)
@@ -41,7 +41,7 @@ class DemoHost:
     def daemon(self) -> DaemonProcess:
         """Return its daemon, to be started."""
         settings = {
-            "SCL_PORT": "0",
+            "SCL_PORT": free_port(),
             "SCL_NAME": self.name,
             "SCL_STATE_DIR": str(self.folder / "state"),
             **self.settings,
@@ -68,7 +68,7 @@ class Cluster:
         self._daemons = [host.daemon() for host in self.hosts]
         self._folder = folder / "controller"
         self._settings = {
-            "SCG_PORT": "0",
+            "SCG_PORT": free_port(),
             "SCG_STORE": f"sqlite:///{self._folder / 'store.sqlite'}",
         }
 

@@ -1,12 +1,15 @@
 """The daemons of the demo, each a process of its own."""
 
 import os
+import secrets
 import shlex
 import signal
+import socket
 import subprocess
 import sys
 import time
 from collections.abc import Mapping, Sequence
+from contextlib import suppress
 from pathlib import Path
 
 import click
@@ -14,16 +17,26 @@ import click
 _START_S = 60.0
 _END_S = 60.0
 _LISTENING = "event=listening"
+_PORTS = range(20_000, 32_000)
+
+
+def free_port() -> str:
+    """Return a port of loopback that is free, and that Linux gives to nobody who asks for any."""
+    while True:
+        port = _PORTS.start + secrets.randbelow(len(_PORTS))
+        with socket.socket() as trial, suppress(OSError):
+            trial.bind(("127.0.0.1", port))
+            return str(port)
 
 
 class DaemonProcess:
-    """A daemon of SlackVM that listens on loopback, on a port that was free when it first started.
+    """A daemon of SlackVM that listens on loopback, on the same port whenever it is started.
 
     Args:
         module: `schedulerlocal` or `schedulerglobal`.
         folder: where its log is; made where it is missing.
         arguments: of its command line.
-        settings: set as environment variables, with the port as the first.
+        settings: set as environment variables.
 
     Attributes:
         url: where it listens.
@@ -35,7 +48,6 @@ class DaemonProcess:
         self.url = ""
         self._command = ["-m", module, *arguments]
         self._settings = dict(settings)
-        self._port_setting = next(iter(settings))
         self._log = folder / f"{module}.log"
         self._process: subprocess.Popen[bytes] | None = None
         folder.mkdir(parents=True, exist_ok=True)
@@ -65,7 +77,6 @@ class DaemonProcess:
             told = self._log.read_text(encoding="utf-8", errors="replace")
             if _LISTENING in told and told.endswith("\n"):
                 self.url = told.partition(_LISTENING)[2].partition("url=")[2].split()[0]
-                self._settings[self._port_setting] = self.url.rpartition(":")[2]
             elif self._process.poll() is not None or time.monotonic() > deadline:
                 raise click.ClickException(f"{self.shown}\ndid not start:\n{told}")
             else:
