@@ -24,7 +24,18 @@ CAPACITY: dict[str, Any] = {"color": "0.35", "linestyle": ":", "linewidth": 1.2}
 WHOLE = ("0.3", "0.62")
 """Greys for what is not one level's: dark, pale."""
 
+PUBLISHED: dict[str, Any] = {
+    "linestyle": "none",
+    "marker": "D",
+    "markersize": 4.2,
+    "markerfacecolor": "white",
+    "markeredgecolor": "#d55e00",
+    "markeredgewidth": 1.2,
+}
+"""Mark of a published value beside ours."""
+
 _PALETTE = "colorblind"
+_PROVIDERS = {"azure2017": "Azure 2017", "ovhcloud2023": "OVHcloud 2023"}
 _LEGEND_POINTS = 8.8
 _PLACE_OF_LEVEL = {1.0: 0, 2.0: 1, 3.0: 2}
 
@@ -65,6 +76,11 @@ def level_colours(levels: Iterable[float]) -> dict[float, Colour]:
 def level_name(level: float) -> str:
     """Return how a level is written in figures: `1.5:1`."""
     return f"{level:g}:1"
+
+
+def provider_name(provider: str) -> str:
+    """Return how a provider is written in figures."""
+    return _PROVIDERS.get(provider, provider)
 
 
 def finish(axes: Axes, grid: str = "y") -> None:
