@@ -2,6 +2,7 @@
 
 import click
 
+from slackanalysis.figure_command import figure, figures
 from slackanalysis.size_command import size
 from slackanalysis.sweep_command import sweep_command
 from slackanalysis.workload_command import workload
@@ -19,3 +20,5 @@ def cli() -> None:
 cli.add_command(workload)
 cli.add_command(size)
 cli.add_command(sweep_command)
+cli.add_command(figure)
+cli.add_command(figures)

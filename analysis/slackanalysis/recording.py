@@ -1,7 +1,7 @@
-"""What a recording says about vNodes, read without holding the recording in memory."""
+"""What a recording says about a host and its vNodes, read without holding it in memory."""
 
 from collections import Counter
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 
 import pandas as pd
@@ -31,15 +31,61 @@ def read_vnodes(path: Path) -> pd.DataFrame:
         ValueError: the file is no recording, or there is no vNode in it; the message names it.
         OSError: the file cannot be opened.
     """
-    columns = ("tmp", "sb_oc", "config", "val")
-    schema = pa.schema([SCHEMA.field(name) for name in columns])
-    table = pa.Table.from_batches(list(_matching(path, columns, "subset")), schema)
-    if not table.num_rows:
+    columns = {"tmp": "time_s", "sb_oc": "level", "config": "owned_cpus", "val": "used_cpus"}
+    vnodes = _rows(path, columns, "subset", "cpu")
+    if vnodes.empty:
         raise ValueError(f"{path}: no vNode in it (no row with rec=subset and res=cpu)")
-    vnodes: pd.DataFrame = table.rename_columns(
-        ["time_s", "level", "owned_cpus", "used_cpus"]
-    ).to_pandas()
     return vnodes.sort_values(["time_s", "level"], ignore_index=True)
+
+
+def read_host(path: Path) -> pd.DataFrame:
+    """Return what a host has, gives out and uses over time.
+
+    Args:
+        path: the recording, as for `read_vnodes`.
+
+    Returns:
+        One row per timestamp, ascending: `time_s` (seconds); `cpus`, `owned_cpus` (by vNodes),
+        `used_cpus`; `memory_mib`, `allocated_mib` (to VMs), `used_mib`.
+
+    Raises:
+        ValueError: the file is no recording, or lacks the host's rows at some timestamp; the
+            message names it.
+        OSError: the file cannot be opened.
+    """
+    parts = []
+    for resource, names in (
+        ("cpu", ("cpus", "owned_cpus", "used_cpus")),
+        ("mem", ("memory_mib", "allocated_mib", "used_mib")),
+    ):
+        size, given, used = names
+        columns = {"tmp": "time_s", "config": size, "val": "use"}
+        host = _rows(path, columns, "global", resource).set_index("time_s")
+        if not host.index.is_unique or not host.index.is_monotonic_increasing:
+            raise ValueError(f"{path}: the host's {resource} rows are not one per timestamp")
+        vnodes = _rows(path, {"tmp": "time_s", "config": given}, "subset", resource)
+        host[given] = vnodes.groupby("time_s")[given].sum().reindex(host.index, fill_value=0)
+        host[used] = host["use"] * host[size]
+        parts.append(host[list(names)])
+    cpu, memory = parts
+    if cpu.empty or not cpu.index.equals(memory.index):
+        raise ValueError(
+            f"{path}: no row with rec=global and res=cpu and one with res=mem for each timestamp"
+        )
+    return cpu.join(memory).reset_index()
+
+
+def read_times(path: Path) -> list[int]:
+    """Return the timestamps of a recording in seconds, ascending.
+
+    Raises:
+        ValueError: the file is no recording; the message names it.
+        OSError: the file cannot be opened.
+    """
+    times: set[int] = set()
+    for batch in _readable(path, ("tmp",)):
+        times |= set(pc.unique(batch.column("tmp")).to_pylist())
+    return sorted(times)
 
 
 def count_vms(path: Path) -> dict[float, int]:
@@ -49,28 +95,57 @@ def count_vms(path: Path) -> dict[float, int]:
         ValueError: the file is no recording.
         OSError: the file cannot be opened.
     """
+    return dict(sorted(Counter(levels_of_vms(path).values()).items()))
+
+
+def levels_of_vms(path: Path) -> dict[str, float]:
+    """Return the level of each VM by its UUID, in the order of the file.
+
+    Raises:
+        ValueError: the file is no recording.
+        OSError: the file cannot be opened.
+    """
     level_of: dict[str, float] = {}
-    for batch in _matching(path, ("vm_uuid", "sb_oc"), "vm"):
+    for batch in matching(path, ("vm_uuid", "sb_oc"), "vm", "cpu"):
         pairs = pa.Table.from_batches([batch]).group_by(["vm_uuid", "sb_oc"]).aggregate([])
         level_of |= dict(zip(pairs["vm_uuid"].to_pylist(), pairs["sb_oc"].to_pylist(), strict=True))
-    return dict(sorted(Counter(level_of.values()).items()))
+    return level_of
 
 
-def _matching(path: Path, columns: Sequence[str], record: str) -> Iterator[pa.RecordBatch]:
-    """Yield the rows about CPUs that have this `rec`, with the columns asked for."""
-    wanted = [*columns, "rec", "res"]
+def matching(
+    path: Path, columns: Sequence[str], record: str, resource: str
+) -> Iterator[pa.RecordBatch]:
+    """Yield the rows with this `rec` and `res`, with the columns asked for, piece by piece.
+
+    Raises:
+        ValueError: the file is no recording; the message names it.
+        OSError: the file cannot be opened.
+    """
+    for batch in _readable(path, (*columns, "rec", "res")):
+        is_wanted = pc.and_(
+            pc.equal(batch.column("rec"), record), pc.equal(batch.column("res"), resource)
+        )
+        yield batch.filter(is_wanted).select(list(columns))
+
+
+def _readable(path: Path, columns: Sequence[str]) -> Iterator[pa.RecordBatch]:
+    """Yield all rows of a recording; what goes wrong is told by a message that names the file."""
     try:
-        for batch in _batches(path, wanted):
-            is_wanted = pc.and_(
-                pc.equal(batch.column("rec"), record), pc.equal(batch.column("res"), "cpu")
-            )
-            yield batch.filter(is_wanted).select(list(columns))
+        yield from _batches(path, columns)
     except (FileNotFoundError, IsADirectoryError, PermissionError):
         raise
     except (pa.ArrowException, KeyError, OSError) as error:
         # Arrow's messages go on for lines with what surrounds the error.
         reason = str(error).strip("'\"").splitlines()[0]
         raise ValueError(f"{path}: not a recording of a host ({reason})") from error
+
+
+def _rows(path: Path, columns: Mapping[str, str], record: str, resource: str) -> pd.DataFrame:
+    """Return all rows with this `rec` and `res`; `columns` are those wanted and their new names."""
+    schema = pa.schema([SCHEMA.field(name) for name in columns])
+    batches = list(matching(path, list(columns), record, resource))
+    table: pd.DataFrame = pa.Table.from_batches(batches, schema).to_pandas()
+    return table.rename(columns=dict(columns))
 
 
 def _batches(path: Path, columns: Sequence[str]) -> Iterator[pa.RecordBatch]:

@@ -1,5 +1,7 @@
-"""A recording so small that its numbers can be checked by hand."""
+"""A recording so small that its numbers can be checked by hand, and figures of it."""
 
+import subprocess
+import sys
 from pathlib import Path
 
 import pytest
@@ -40,6 +42,20 @@ def monitoring(tmp_path: Path) -> Path:
     path = tmp_path / "monitoring.csv"
     path.write_text(ROWS.replace(" ", "\t"))
     return path
+
+
+@pytest.fixture(scope="session")
+def drawn(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The folder of all figures, drawn of small data by one command; `recording.csv` beside it."""
+    folder = tmp_path_factory.mktemp("figures")
+    (folder / "recording.csv").write_text(ROWS.replace(" ", "\t"))
+    options = ["-p", "monitoring", "recording.csv"]
+    command = [sys.executable, "-m", "slackanalysis", "figures", "--all", "--output", "drawn"]
+    result = subprocess.run(
+        [*command, *options], cwd=folder, capture_output=True, text=True, check=False
+    )
+    assert result.returncode == 0, result.stderr
+    return folder / "drawn"
 
 
 @pytest.fixture

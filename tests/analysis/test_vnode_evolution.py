@@ -1,20 +1,11 @@
-"""Fig. 3: what is drawn, what is saved, and the notebook that does it."""
+"""Fig. 3: what is drawn and what is saved."""
 
-import json
-import subprocess
-import sys
-from pathlib import Path
-
-import nbformat
 import pandas as pd
 import pytest
 from matplotlib.colors import to_rgb
 
 from slackanalysis.figures.vnode_evolution import draw_vnode_evolution, save_vnode_evolution
 from slackanalysis.recording import read_vnodes
-
-ROOT = Path(__file__).parents[2]
-NOTEBOOKS = sorted((ROOT / "analysis" / "notebooks").glob("*.ipynb"))
 
 
 def evolution(owned: float) -> pd.DataFrame:
@@ -71,28 +62,3 @@ def test_the_same_recording_gives_the_same_files(tmp_path, monitoring):
 def test_an_instant_can_be_drawn(monitoring):
     vnodes = read_vnodes(monitoring)
     draw_vnode_evolution(vnodes[vnodes["time_s"] == 0])
-
-
-def test_the_notebook_runs_and_writes_the_numbers(tmp_path, monitoring, vnodes_csv):
-    stem = tmp_path / "made" / "evolution"
-    command = [sys.executable, "-m", "papermill", "--no-progress-bar"]
-    command += ["analysis/notebooks/vnode_evolution.ipynb", str(tmp_path / "out.ipynb")]
-    command += ["-p", "monitoring", str(monitoring), "-p", "output", str(stem)]
-    result = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, check=False)
-    assert result.returncode == 0, result.stderr
-    assert stem.with_suffix(".csv").read_text() == vnodes_csv
-    assert stem.with_suffix(".pdf").is_file()
-    assert stem.with_suffix(".png").is_file()
-
-
-@pytest.mark.parametrize("path", NOTEBOOKS, ids=lambda path: path.stem)
-def test_notebooks_are_committed_clean_with_plain_parameters(path):
-    notebook = nbformat.read(path, as_version=4)
-    nbformat.validate(notebook)
-    code = [cell for cell in notebook.cells if cell.cell_type == "code"]
-    assert all(cell.outputs == [] and cell.execution_count is None for cell in code)
-    assert notebook.metadata.kernelspec.name == "python3"
-    (parameters,) = (cell for cell in code if "parameters" in cell.metadata.get("tags", []))
-    for line in parameters.source.splitlines():
-        _, value = line.partition("#")[0].split(" = ")
-        json.loads(value)

@@ -1,39 +1,24 @@
 """Evolution of the vNodes of a host: Fig. 3 of SlackVM (IEEE Cluster 2024)."""
 
 from collections.abc import Mapping
-from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
 
 import pandas as pd
 import seaborn as sns
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from matplotlib.lines import Line2D
-from matplotlib.ticker import StrMethodFormatter
 
+from slackanalysis.figures import style
+from slackanalysis.figures.saving import SavedFigure, save_figure
 from slackanalysis.recording import read_vnodes
 
 PUBLISHED_TOP = 140
 """Upper end of the published figure's axis of CPUs."""
 
-_SIZE_INCHES = (6.4, 3.4)
-_PNG_DPI = 300
+_HEIGHT_INCHES = 3.4
 _HEADROOM = 1.05
 _ROOM_FOR_LEGEND = 1.4
-_OWNED: dict[str, Any] = {"linestyle": "-", "linewidth": 1.6, "drawstyle": "steps-post"}
-_IN_USE: dict[str, Any] = {"linestyle": (0, (3, 1.2)), "linewidth": 0.9, "alpha": 0.6}
-
-Colour = tuple[float, float, float]
-
-
-@dataclass(frozen=True, slots=True)
-class SavedFigure:
-    """Where a figure and its numbers were written."""
-
-    pdf: Path
-    png: Path
-    csv: Path
 
 
 def save_vnode_evolution(monitoring: Path | str, output: Path | str) -> SavedFigure:
@@ -41,22 +26,14 @@ def save_vnode_evolution(monitoring: Path | str, output: Path | str) -> SavedFig
 
     Args:
         monitoring: the recording, see `slackanalysis.recording.read_vnodes`.
-        output: the files' path without ending; `.pdf`, `.png` and `.csv` are added, and folders
-            are made.
+        output: the files' path without ending, see `save_figure`.
 
     Raises:
         ValueError: `monitoring` is no recording, or there is no vNode in it.
         OSError: a file cannot be read or written.
     """
     vnodes = read_vnodes(Path(monitoring))
-    stem = Path(output)
-    saved = SavedFigure(*(stem.with_name(stem.name + end) for end in (".pdf", ".png", ".csv")))
-    stem.parent.mkdir(parents=True, exist_ok=True)
-    vnodes.to_csv(saved.csv, index=False)
-    figure = draw_vnode_evolution(vnodes)
-    figure.savefig(saved.png, dpi=_PNG_DPI)
-    figure.savefig(saved.pdf, metadata={"CreationDate": None})
-    return saved
+    return save_figure(draw_vnode_evolution(vnodes), vnodes, output)
 
 
 def draw_vnode_evolution(vnodes: pd.DataFrame) -> Figure:
@@ -68,12 +45,9 @@ def draw_vnode_evolution(vnodes: pd.DataFrame) -> Figure:
     Args:
         vnodes: the table that `slackanalysis.recording.read_vnodes` returns.
     """
-    levels = sorted(vnodes["level"].unique())
-    colours = dict(zip(levels, sns.color_palette("colorblind", len(levels)), strict=True))
-    with sns.axes_style("ticks"), sns.plotting_context("paper"):
-        figure = Figure(figsize=_SIZE_INCHES, layout="constrained")
-        axes = figure.subplots()
-    for column, look in (("used_cpus", _IN_USE), ("owned_cpus", _OWNED)):
+    colours = style.level_colours(vnodes["level"])
+    figure, axes = style.new_figure(_HEIGHT_INCHES)
+    for column, look in (("used_cpus", style.IN_USE), ("owned_cpus", style.OWNED)):
         sns.lineplot(
             vnodes,
             x="time_s",
@@ -92,9 +66,8 @@ def draw_vnode_evolution(vnodes: pd.DataFrame) -> Figure:
         xlabel="Time (s)",
         ylabel="CPUs",
     )
-    axes.xaxis.set_major_formatter(StrMethodFormatter("{x:,.0f}"))
-    axes.grid(axis="y", linewidth=0.4, alpha=0.6)
-    sns.despine(ax=axes)
+    style.thousands(axes, "x")
+    style.finish(axes)
     _add_legend(axes, colours)
     return figure
 
@@ -107,21 +80,15 @@ def _top(highest: float) -> float:
     return max(float(PUBLISHED_TOP), _HEADROOM * highest)
 
 
-def _add_legend(axes: Axes, colours: Mapping[float, Colour]) -> None:
+def _add_legend(axes: Axes, colours: Mapping[float, style.Colour]) -> None:
     """Explain colours (vNodes) and strokes (owned, in use) apart from one another."""
     vnodes = [
-        Line2D([], [], color=colour, label=f"vNode {level:g}:1", **_OWNED)
+        Line2D([], [], color=colour, label=f"vNode {style.level_name(level)}", **style.OWNED)
         for level, colour in colours.items()
     ]
+    grey = style.WHOLE[0]
     strokes = [
-        Line2D([], [], color="0.3", label="CPUs owned", **_OWNED),
-        Line2D([], [], color="0.3", label="CPUs in use", **_IN_USE),
+        Line2D([], [], color=grey, label="CPUs owned", **style.OWNED),
+        Line2D([], [], color=grey, label="CPUs in use", **style.IN_USE),
     ]
-    axes.legend(
-        handles=[*vnodes, *strokes],
-        ncols=2,
-        loc="upper left",
-        columnspacing=1.5,
-        framealpha=1,
-        edgecolor="none",
-    )
+    style.legend(axes, handles=[*vnodes, *strokes], ncols=2, loc="upper left")

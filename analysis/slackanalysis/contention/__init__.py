@@ -1,0 +1,1 @@
+"""What sharing costs: CPU time that VMs demand and do not get."""

@@ -1,0 +1,207 @@
+"""`slackvm-analysis figure` and `figures`: run notebooks, and write down what they were made of.
+
+What takes long to load, papermill above all, is loaded only when a figure is drawn.
+"""
+
+import time
+from collections.abc import Iterable, Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import click
+from rich import box
+from rich.console import Console
+from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
+from rich.table import Table
+
+if TYPE_CHECKING:
+    from slackanalysis.manifest import FigureRecord
+    from slackanalysis.notebooks import Notebook, Value
+
+Given = tuple[tuple[str, str], ...]
+
+SMALL: Given = ()
+FULL: Given = ()
+"""Parameters of the small and the full mode, for the notebooks that have them."""
+
+_MANIFEST = "manifest.json"
+_INPUTS = "inputs"
+"""Folder, beside the figures, of what they are drawn of and nobody gave."""
+
+_ONE = """\b
+Examples:
+  slackvm-analysis figure vnode_evolution
+  slackvm-analysis figure vnode_evolution -p trace trace.csv -p topology epyc-7662
+  slackvm-analysis figure memory -p monitoring debug/monitoring.csv -p output figures/mine
+  slackvm-analysis figure memory --parameters
+"""
+
+_ALL = """\b
+Examples:
+  slackvm-analysis figures --all
+  slackvm-analysis figures --all --full --output paper
+  slackvm-analysis figures host_usage memory -p monitoring debug/monitoring.csv
+"""
+
+_given = click.option(
+    "-p", "given", nargs=2, multiple=True, metavar="KEY VALUE", help="Set a notebook's parameter."
+)
+
+
+@click.command("figure", epilog=_ONE)
+@click.argument("name")
+@_given
+@click.option("--parameters", "asked", is_flag=True, help="Show the parameters, and draw nothing.")
+def figure(name: str, given: Given, asked: bool) -> None:
+    """Draw one figure: run notebook NAME with papermill.
+
+    The parameter `output` is the path without ending of what is written: the figure as PDF and PNG,
+    its numbers as CSV, the executed notebook, and a manifest with versions, parameters and
+    checksums of what was read.
+    """
+    from slackanalysis.figure_run import BadInputError, FigureError, run_figure
+    from slackanalysis.figures.inputs import Inputs
+    from slackanalysis.manifest import write_manifest
+    from slackanalysis.notebooks import find
+
+    try:
+        notebook = find(name)
+        values = notebook.values(given)
+        if asked:
+            Console().print(_parameter_table(notebook))
+            return
+        stem = Path(str(values["output"]))
+        record = run_figure(notebook, values, Inputs(stem.parent / _INPUTS, _say))
+        write_manifest(stem.with_name(f"{stem.name}.{_MANIFEST}"), [record])
+    except (LookupError, ValueError, BadInputError) as error:
+        raise click.UsageError(str(error)) from error
+    except FigureError as error:
+        raise click.ClickException(str(error)) from error
+    _say(_written(record))
+
+
+@click.command("figures", epilog=_ALL)
+@click.argument("names", nargs=-1, metavar="[NAME]...")
+@click.option("--all", "is_all", is_flag=True, help="Draw every figure.")
+@click.option(
+    "--full/--small",
+    "is_full",
+    default=False,
+    help="As many seeds as the paper's claims need, or so few that it takes minutes (default).",
+)
+@click.option(
+    "--output",
+    "folder",
+    type=click.Path(path_type=Path, file_okay=False),
+    default=Path("figures"),
+    show_default=True,
+    help="Folder for the figures and their manifest.",
+)
+@_given
+def figures(
+    names: tuple[str, ...], is_all: bool, is_full: bool, folder: Path, given: Given
+) -> None:
+    """Draw several figures, all by --all, with one manifest.
+
+    A parameter is given to each notebook that has it. A figure that fails does not keep the others
+    from being drawn.
+    """
+    from slackanalysis.manifest import write_manifest
+    from slackanalysis.notebooks import find, notebook_paths
+
+    try:
+        known = [path.stem for path in notebook_paths()]
+        if is_all == bool(names):
+            raise click.UsageError(f"name figures, or --all; there are: {', '.join(known)}")
+        notebooks = [find(name) for name in (known if is_all else dict.fromkeys(names))]
+        todo = [
+            (notebook, _values(notebook, FULL if is_full else SMALL, given, folder))
+            for notebook in notebooks
+        ]
+        _refuse_unknown(given, notebooks)
+    except (LookupError, ValueError) as error:
+        raise click.UsageError(str(error)) from error
+    records, failures, is_bad_input = _draw_all(todo, folder)
+    try:
+        write_manifest(folder / _MANIFEST, records, failures)
+    except OSError as error:
+        raise click.ClickException(f"{folder}: cannot be written ({error.strerror})") from error
+    if failures:
+        text = "\n".join(f"{name}: {reason}" for name, reason in failures.items())
+        message = f"{len(failures)} of {len(todo)} figures failed:\n{text}"
+        raise click.UsageError(message) if is_bad_input else click.ClickException(message)
+
+
+def _draw_all(
+    todo: "Sequence[tuple[Notebook, dict[str, Value]]]", folder: Path
+) -> "tuple[list[FigureRecord], dict[str, str], bool]":
+    """Return the records of what was drawn, why the rest was not, and if that was bad input."""
+    from slackanalysis.figure_run import BadInputError, FigureError, run_figure
+    from slackanalysis.figures.inputs import Inputs
+
+    records: list[FigureRecord] = []
+    failures: dict[str, str] = {}
+    is_bad_input = False
+    inputs = Inputs(folder / _INPUTS, _say)
+    console = Console(stderr=True)
+    columns = (TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn())
+    began = time.monotonic()
+    with Progress(
+        *columns, TimeRemainingColumn(), console=console, disable=not console.is_terminal
+    ) as progress:
+        task = progress.add_task("figures", total=len(todo))
+        for done, (notebook, values) in enumerate(todo, 1):
+            progress.update(task, description=notebook.name)
+            try:
+                records.append(run_figure(notebook, values, inputs))
+                outcome = _written(records[-1])
+            except (BadInputError, FigureError) as error:
+                failures[notebook.name] = str(error)
+                is_bad_input |= isinstance(error, BadInputError)
+                outcome = f"{notebook.name}: failed"
+            left = (time.monotonic() - began) / done * (len(todo) - done)
+            _say(f"{done}/{len(todo)} {outcome}; about {left:.0f} s left")
+            progress.advance(task)
+    return records, failures, is_bad_input
+
+
+def _values(notebook: "Notebook", mode: Given, given: Given, folder: Path) -> "dict[str, Value]":
+    """Return the values of a notebook's parameters: as given, else the mode's, else its own."""
+    chosen = dict(mode) | dict(given) | {"output": str(folder / notebook.name)}
+    return notebook.values(
+        (key, text) for key, text in chosen.items() if key in notebook.parameters
+    )
+
+
+def _refuse_unknown(given: Given, notebooks: "Iterable[Notebook]") -> None:
+    """Refuse parameters that none of the notebooks has, or that are given twice.
+
+    Raises:
+        ValueError: names the first, and those that there are.
+    """
+    known = {name for notebook in notebooks for name in notebook.parameters} - {"output"}
+    names = [name for name, _ in given]
+    for name in names:
+        if names.count(name) > 1:
+            raise ValueError(f"parameter {name} is given twice")
+        if name not in known:
+            raise ValueError(
+                f"no notebook has a parameter {name!r}; there are: {', '.join(sorted(known))}"
+            )
+
+
+def _parameter_table(notebook: "Notebook") -> Table:
+    table = Table("parameter", "default", "meaning", box=box.SIMPLE_HEAD, title=notebook.title)
+    for name, parameter in notebook.parameters.items():
+        table.add_row(name, repr(parameter.default), parameter.help)
+    return table
+
+
+def _written(record: "FigureRecord") -> str:
+    first = record.outputs[0].path.rpartition(".")[0]
+    endings = ", ".join(f".{output.path.rpartition('.')[2]}" for output in record.outputs)
+    return f"{record.notebook}: wrote {first} {endings} in {record.seconds:.0f} s"
+
+
+def _say(text: str) -> None:
+    click.echo(text, err=True)
