@@ -5,7 +5,7 @@ BIN := $(VENV)/bin
 TOPOLOGY := debug/topology_EPYC-7662-exp.json
 
 .DEFAULT_GOAL := help
-.PHONY: help setup packages demo lint test page-picture bench deploy lint-roles molecule lock clean
+.PHONY: help setup packages demo lint test figures page-picture bench deploy lint-roles molecule lock clean
 
 help: ## this list
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "make %-13s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -61,6 +61,9 @@ test: lint packages ## lint, types, import rules and the tests; says which it co
 lint-roles: deploy ## yamllint and ansible-lint on playbooks, roles and scenarios
 	$(DEPLOY)/bin/yamllint --strict .
 	PATH=$(CURDIR)/$(DEPLOY)/bin:$$PATH ansible-lint --offline -q site.yml playbooks roles molecule
+
+figures: setup ## every figure of the paper and more, into figures/; FULL=1: all seeds, with the time left
+	$(BIN)/slackvm-analysis figures --all $(if $(FULL),--full,--small) --output figures
 
 page-picture: setup packages ## the picture of the controller's page in the README, docs/page.png
 	PYTHONPATH=tests $(BIN)/python -m browsers.picture docs/page.png

@@ -3,7 +3,6 @@
 What takes long to load, papermill above all, is loaded only when a figure is drawn.
 """
 
-import time
 from collections.abc import Iterable, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -11,8 +10,10 @@ from typing import TYPE_CHECKING
 import click
 from rich import box
 from rich.console import Console
-from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
 from rich.table import Table
+
+from slackanalysis.progress import tracking
+from slackvm.service.failures import BadInput, reported
 
 if TYPE_CHECKING:
     from slackanalysis.manifest import FigureRecord
@@ -20,8 +21,8 @@ if TYPE_CHECKING:
 
 Given = tuple[tuple[str, str], ...]
 
-SMALL: Given = ()
-FULL: Given = ()
+SMALL: Given = (("seeds", "3"), ("sizes", "[125, 250, 500, 1000]"))
+FULL: Given = (("seeds", "20"), ("sizes", "[125, 250, 500, 1000, 2000]"))
 """Parameters of the small and the full mode, for the notebooks that have them."""
 
 _MANIFEST = "manifest.json"
@@ -59,24 +60,24 @@ def figure(name: str, given: Given, asked: bool) -> None:
     its numbers as CSV, the executed notebook, and a manifest with versions, parameters and
     checksums of what was read.
     """
-    from slackanalysis.figure_run import BadInputError, FigureError, run_figure
+    from slackanalysis.figure_run import FigureError, run_figure
     from slackanalysis.figures.inputs import Inputs
     from slackanalysis.manifest import write_manifest
     from slackanalysis.notebooks import find
 
-    try:
+    with reported():
         notebook = find(name)
         values = notebook.values(given)
         if asked:
             Console().print(_parameter_table(notebook))
             return
         stem = Path(str(values["output"]))
-        record = run_figure(notebook, values, Inputs(stem.parent / _INPUTS, _say))
+        try:
+            with tracking(Console(stderr=True)) as track:
+                record = run_figure(notebook, values, Inputs(stem.parent / _INPUTS, track))
+        except FigureError as error:
+            raise click.ClickException(str(error)) from error
         write_manifest(stem.with_name(f"{stem.name}.{_MANIFEST}"), [record])
-    except (LookupError, ValueError, BadInputError) as error:
-        raise click.UsageError(str(error)) from error
-    except FigureError as error:
-        raise click.ClickException(str(error)) from error
     _say(_written(record))
 
 
@@ -109,60 +110,46 @@ def figures(
     from slackanalysis.manifest import write_manifest
     from slackanalysis.notebooks import find, notebook_paths
 
-    try:
+    with reported():
         known = [path.stem for path in notebook_paths()]
         if is_all == bool(names):
-            raise click.UsageError(f"name figures, or --all; there are: {', '.join(known)}")
+            raise ValueError(f"name figures, or --all; there are: {', '.join(known)}")
         notebooks = [find(name) for name in (known if is_all else dict.fromkeys(names))]
-        todo = [
-            (notebook, _values(notebook, FULL if is_full else SMALL, given, folder))
-            for notebook in notebooks
-        ]
         _refuse_unknown(given, notebooks)
-    except (LookupError, ValueError) as error:
-        raise click.UsageError(str(error)) from error
-    records, failures, is_bad_input = _draw_all(todo, folder)
-    try:
-        write_manifest(folder / _MANIFEST, records, failures)
-    except OSError as error:
-        raise click.ClickException(f"{folder}: cannot be written ({error.strerror})") from error
+        mode = FULL if is_full else SMALL
+        todo = [(notebook, _values(notebook, mode, given, folder)) for notebook in notebooks]
+        records, failures = _draw_all(todo, folder)
+        told = {name: str(error) for name, error in failures.items()}
+        write_manifest(folder / _MANIFEST, records, told)
     if failures:
-        text = "\n".join(f"{name}: {reason}" for name, reason in failures.items())
+        text = "\n".join(f"{name}: {reason}" for name, reason in told.items())
         message = f"{len(failures)} of {len(todo)} figures failed:\n{text}"
-        raise click.UsageError(message) if is_bad_input else click.ClickException(message)
+        is_input = all(isinstance(error, ValueError | LookupError) for error in failures.values())
+        raise BadInput(message) if is_input else click.ClickException(message)
 
 
 def _draw_all(
     todo: "Sequence[tuple[Notebook, dict[str, Value]]]", folder: Path
-) -> "tuple[list[FigureRecord], dict[str, str], bool]":
-    """Return the records of what was drawn, why the rest was not, and if that was bad input."""
-    from slackanalysis.figure_run import BadInputError, FigureError, run_figure
+) -> "tuple[list[FigureRecord], dict[str, Exception]]":
+    """Return the records of what was drawn, and why the rest was not, by notebook."""
+    from slackanalysis.figure_run import FigureError, run_figure
     from slackanalysis.figures.inputs import Inputs
 
     records: list[FigureRecord] = []
-    failures: dict[str, str] = {}
-    is_bad_input = False
-    inputs = Inputs(folder / _INPUTS, _say)
-    console = Console(stderr=True)
-    columns = (TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn())
-    began = time.monotonic()
-    with Progress(
-        *columns, TimeRemainingColumn(), console=console, disable=not console.is_terminal
-    ) as progress:
-        task = progress.add_task("figures", total=len(todo))
-        for done, (notebook, values) in enumerate(todo, 1):
-            progress.update(task, description=notebook.name)
+    failures: dict[str, Exception] = {}
+    with tracking(Console(stderr=True)) as track:
+        inputs = Inputs(folder / _INPUTS, track)
+        advance = track("figures", len(todo))
+        for number, (notebook, values) in enumerate(todo, 1):
+            _say(f"{number}/{len(todo)} {notebook.name}: {notebook.title}")
             try:
                 records.append(run_figure(notebook, values, inputs))
-                outcome = _written(records[-1])
-            except (BadInputError, FigureError) as error:
-                failures[notebook.name] = str(error)
-                is_bad_input |= isinstance(error, BadInputError)
-                outcome = f"{notebook.name}: failed"
-            left = (time.monotonic() - began) / done * (len(todo) - done)
-            _say(f"{done}/{len(todo)} {outcome}; about {left:.0f} s left")
-            progress.advance(task)
-    return records, failures, is_bad_input
+                _say(_written(records[-1]))
+            except (ValueError, LookupError, OSError, FigureError) as error:
+                failures[notebook.name] = error
+                _say(f"{notebook.name}: failed")
+            advance(1)
+    return records, failures
 
 
 def _values(notebook: "Notebook", mode: Given, given: Given, folder: Path) -> "dict[str, Value]":
@@ -200,7 +187,7 @@ def _parameter_table(notebook: "Notebook") -> Table:
 def _written(record: "FigureRecord") -> str:
     first = record.outputs[0].path.rpartition(".")[0]
     endings = ", ".join(f".{output.path.rpartition('.')[2]}" for output in record.outputs)
-    return f"{record.notebook}: wrote {first} {endings} in {record.seconds:.0f} s"
+    return f"wrote {first} {endings} in {record.seconds:.0f} s"
 
 
 def _say(text: str) -> None:

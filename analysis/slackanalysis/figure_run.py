@@ -9,16 +9,12 @@ from slackanalysis.manifest import FigureRecord, FileRecord, file_record
 from slackanalysis.notebooks import Notebook, NotebookError, Value
 
 _BAD_INPUT = (
-    *("ValueError", "TraceError", "FileNotFoundError"),
+    *("ValueError", "TraceError", "LookupError", "FileNotFoundError"),
     *("PermissionError", "IsADirectoryError", "NotADirectoryError"),
 )
 """Exceptions with which a notebook says that what it was given is wrong."""
 
 _ENDINGS = (".pdf", ".png", ".csv", ".ipynb")
-
-
-class BadInputError(Exception):
-    """What a figure was to be drawn of is wrong; the message says what."""
 
 
 class FigureError(Exception):
@@ -34,32 +30,27 @@ def run_figure(notebook: Notebook, values: Mapping[str, Value], inputs: Inputs) 
         inputs: makes what they leave out.
 
     Raises:
-        BadInputError: a parameter or a file that one names is wrong.
-        FigureError: the notebook failed otherwise, or a file cannot be written.
+        ValueError: a parameter or a file that one names is wrong.
+        LookupError: one names what does not exist.
+        OSError: a file cannot be read or written.
+        FigureError: the notebook failed otherwise.
     """
     began = time.monotonic()
     try:
         completed = inputs.complete(values)
-        # A file may be replaced while it is read; this is what was there before.
-        used = _files(values) + [
-            record for record in _files(completed) if record not in _files(values)
-        ]
-    except (ValueError, LookupError, OSError) as error:
-        raise BadInputError(str(error)) from error
     except RuntimeError as error:
         raise FigureError(str(error)) from error
+    # A file may be replaced while it is drawn; this is what was there before.
+    given = _files(values)
+    used = given + [record for record in _files(completed) if record not in given]
     stem = Path(str(values["output"]))
-    executed = stem.with_name(f"{stem.name}.ipynb")
     try:
-        notebook.execute(completed, executed)
+        notebook.execute(completed, stem.with_name(f"{stem.name}.ipynb"))
     except NotebookError as error:
         if error.kind in _BAD_INPUT:
-            raise BadInputError(error.reason) from error
-        if error.kind == "AssertionError":
-            raise FigureError(error.reason) from error
-        raise FigureError(error.traceback) from error
-    except OSError as error:
-        raise FigureError(f"{executed}: cannot be written ({error.strerror or error})") from error
+            raise ValueError(error.reason) from error
+        is_claim = error.kind == "AssertionError"
+        raise FigureError(error.reason if is_claim else error.traceback) from error
     written = [stem.with_name(stem.name + ending) for ending in _ENDINGS]
     outputs = [file_record(path) for path in written if path.is_file()]
     return FigureRecord(

@@ -12,7 +12,7 @@ from papermill.exceptions import PapermillExecutionError
 
 from slackvm.files import replacing
 
-Value = str | int | float | bool | list[float]
+Value = str | int | float | bool | list[float] | list[str]
 
 FOLDER = Path(__file__).parents[1] / "notebooks"
 """Notebooks come with the project's checkout, not with the installed package."""

@@ -37,7 +37,13 @@ class Agreement:
 
 
 def published_hosts() -> pd.DataFrame:
-    """Return the published table: `provider`, `mix`, `hosts_separate`, `hosts_shared`."""
+    """Return the published table.
+
+    Returns:
+        One row per provider and mix: `provider`, `mix`; then, ending in `_separate` (a cluster for
+        each level, summed) and `_shared`: `hosts`, `cpus_allocated` (after oversubscription),
+        `memory_gib_allocated`. At which instant those are allocated is not told.
+    """
     with files("slackanalysis").joinpath("published_hosts.csv").open() as file:
         return pd.read_csv(file)
 

@@ -6,6 +6,8 @@ from pathlib import Path
 
 import pytest
 
+from sizings import sizings
+
 ROWS = """\
 tmp rec res val config subset vm_uuid vm_cmn sb_oc sb_unused sb_dsc
 0 global cpu 0.125 8 None None None None None None
@@ -46,10 +48,12 @@ def monitoring(tmp_path: Path) -> Path:
 
 @pytest.fixture(scope="session")
 def drawn(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """The folder of all figures, drawn of small data by one command; `recording.csv` beside it."""
+    """The folder of all figures, drawn of small data by one command; what it read is beside it."""
     folder = tmp_path_factory.mktemp("figures")
     (folder / "recording.csv").write_text(ROWS.replace(" ", "\t"))
-    options = ["-p", "monitoring", "recording.csv"]
+    sizings(policies=("first-fit", "progress")).to_csv(folder / "sweep.csv", index=False)
+    options = ["-p", "monitoring", "recording.csv", "-p", "sweep", "sweep.csv"]
+    options += ["-p", "recordings", "recording.csv"]
     command = [sys.executable, "-m", "slackanalysis", "figures", "--all", "--output", "drawn"]
     result = subprocess.run(
         [*command, *options], cwd=folder, capture_output=True, text=True, check=False

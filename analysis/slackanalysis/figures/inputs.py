@@ -3,15 +3,47 @@
 import subprocess
 import sys
 import tempfile
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
+from hashlib import sha256
 from pathlib import Path
+from typing import Any
 
-from slackanalysis.notebooks import Value
+from slackanalysis.catalogue import CATALOGUES
+from slackanalysis.cluster import HostSize
+from slackanalysis.progress import Track, untracked
+from slackanalysis.published import PUBLISHED_SIZE, PUBLISHED_VMS
+from slackanalysis.sweep import PAPER_MIXES, cells_of, sweep
+from slackanalysis.tables import write_table
+from slackanalysis.temporality import Temporality
 from slackanalysis.trace import write_trace
-from slackanalysis.workload import Workload
+from slackanalysis.workload import Workload, parse_mix
 from slackvm.topologies import load_topology
 
 _BAD_INPUT = 2
+_CELLS = "cells"
+
+
+def host_size(cpus: int, memory_mib: int) -> HostSize:
+    """Return what hosts offer.
+
+    Raises:
+        ValueError: it is nothing.
+    """
+    for name, value in (("host_cpus", cpus), ("host_memory_mib", memory_mib)):
+        if value < 1:
+            raise ValueError(f"{name} {value} is not allowed: 1 or more")
+    return HostSize(cpus, memory_mib)
+
+
+def existing(path: str) -> Path:
+    """Return the path of a file that a user gives.
+
+    Raises:
+        ValueError: there is no such file.
+    """
+    if not Path(path).is_file():
+        raise ValueError(f"{path}: no such file")
+    return Path(path)
 
 
 def replayed(monitoring: str, trace: str, topology: str, seed: int, folder: Path | str) -> Path:
@@ -19,7 +51,7 @@ def replayed(monitoring: str, trace: str, topology: str, seed: int, folder: Path
 
     Args:
         monitoring: a replay's output; empty: a replay is run.
-        trace: the recording to replay; empty: one is generated, as `slackanalysis.trace` does.
+        trace: what is replayed then; empty: a trace is generated, as `slackanalysis.trace` does.
         topology: the host to replay it on: a preset or a topology file.
         seed: of the generated trace.
         folder: where the replay's output goes, as Parquet.
@@ -27,17 +59,12 @@ def replayed(monitoring: str, trace: str, topology: str, seed: int, folder: Path
     Raises:
         ValueError: a file is missing or no recording, or the topology is none.
         OSError: a file cannot be read or written.
+        RuntimeError: the replay failed.
     """
-    if monitoring and trace:
-        raise ValueError(
-            f"monitoring {monitoring} and trace {trace}: only one of them can be drawn"
-        )
     if monitoring:
-        if not Path(monitoring).is_file():
-            raise ValueError(f"{monitoring}: no such file")
-        return Path(monitoring)
+        return existing(monitoring)
     if trace:
-        output = Path(folder) / f"replay-{Path(trace).name.partition('.')[0]}.parquet"
+        output = Path(folder) / f"replay-{existing(trace).name.partition('.')[0]}.parquet"
         _replay(trace, topology, output)
         return output
     host = load_topology(topology)
@@ -47,6 +74,103 @@ def replayed(monitoring: str, trace: str, topology: str, seed: int, folder: Path
         write_trace(generated, Workload(len(host), host.memory_mib, seed=seed))
         _replay(str(generated), topology, output)
     return output
+
+
+def swept(
+    table: str,
+    folder: Path | str,
+    *,
+    seeds: int,
+    policies: Sequence[str],
+    mixes: Sequence[str] = PAPER_MIXES,
+    sizes: Sequence[int] = (PUBLISHED_VMS,),
+    track: Track = untracked,
+) -> Path:
+    """Return the table of sizings to draw: the one given, or that of a sweep which is run now.
+
+    The sweep is of both published catalogues, on hosts as in the paper. What it has computed once
+    it keeps beside its table, and does not compute again.
+
+    Args:
+        table: a table of sizings; empty: a sweep is run.
+        folder: where the sweep's table goes, as Parquet.
+        seeds: number of seeds, from 1 on.
+        policies: names of placement policies.
+        mixes: level mixes.
+        sizes: numbers of VMs at the start.
+        track: told how far the sweep is.
+
+    Raises:
+        ValueError: the file is missing, or a number, mix or policy is not allowed.
+        LookupError: there is no such policy.
+        OSError: a file cannot be written.
+    """
+    if table:
+        return existing(table)
+    asked = (seeds, *map(list, (policies, mixes, sizes)))
+    for name, given in (
+        ("seeds", range(seeds)),
+        ("policies", policies),
+        ("mixes", mixes),
+        ("sizes", sizes),
+    ):
+        if not given:
+            raise ValueError(f"{name}: 1 or more is needed")
+    cells = cells_of(
+        list(CATALOGUES.values()),
+        [parse_mix(mix) for mix in dict.fromkeys(mixes)],
+        list(dict.fromkeys(sizes)),
+        range(1, seeds + 1),
+        list(dict.fromkeys(policies)),
+        Temporality(),
+        PUBLISHED_SIZE,
+    )
+    progress = track(f"sizing {len(cells)} clusters", len(cells))
+    sizings = sweep(cells, Path(folder) / _CELLS, progress=progress)
+    output = Path(folder) / f"sweep-{sha256(repr(asked).encode()).hexdigest()[:8]}.parquet"
+    write_table(output, sizings)
+    return output
+
+
+class Inputs:
+    """What figures leave out, made once for all of them.
+
+    Args:
+        folder: where what is made goes.
+        track: told what is made and how far it is.
+    """
+
+    def __init__(self, folder: Path, track: Track = untracked) -> None:
+        self._folder = folder
+        self._track = track
+        self._made: dict[str, Path] = {}
+
+    def complete(self, values: Mapping[str, Any]) -> dict[str, Any]:
+        """Return the values of a notebook's parameters, with what they leave out made.
+
+        Raises:
+            ValueError: what it is to be made of is wrong.
+            LookupError: there is no such policy.
+            OSError: a file cannot be read or written.
+            RuntimeError: making it failed.
+        """
+        completed = dict(values)
+        if "monitoring" in values:
+            names = ("monitoring", "trace", "topology", "seed")
+            recording = self._once(replayed, {name: values[name] for name in names})
+            completed["monitoring"] = recording
+        if "sweep" in values:
+            asked = {name: values[name] for name in ("seeds", "mixes", "sizes") if name in values}
+            policies = values["policies"] if "policies" in values else [values["policy"]]
+            asked |= {"table": values["sweep"], "policies": policies, "track": self._track}
+            completed["sweep"] = self._once(swept, asked)
+        return completed
+
+    def _once(self, make: Callable[..., Path], arguments: Mapping[str, Any]) -> str:
+        key = repr((make.__name__, sorted(arguments.items())))
+        if key not in self._made:
+            self._made[key] = make(folder=self._folder, **arguments)
+        return str(self._made[key])
 
 
 def _replay(trace: str, topology: str, output: Path) -> None:
@@ -69,36 +193,3 @@ def _replay(trace: str, topology: str, output: Path) -> None:
         if done.returncode == _BAD_INPUT:
             raise ValueError(reason.removeprefix("Error: "))
         raise RuntimeError(f"the replay failed with exit code {done.returncode}: {reason}")
-
-
-class Inputs:
-    """What figures leave out, made once for all of them.
-
-    Args:
-        folder: where what is made goes.
-        tell: told what is made before it is.
-    """
-
-    def __init__(self, folder: Path, tell: Callable[[str], object] = lambda _: None) -> None:
-        self._folder = folder
-        self._tell = tell
-        self._made: dict[tuple[object, ...], Path] = {}
-
-    def complete(self, values: Mapping[str, Value]) -> dict[str, Value]:
-        """Return the values of a notebook's parameters, with what they leave out made.
-
-        Raises:
-            ValueError: what it is to be made of is wrong.
-            OSError: a file cannot be read or written.
-            RuntimeError: making it failed.
-        """
-        completed = dict(values)
-        if values.get("monitoring") == "":
-            trace, topology = str(values["trace"]), str(values["topology"])
-            seed = int(str(values["seed"]))
-            key = ("replay", trace, topology, seed)
-            if key not in self._made:
-                self._tell(f"replaying {trace or 'a generated trace'} on {topology}")
-                self._made[key] = replayed("", trace, topology, seed, self._folder)
-            completed |= {"monitoring": str(self._made[key]), "trace": ""}
-        return completed

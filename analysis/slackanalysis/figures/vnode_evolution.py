@@ -21,18 +21,25 @@ _HEADROOM = 1.05
 _ROOM_FOR_LEGEND = 1.4
 
 
-def save_vnode_evolution(monitoring: Path | str, output: Path | str) -> SavedFigure:
+def save_vnode_evolution(
+    monitoring: Path | str, output: Path | str, until_s: int = 0
+) -> SavedFigure:
     """Draw how the vNodes of a recording evolved, and save the figure with its numbers.
 
     Args:
         monitoring: the recording, see `slackanalysis.recording.read_vnodes`.
         output: the files' path without ending, see `save_figure`.
+        until_s: last timestamp that is drawn; 0: that of the recording.
 
     Raises:
         ValueError: `monitoring` is no recording, or there is no vNode in it.
         OSError: a file cannot be read or written.
     """
     vnodes = read_vnodes(Path(monitoring))
+    if until_s:
+        vnodes = vnodes[vnodes["time_s"] <= until_s]
+        if vnodes.empty:
+            raise ValueError(f"{monitoring}: no vNode in it until {until_s} s")
     return save_figure(draw_vnode_evolution(vnodes), vnodes, output)
 
 
