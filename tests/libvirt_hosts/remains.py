@@ -30,7 +30,7 @@ class Remains:
         """Return the processes that are in its namespaces, which live no longer than these."""
         return [process for process in _all_processes() if self._holds(process)]
 
-    def wait_until_gone(self, seconds: float = 10) -> None:
+    def wait_until_gone(self, seconds: float = 60) -> None:
         end = time.monotonic() + seconds
         while found := self.found():
             assert time.monotonic() < end, found

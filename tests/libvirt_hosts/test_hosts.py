@@ -208,7 +208,7 @@ def test_nothing_is_left_of_a_start_that_is_cut_short(end: signal.Signals, tmp_p
             time.sleep(0.05 * step)
             start.send_signal(end)
         cleans_up = end == signal.SIGTERM and start.returncode != 0
-        limit = time.monotonic() + 10
+        limit = time.monotonic() + 60
         while directory.exists() or processes_that_name(directory):
             assert time.monotonic() < limit
             if not cleans_up:

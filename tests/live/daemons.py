@@ -12,7 +12,7 @@ from typing import Any
 
 import requests
 
-START_S = 30.0
+START_S = 120.0
 REQUEST_S = 90.0
 """A guest that is asked to shut down has a minute."""
 

@@ -15,6 +15,7 @@ import pytest
 import requests
 
 from libvirt_hosts.hosts import LibvirtHost
+from live.daemons import START_S
 from live.places import Place, needs_two_cpus
 from live.rigs import Rig
 
@@ -52,7 +53,7 @@ class DeathRow:
         with pytest.raises(requests.ConnectionError):
             ask()
         assert self.daemon.process
-        assert self.daemon.process.wait(30) == -SIGKILL
+        assert self.daemon.process.wait(START_S) == -SIGKILL
         self.rig.release()
         yield
         self.daemon.start()
@@ -153,6 +154,6 @@ def test_killed_while_it_recovers(row: DeathRow) -> None:
         with row.dead("kill", "deploy: libvirt, start VM b", ask):
             row.rig.tell("kill", step)
             row.daemon.launch()
-            assert row.daemon.process.wait(30) == -SIGKILL, step
+            assert row.daemon.process.wait(START_S) == -SIGKILL, step
             row.rig.release()
         assert row.vms()["b"]["state"] == "running", step

@@ -38,9 +38,9 @@ from waiting import wait_until
 pytest_plugins = ["libvirt_hosts.fixtures"]
 
 NewHost = Callable[..., LibvirtHost]
-TIMEOUT_S = 6.0
+TIMEOUT_S = 10.0
 SHORT_S = 3.0
-SLACK_S = 4.0
+SLACK_S = 10.0
 """How much longer than the timeout a call may take on a busy machine."""
 
 
@@ -230,10 +230,10 @@ def test_use_is_told(site: Site, hypervisor: LibvirtHypervisor) -> None:
     next(domain for domain in site.domains() if domain.name() == "stopped").destroy()
     time.sleep(1)
     (first,) = hypervisor.usage()
-    time.sleep(1)
+    wait_until(lambda: hypervisor.usage()[0].cpu_s > first.cpu_s)
     (second,) = hypervisor.usage()
     assert first.uuid == second.uuid == asked.uuid
-    assert first.cpu_s < second.cpu_s < first.cpu_s + 2 * 30
+    assert second.cpu_s < first.cpu_s + 2 * 60
     assert second.wait_s >= first.wait_s > 0, "two vCPUs had one CPU"
     assert 10 < second.memory_mib < 1024
     assert hypervisor.addresses("used") == []
@@ -497,8 +497,8 @@ def test_libvirtd_killed_and_started(own_site: Site) -> None:
             own_site.host.kill9()
             wait_until(lambda: watcher.calls > seen)  # noqa: B023 - called before it changes
             for call in (hypervisor.guests, hypervisor.usage):
-                assert timed(call) < 1, "a connection that is refused need not be waited for"
-            assert timed(hypervisor.pin, {"lives": [1]}) < 1
+                assert timed(call) < TIMEOUT_S / 2, "what is refused need not be waited for"
+            assert timed(hypervisor.pin, {"lives": [1]}) < TIMEOUT_S / 2
             seen = watcher.calls
             own_site.host.start()
             wait_until(lambda: watcher.calls > seen and answers(hypervisor))  # noqa: B023
@@ -508,12 +508,13 @@ def test_libvirtd_killed_and_started(own_site: Site) -> None:
         time.sleep(0.5)
         seen = watcher.calls
         own_site.domains()[0].destroy()
-        wait_until(lambda: watcher.calls > seen, 5)
+        wait_until(lambda: watcher.calls > seen)
 
 
 def test_libvirtd_that_hangs(own_site: Site) -> None:
-    with own_site.backend(timeout_s=SHORT_S) as hypervisor:
+    with own_site.backend() as hypervisor:
         hypervisor.create(order("lives", own_site.image), [0])
+    with own_site.backend(timeout_s=SHORT_S) as hypervisor:
         watcher = Watcher(hypervisor)
         before = threading.active_count()
         own_site.host.pause()
@@ -528,15 +529,15 @@ def test_libvirtd_that_hangs(own_site: Site) -> None:
             for _ in range(20):
                 timed(hypervisor.guests)
             assert threading.active_count() < before + 20
-            wait_until(lambda: watcher.calls, 10)
+            wait_until(lambda: watcher.calls)
             seen = watcher.calls
         finally:
             own_site.host.resume()
-        wait_until(lambda: watcher.calls > seen and answers(hypervisor), 15)
+        wait_until(lambda: watcher.calls > seen and answers(hypervisor))
         assert state(hypervisor, "lives") == RUNNING
         hypervisor.create(order("after", own_site.image), [1])
         hypervisor.remove("after")
-        wait_until(lambda: threading.active_count() <= before, 15)
+        wait_until(lambda: threading.active_count() <= before)
 
 
 def test_many_callers_while_libvirtd_comes_and_goes(own_site: Site) -> None:
@@ -564,8 +565,9 @@ def test_many_callers_while_libvirtd_comes_and_goes(own_site: Site) -> None:
             number += 1
             time.sleep(0.02)
 
-    with own_site.backend(timeout_s=SHORT_S) as hypervisor:
+    with own_site.backend() as hypervisor:
         hypervisor.create(order("vm", own_site.image, vcpus=1), [0])
+    with own_site.backend(timeout_s=SHORT_S) as hypervisor:
         callers = [threading.Thread(target=call_on, args=(hypervisor, n)) for n in range(6)]
         for caller in callers:
             caller.start()
@@ -582,7 +584,7 @@ def test_many_callers_while_libvirtd_comes_and_goes(own_site: Site) -> None:
             caller.join()
         assert not unexpected
         assert longest < SHORT_S + SLACK_S
-        wait_until(lambda: answers(hypervisor), 15)
+        wait_until(lambda: answers(hypervisor))
         assert state(hypervisor, "vm") == RUNNING
 
 
@@ -636,7 +638,7 @@ def test_connections_do_not_add_up(site: Site) -> None:
         for _ in range(10):
             with site.backend() as another:
                 another.guests()
-        wait_until(lambda: len(list(Path("/proc/self/fd").iterdir())) <= files, 10)
+        wait_until(lambda: len(list(Path("/proc/self/fd").iterdir())) <= files)
 
 
 def test_no_libvirt_at_all(tmp_path: Path) -> None:
