@@ -44,10 +44,8 @@ class Controller(Served):
 
     def wait_ready(self, count: int) -> None:
         """Wait until that many hosts are ready."""
-        wait_until(
-            lambda: [host["state"] for host in self.hosts().values()].count("ready") == count,
-            PATIENCE_S,
-        )
+        ready = f'slackvm_cluster_hosts{{state="ready"}} {count}.0'
+        wait_until(lambda: ready in self.call("GET", "/metrics").text, PATIENCE_S)
 
 
 class Running:

@@ -1,0 +1,113 @@
+"""Many hosts in one process, for tests of scale: the local daemon without disk and hypervisor.
+
+`python -m clusters.simulated_hosts FIRST COUNT VMS` serves COUNT hosts with VMS VMs each, named
+`sim0001` and so on. Decisions and REST are those of the local daemon; nothing survives the process.
+All listen on one port, each on a loopback address of its own, and the port is printed.
+"""
+
+import random
+import socket
+import sys
+import threading
+from collections.abc import Iterable
+from pathlib import Path
+from typing import Any
+
+from schedulerlocal.live import api, prototype_api
+from schedulerlocal.live.clock import Clock
+from schedulerlocal.live.hypervisor import Order
+from schedulerlocal.live.keeper import Keeper
+from schedulerlocal.live.memory import MemoryHypervisor
+from schedulerlocal.live.records import Records
+from schedulerlocal.live.replies import Identity
+from slackvm.model import VM, Host
+from slackvm.service import server
+from slackvm.service.app import RestApp, StartResponse
+from slackvm.service.auth import Tokens
+from slackvm.service.metrics import Metrics
+from slackvm.topologies import PRESETS
+
+TOPOLOGY = PRESETS["epyc-7662"].build()
+
+
+def address(number: int) -> str:
+    """Return where a host listens."""
+    return f"127.77.{number // 250}.{number % 250 + 1}"
+
+
+class Forgetful(MemoryHypervisor):
+    """VMs that are not even written down."""
+
+    def _keep(self, kept: dict[str, Any]) -> None:
+        self._kept = kept
+
+
+class NoRecords(Records):
+    """Neither a state file nor a log."""
+
+    def __init__(self) -> None:
+        self.is_behind = False
+
+    def restore(self, *_: object) -> None: ...
+    def note_refusal(self, *_: object) -> None: ...
+    def commit(self, *_: object) -> None: ...
+    def catch_up(self, *_: object) -> None: ...
+
+
+class Hosts:
+    """An application that is many hosts, told by the address that is asked."""
+
+    def __init__(self, first: int, count: int, vms: int) -> None:
+        self.metrics = Metrics()
+        self._apps = {address(number): _app(number, vms) for number in range(first, first + count)}
+
+    def __call__(self, environ: dict[str, Any], start: StartResponse) -> Iterable[bytes]:
+        place = environ["HTTP_HOST"].partition(":")[0]
+        return self._apps[place](environ, start)
+
+
+def _app(number: int, vms: int) -> RestApp:
+    name = f"sim{number:04}"
+    clock = Clock()
+    host = Host(TOPOLOGY)
+    hypervisor = Forgetful(Path("/nowhere"), clock)
+    chance = random.Random(number)
+    for each in range(vms):
+        vcpus = chance.choice([1, 1, 2, 2, 4])
+        vm = VM(f"{name}-vm{each:02}", vcpus, 2048 * vcpus, chance.choice([1.0, 2.0, 3.0]))
+        image = Path(f"/images/{chance.choice(['debian', 'alpine'])}.qcow2")
+        hypervisor.create(Order(vm, f"{number}-{each}", image, False, float(each)), ())
+    keeper = Keeper(host, hypervisor, NoRecords(), clock)
+    keeper.reconcile()
+    identity = Identity(name, TOPOLOGY, None, "memory", f"{number:08x}")
+    local = api.LocalHost(identity, keeper, lambda _: [])
+    return RestApp(
+        [*api.endpoints(local), *prototype_api.endpoints(local)],
+        title="A simulated host",
+        version="0",
+        tokens=Tokens(),
+        metrics=Metrics(),
+    )
+
+
+def _bind_to_loopback() -> None:
+    bind = server._Engine.bind_socket
+
+    def bound(sock: socket.socket, where: tuple[str, int]) -> socket.socket:
+        sock.setsockopt(socket.SOL_SOCKET, socket.SO_BINDTODEVICE, b"lo")
+        return bind(sock, where)
+
+    server._Engine.bind_socket = staticmethod(bound)
+
+
+if __name__ == "__main__":
+    import structlog
+
+    structlog.configure(wrapper_class=structlog.make_filtering_bound_logger("CRITICAL"))
+    _bind_to_loopback()
+    hosts = Hosts(*map(int, sys.argv[1:4]))
+    everywhere = "0.0.0.0"  # noqa: S104 - of the loopback device alone
+    serving = server.RestServer(hosts, everywhere, 0)  # type: ignore[arg-type]  # all it needs
+    serving.start()
+    print(serving.port, flush=True)
+    threading.Event().wait()
