@@ -57,15 +57,10 @@ def replayed(monitoring: str, trace: str, topology: str, seed: int, folder: Path
         folder: where the replay's output goes, as Parquet.
 
     Raises:
-        ValueError: a file is missing or no recording, the topology is none, or both a
-            recording and a trace are given.
+        ValueError: a file is missing or no recording, or the topology is none.
         OSError: a file cannot be read or written.
         RuntimeError: the replay failed.
     """
-    if monitoring and trace:
-        raise ValueError(
-            f"monitoring {monitoring} and trace {trace}: only one of them can be drawn"
-        )
     if monitoring:
         return existing(monitoring)
     if trace:
