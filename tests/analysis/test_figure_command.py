@@ -36,10 +36,10 @@ def slackvm_analysis(folder: Path, *arguments: str) -> subprocess.CompletedProce
         (["figure", "memory", "-p", "trace", "nope.csv"], "nope.csv"),
         (["figure", "memory", "-p", "topology", "nope"], "topology 'nope'"),
         (["figure", "memory", "-p", "seed", "-1"], "seed -1 is not allowed"),
-        (
-            ["figure", "memory", "-p", "monitoring", "a.csv", "-p", "trace", "b.csv"],
-            "only one of them can be drawn",
-        ),
+        (["figure", "scale", "-p", "sweep", "nope.parquet"], "nope.parquet: no such file"),
+        (["figure", "scale", "-p", "seeds", "0"], "seeds: 1 or more is needed"),
+        (["figure", "scale", "-p", "mixes", "50-0-50"], "'50-0-50' is not a list such as"),
+        (["figure", "scale", "-p", "policy", "best"], "'best' is not known"),
         (["figures"], "name figures, or --all; there are: "),
         (["figures", "memory", "--all"], "name figures, or --all"),
         (["figures", "memory", "nope"], "there is no notebook 'nope'"),
@@ -58,14 +58,13 @@ def test_bad_input_ends_with_the_reason_and_writes_nothing(
     assert [path for path in tmp_path.rglob("*") if path.is_file()] == []
 
 
-def test_what_a_notebook_finds_wrong_is_told_in_one_line(tmp_path, monitoring):
+def test_what_a_notebook_finds_wrong_is_told_in_one_line(tmp_path, monitoring, monkeypatch):
+    monkeypatch.chdir(tmp_path)
     monitoring.write_text(monitoring.read_text().replace("global", "globe"))
-    result = slackvm_analysis(
-        tmp_path, "figure", "host_usage", "-p", "monitoring", "monitoring.csv"
-    )
-    assert result.returncode == 2
-    assert "monitoring.csv: no row with rec=global" in result.stderr.splitlines()[-1]
-    assert "Traceback" not in result.stderr
+    result = run("figure", "host_usage", "-p", "monitoring", monitoring.name)
+    assert result.exit_code == 2
+    (line,) = result.stderr.splitlines()
+    assert line.startswith("Error: monitoring.csv: no row with rec=global")
     assert list(tmp_path.rglob("figures/*")) == []
 
 
