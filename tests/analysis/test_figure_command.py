@@ -86,6 +86,16 @@ def test_a_trace_of_ones_own_is_replayed_and_drawn_by_one_command(tmp_path, moni
     assert figure["parameters"]["trace"] == "monitoring.csv"
 
 
+def test_a_claim_that_does_not_hold_ends_with_an_error(tmp_path, monitoring, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    played = hashlib.sha256(monitoring.read_bytes()).hexdigest()
+    trace = ["-p", "trace", monitoring.name, "-p", "topology", "i7-1185g7"]
+    result = run("figure", "vnode_evolution", *trace, "-p", "published_sha256", played)
+    assert result.exit_code == 1
+    assert "claims of the paper do not hold: Fig. 3: CPUs owned by vNode 1:1" in result.stderr
+    assert "Traceback" not in result.stderr
+
+
 def test_the_manifest_tells_how_each_figure_can_be_made_again(drawn):
     manifest = json.loads((drawn / "manifest.json").read_text())
     assert set(manifest["libraries"]) >= {"numpy", "matplotlib", "papermill"}
