@@ -40,6 +40,10 @@ def slackvm_analysis(folder: Path, *arguments: str) -> subprocess.CompletedProce
         (["figure", "scale", "-p", "seeds", "0"], "seeds: 1 or more is needed"),
         (["figure", "scale", "-p", "mixes", "50-0-50"], "'50-0-50' is not a list such as"),
         (["figure", "scale", "-p", "policy", "best"], "'best' is not known"),
+        (
+            ["figure", "memory", "-p", "monitoring", "a.csv", "-p", "trace", "b.csv"],
+            "only one of them can be drawn",
+        ),
         (["figures"], "name figures, or --all; there are: "),
         (["figures", "memory", "--all"], "name figures, or --all"),
         (["figures", "memory", "nope"], "there is no notebook 'nope'"),

@@ -51,21 +51,17 @@ def replayed(monitoring: str, trace: str, topology: str, seed: int, folder: Path
 
     Args:
         monitoring: a replay's output; empty: a replay is run.
-        trace: what is replayed then; empty: a trace is generated, as `slackanalysis.trace` does.
+        trace: what is replayed then, and else what `monitoring` is the replay of; empty: a trace is
+            generated, as `slackanalysis.trace` does.
         topology: the host to replay it on: a preset or a topology file.
         seed: of the generated trace.
         folder: where the replay's output goes, as Parquet.
 
     Raises:
-        ValueError: a file is missing or no recording, the topology is none, or both a
-            recording and a trace are given.
+        ValueError: a file is missing or no recording, or the topology is none.
         OSError: a file cannot be read or written.
         RuntimeError: the replay failed.
     """
-    if monitoring and trace:
-        raise ValueError(
-            f"monitoring {monitoring} and trace {trace}: only one of them can be drawn"
-        )
     if monitoring:
         return existing(monitoring)
     if trace:
@@ -162,6 +158,9 @@ class Inputs:
         completed = dict(values)
         if "monitoring" in values:
             names = ("monitoring", "trace", "topology", "seed")
+            if values["monitoring"] and values["trace"]:
+                both = f"monitoring {values['monitoring']} and trace {values['trace']}"
+                raise ValueError(f"{both}: only one of them can be drawn")
             recording = self._once(replayed, {name: values[name] for name in names})
             completed["monitoring"] = recording
         if "sweep" in values:
