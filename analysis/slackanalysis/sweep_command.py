@@ -9,12 +9,12 @@ import click
 import joblib
 import pandas as pd
 from rich.console import Console
-from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
 
 from slackanalysis import policies
 from slackanalysis.catalogue import CATALOGUES
 from slackanalysis.catalogue_file import find_catalogue
 from slackanalysis.cluster import HostSize
+from slackanalysis.progress import tracking
 from slackanalysis.published import PUBLISHED_SIZE, PUBLISHED_VMS, agreement
 from slackanalysis.summary import summary
 from slackanalysis.sweep import PAPER_MIXES, cells_of, sweep
@@ -161,20 +161,14 @@ def sweep_command(
             HostSize(host_cpus, host_memory_mib),
         )
         folder = folder or output.with_name(f"{output.name}.cells")
-        with _computing_on(dask), _progress_bar() as progress:
-            task = progress.add_task("sizing", total=len(cells))
+        with _computing_on(dask), tracking(Console(stderr=True)) as track:
+            advance = track("sizing", len(cells))
             try:
-                table = sweep(
-                    cells,
-                    folder,
-                    jobs=jobs or -1,
-                    progress=lambda count: progress.advance(task, count),
-                )
+                table = sweep(cells, folder, jobs=jobs or -1, progress=advance)
             except KeyboardInterrupt as error:
-                done = int(progress.tasks[task].completed)
                 raise click.ClickException(
-                    f"interrupted; {done} of {len(cells)} cells are in {folder}, and the same "
-                    "command goes on from there"
+                    f"interrupted; the finished cells are in {folder}, and the same command "
+                    "goes on from there"
                 ) from error
         write_table(output, table)
     Console(highlight=False).print(summary(table))
@@ -221,16 +215,3 @@ def _computing_on(dask: str | None) -> Iterator[None]:
         raise Unreachable(f"--dask {dask}: no scheduler answers ({error})") from error
     with client, joblib.parallel_config(backend="dask"):
         yield
-
-
-def _progress_bar() -> Progress:
-    console = Console(stderr=True)
-    return Progress(
-        TextColumn("{task.description}"),
-        BarColumn(),
-        MofNCompleteColumn(),
-        TimeRemainingColumn(),
-        console=console,
-        transient=True,
-        disable=not console.is_terminal,
-    )

@@ -36,6 +36,10 @@ def slackvm_analysis(folder: Path, *arguments: str) -> subprocess.CompletedProce
         (["figure", "memory", "-p", "trace", "nope.csv"], "nope.csv"),
         (["figure", "memory", "-p", "topology", "nope"], "topology 'nope'"),
         (["figure", "memory", "-p", "seed", "-1"], "seed -1 is not allowed"),
+        (["figure", "scale", "-p", "sweep", "nope.parquet"], "nope.parquet: no such file"),
+        (["figure", "scale", "-p", "seeds", "0"], "seeds: 1 or more is needed"),
+        (["figure", "scale", "-p", "mixes", "50-0-50"], "'50-0-50' is not a list such as"),
+        (["figure", "scale", "-p", "policy", "best"], "'best' is not known"),
         (
             ["figure", "memory", "-p", "monitoring", "a.csv", "-p", "trace", "b.csv"],
             "only one of them can be drawn",
@@ -58,14 +62,13 @@ def test_bad_input_ends_with_the_reason_and_writes_nothing(
     assert [path for path in tmp_path.rglob("*") if path.is_file()] == []
 
 
-def test_what_a_notebook_finds_wrong_is_told_in_one_line(tmp_path, monitoring):
+def test_what_a_notebook_finds_wrong_is_told_in_one_line(tmp_path, monitoring, monkeypatch):
+    monkeypatch.chdir(tmp_path)
     monitoring.write_text(monitoring.read_text().replace("global", "globe"))
-    result = slackvm_analysis(
-        tmp_path, "figure", "host_usage", "-p", "monitoring", "monitoring.csv"
-    )
-    assert result.returncode == 2
-    assert "monitoring.csv: no row with rec=global" in result.stderr.splitlines()[-1]
-    assert "Traceback" not in result.stderr
+    result = run("figure", "host_usage", "-p", "monitoring", monitoring.name)
+    assert result.exit_code == 2
+    (line,) = result.stderr.splitlines()
+    assert line.startswith("Error: monitoring.csv: no row with rec=global")
     assert list(tmp_path.rglob("figures/*")) == []
 
 
@@ -85,6 +88,16 @@ def test_a_trace_of_ones_own_is_replayed_and_drawn_by_one_command(tmp_path, moni
     paths = [used["path"] for used in figure["inputs"]]
     assert paths == ["monitoring.csv", "mine/inputs/replay-monitoring.parquet"]
     assert figure["parameters"]["trace"] == "monitoring.csv"
+
+
+def test_a_claim_that_does_not_hold_ends_with_an_error(tmp_path, monitoring, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    played = hashlib.sha256(monitoring.read_bytes()).hexdigest()
+    trace = ["-p", "trace", monitoring.name, "-p", "topology", "i7-1185g7"]
+    result = run("figure", "vnode_evolution", *trace, "-p", "published_sha256", played)
+    assert result.exit_code == 1
+    assert "claims of the paper do not hold: Fig. 3: CPUs owned by vNode 1:1" in result.stderr
+    assert "Traceback" not in result.stderr
 
 
 def test_the_manifest_tells_how_each_figure_can_be_made_again(drawn):

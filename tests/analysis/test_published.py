@@ -27,10 +27,14 @@ def test_the_published_table_agrees_with_its_source(reference_data: Path) -> Non
         for row in pd.read_csv(path).itertuples():
             shares = [float(part.partition(":")[2]) for part in row.label.split("-")]
             mix = "-".join(f"{100 * share:.0f}" for share in shares)
-            theirs[row.dataset, mix, row.cluster] = row.host_count
+            theirs[row.dataset, mix, row.cluster] = row
     for row in published_hosts().itertuples():
-        assert row.hosts_separate == theirs[row.provider, row.mix, "ocall"]
-        assert row.hosts_shared == theirs[row.provider, row.mix, "vcluster"]
+        separate, shared = (theirs[row.provider, row.mix, name] for name in ("ocall", "vcluster"))
+        assert (row.hosts_separate, row.hosts_shared) == (separate.host_count, shared.host_count)
+        assert row.cpus_allocated_separate == separate.sum_cpu_alloc
+        assert row.cpus_allocated_shared == shared.sum_cpu_alloc
+        assert row.memory_gib_allocated_separate == separate.sum_mem_alloc
+        assert row.memory_gib_allocated_shared == shared.sum_mem_alloc
 
 
 def test_a_table_that_lacks_a_cell_is_not_compared() -> None:

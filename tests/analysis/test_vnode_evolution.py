@@ -62,3 +62,10 @@ def test_the_same_recording_gives_the_same_files(tmp_path, monitoring):
 def test_an_instant_can_be_drawn(monitoring):
     vnodes = read_vnodes(monitoring)
     draw_vnode_evolution(vnodes[vnodes["time_s"] == 0])
+
+
+def test_a_long_recording_can_be_drawn_in_part(tmp_path, monitoring, vnodes_csv):
+    saved = save_vnode_evolution(monitoring, tmp_path / "part", until_s=14)
+    assert saved.csv.read_text().splitlines() == vnodes_csv.splitlines()[:3]
+    with pytest.raises(ValueError, match="no vNode in it until"):
+        save_vnode_evolution(monitoring, tmp_path / "none", until_s=-1)

@@ -1,6 +1,7 @@
 """The cost of a replay: against reading the file, and as it grows."""
 
 import statistics
+import sys
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -63,6 +64,15 @@ def benchmark(folder: Path) -> Iterator[Result]:
     )
     written = output.stat().st_size / small.stat().st_size
     yield Result("size of the output / size of the trace", written, goal=1.3, limit=1.3)
+    figure = [sys.executable, "-m", "slackanalysis", "figure", "vnode_evolution"]
+    figure += ["-p", "trace", str(large), "-p", "output", str(folder / "figure")]
+    yield Result(
+        f"Fig. 3 from a trace of {rows[large]:,} rows by one command",
+        run(figure).cpu_s,
+        "s of CPU",
+        goal=120,
+        limit=120,
+    )
     yield from _parquet(folder, large, median_cpu(whole))
 
 

@@ -51,7 +51,8 @@ def replayed(monitoring: str, trace: str, topology: str, seed: int, folder: Path
 
     Args:
         monitoring: a replay's output; empty: a replay is run.
-        trace: what is replayed then; empty: a trace is generated, as `slackanalysis.trace` does.
+        trace: what is replayed then, and else what `monitoring` is the replay of; empty: a trace is
+            generated, as `slackanalysis.trace` does.
         topology: the host to replay it on: a preset or a topology file.
         seed: of the generated trace.
         folder: where the replay's output goes, as Parquet.
@@ -157,6 +158,9 @@ class Inputs:
         completed = dict(values)
         if "monitoring" in values:
             names = ("monitoring", "trace", "topology", "seed")
+            if values["monitoring"] and values["trace"]:
+                both = f"monitoring {values['monitoring']} and trace {values['trace']}"
+                raise ValueError(f"{both}: only one of them can be drawn")
             recording = self._once(replayed, {name: values[name] for name in names})
             completed["monitoring"] = recording
         if "sweep" in values:
