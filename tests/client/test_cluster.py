@@ -47,7 +47,9 @@ class TestHosts:
 
     def test_what_is_refused_is_told_by_name(self, controller: Controller, host: Daemon) -> None:
         assert "nowhere: no host of this name" in told(controller, "cordon", "nowhere", expect=1)
-        assert "ftp://x: " in told(controller, "hosts", "add", "ftp://x", expect=2)
+        assert "url: 'ftp://x' is not allowed: " in told(
+            controller, "hosts", "add", "ftp://x", expect=2
+        )
         printed = told(host, "hosts", expect=1)
         assert f"{host.url} is no controller; --url must name one for this" in printed
 
@@ -139,7 +141,7 @@ class TestPlan:
         size = ("--vcpus=1", "--memory=1")
         printed = told(controller, "plan", *size, "--policy=first-fit")
         assert "by the policy first-fit" in printed
-        assert "known: progress" in told(controller, "plan", *size, "--policy=best", expect=2)
+        assert "there are progress, " in told(controller, "plan", *size, "--policy=best", expect=2)
 
     def test_what_no_host_takes_is_told_with_how_much_is_missing(
         self, controller: Controller

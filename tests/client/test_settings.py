@@ -109,7 +109,10 @@ class TestUsage:
             ),
             ("deploy web --vcpus=1 --memory=1 --image=/a --level=1.0001", "three decimals"),
             ("deploy web --vcpus=1 --memory=1 --image=/a --count=0", "'--count': '0'"),
-            ("deploy web --vcpus=1 --memory=1 --image=", "image: String should have at least"),
+            (
+                "deploy web --vcpus=1 --memory=1 --image=",
+                "image: '' is not allowed",
+            ),
             (f"list --search={'x' * 101}", "search: String should have at most"),
             (f"hosts add {'x' * 301}", "url: String should have at most"),
             (f"capacity {'--mix=1:1:1 ' * 101}", "mix: List should have at most"),

@@ -20,6 +20,8 @@ Model = TypeVar("Model", bound=BaseModel)
 _COMPLETION_S = 2
 """How long whoever completes a name waits for the server."""
 
+_LONGEST_SHOWN = 100
+
 
 def checked(rules: Any) -> Callable[[str], Any]:
     """Return what reads a value that keeps the rules of a field of a request.
@@ -88,7 +90,7 @@ def request(model: type[Model], **given: Any) -> Model:
     try:
         return model(**given)
     except ValidationError as error:
-        raise click.UsageError(_reason(error)) from None
+        raise click.UsageError(_reason(error, _named(error))) from None
 
 
 def _read(adapter: TypeAdapter[Any], value: Any, text: str) -> Any:
@@ -98,10 +100,17 @@ def _read(adapter: TypeAdapter[Any], value: Any, text: str) -> Any:
         raise click.BadParameter(f"{text!r} is not allowed: {_reason(error)}") from None
 
 
-def _reason(error: ValidationError) -> str:
+def _reason(error: ValidationError, value: str = "") -> str:
     detail = error.errors(include_url=False)[0]
     reason: object = detail.get("ctx", {}).get("error", detail["msg"])
-    return "".join(f"{name}: " for name in detail["loc"]) + str(reason)
+    return "".join(f"{name}: " for name in detail["loc"]) + value + str(reason)
+
+
+def _named(error: ValidationError) -> str:
+    """Return the value at fault where it is a text that can be shown in a line."""
+    value = error.errors(include_url=False)[0]["input"]
+    is_short = isinstance(value, str) and len(value) <= _LONGEST_SHOWN
+    return f"{value!r} is not allowed: " if is_short else ""
 
 
 def _completion(
