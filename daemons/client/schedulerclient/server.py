@@ -202,7 +202,9 @@ class Server:
             raise Denied(message + self._hint(status), error.code, document)
         if status == 404 and error.code == "not_found":
             message += f": {self.url} is no controller; --url must name one for this"
-        raise (BadInput if status == 400 else Failed)(message, error.code, document)
+        # What is not found is bad input where a field names it, as a policy.
+        is_bad = status == 400 or (status == 404 and error.field is not None)
+        raise (BadInput if is_bad else Failed)(message, error.code, document)
 
     def _hint(self, status: int) -> str:
         """Return which setting would help."""

@@ -39,7 +39,7 @@ def endpoints(cluster: Cluster, name: str, policy: Policy) -> list[AnyEndpoint]:
             message = (
                 f"there is no policy {asked}; there are {known}, and those of installed packages"
             )
-            raise RestError(400, "invalid", message, field="policy") from None
+            raise RestError(404, "unknown", message, field="policy") from None
         return Answer(200, plan(cluster, call.input.vm(), asked, other))
 
     def ask_capacity(call: Call[None, CapacityRequest]) -> Answer:
@@ -57,6 +57,7 @@ def endpoints(cluster: Cluster, name: str, policy: Policy) -> list[AnyEndpoint]:
             summary="Where a VM would go: every host's score, or why it is refused.",
             handler=ask_plan,
             answers={200: ClusterPlanReply},
+            errors={404: "There is no such policy."},
             input=ClusterPlanRequest,
             changes=False,
             tags=("questions",),
