@@ -75,10 +75,14 @@ class Prometheus:
         return found
 
     def is_up(self) -> bool:
+        """Return whether it serves, which it refuses while it starts, and reaches the daemon."""
         try:
-            return [series["value"][1] for series in self.ask("up")] == ["1"]
+            ready = requests.get(f"http://127.0.0.1:{self.port}/-/ready", timeout=30)
         except requests.ConnectionError:
             return False
+        if ready.status_code == 503:
+            return False
+        return [series["value"][1] for series in self.ask("up")] == ["1"]
 
 
 @contextmanager
