@@ -12,10 +12,10 @@ from rich import box
 from rich.console import Console
 from rich.table import Table
 
-from benchmarks import decisions, live, replay, sizing
+from benchmarks import cluster, decisions, live, replay, sizing
 from benchmarks.harness import Result
 
-BENCHMARKS = ("decisions", "replay", "live", "sizing")
+BENCHMARKS = ("decisions", "replay", "live", "cluster", "sizing")
 
 
 def results(names: list[str]) -> Iterator[Result]:
@@ -27,6 +27,8 @@ def results(names: list[str]) -> Iterator[Result]:
             yield from replay.benchmark(Path(folder))
     if "live" in names:
         yield from live.benchmark()
+    if "cluster" in names:
+        yield from cluster.benchmark()
     if "sizing" in names:
         yield from sizing.benchmark()
 

@@ -74,10 +74,13 @@ class Wire:
         with suppress(OSError):
             while True:
                 client, _ = self._listener.accept()
+                client.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
                 threading.Thread(target=self._forward, args=(client,), daemon=True).start()
 
     def _connect(self) -> socket.socket:
-        return socket.create_connection((self._target.hostname, self._target.port), timeout=30)
+        host = socket.create_connection((self._target.hostname, self._target.port), timeout=30)
+        host.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
+        return host
 
     def _forward(self, client: socket.socket) -> None:
         try:
