@@ -74,6 +74,12 @@ class Running:
         self.hosts[number].start()
         self.wires[number].point_to(self.hosts[number].url)
 
+    def restart_dead(self) -> None:
+        """Start every host whose process has ended, so that one failed test is not many."""
+        for number, host in enumerate(self.hosts):
+            if host.process is None or host.process.poll() is not None:
+                self.restart(number)
+
     def where(self) -> dict[str, list[str]]:
         """Return which hosts have each VM, as they say themselves."""
         found: dict[str, list[str]] = {}

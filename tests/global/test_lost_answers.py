@@ -29,6 +29,7 @@ def cluster(shared: Running) -> Iterator[Running]:
     """Two hosts without VMs, the first of which gets all; afterwards all must agree."""
     shared.empty()
     yield shared
+    shared.restart_dead()
     for wire in shared.wires:
         wire.mend()
         wire.release()
@@ -150,10 +151,11 @@ def test_a_hung_host_takes_no_further_vms_and_keeps_its_own(cluster: Running, du
 def test_a_host_that_was_killed_after_it_made_the_vm_has_it_when_it_is_back(
     cluster: Running,
 ) -> None:
-    cluster.wires[0].on(CREATE, "lose")
+    for request in (CREATE, "GET"):
+        cluster.wires[0].on(request, "lose")
     with ThreadPoolExecutor(1) as pool:
         asked = pool.submit(cluster.controller.deploy, "web", 2, 1.0)
-        wait_until(lambda: cluster.wires[0].met)
+        wait_until(lambda: "web" in cluster.hosts[0].get("/listvm"))
         cluster.hosts[0].end(signal.SIGKILL)
         assert unknown(asked.result())
     cluster.restart(0)
