@@ -32,7 +32,7 @@ def kept(tmp_path_factory: pytest.TempPathFactory) -> Iterator[tuple[Path, str, 
                 break
         assert "The cluster's page:" in told, told
         yield folder / "demo", told, told.rpartition("page: ")[2].split()[0]
-        process.send_signal(signal.SIGINT)
+        process.send_signal(signal.SIGTERM)
         assert process.wait(60) == 0
 
 

@@ -86,7 +86,7 @@ def test_libvirtd_hangs_or_dies_in_the_middle_of_a_deploy(place: Place, tmp_path
             breaks()
             rig.release()
             answer, seconds = asked.result(PATIENCE_S)
-            assert (answer.status_code, answer.json()["error"]["code"]) == (503, "not_ready")
+            assert (answer.status_code, answer.json()["error"]["code"]) == (504, "no_answer")
             assert seconds < PATIENCE_S
             assert daemon.get("/listvm") == []
             mends()

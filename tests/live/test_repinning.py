@@ -1,12 +1,14 @@
-"""VMs that another one has pinned otherwise, on a real host: no more is done than must be."""
+"""Pins on a real host that another VM changes, or that cannot be had: no more is done than must."""
 
+import os
 from pathlib import Path
 
 import pytest
 
 from libvirt_hosts.hosts import LibvirtHost
-from live.places import Place, needs_two_cpus
+from live.places import Place, metrics, needs_two_cpus
 from live.rigs import Rig
+from slackvm.topologies import parse_description, write_json
 
 pytest_plugins = ["libvirt_hosts.fixtures"]
 pytestmark = needs_two_cpus
@@ -53,3 +55,20 @@ def test_only_what_is_not_right_is_pinned(place: Place) -> None:
         place.settled()
         for number in range(VMS):
             assert daemon.remove(f"vm{number}").status_code == 200
+
+
+def test_pins_that_cannot_be_had_are_not_tried_without_end(place: Place) -> None:
+    """The daemon believes in CPUs that the machine has not."""
+    with place.serving() as daemon:
+        assert place.deploy("a", 1, 3.0).status_code == 201
+        daemon.end()
+    more = 2 * (max(os.sched_getaffinity(0)) + 1)
+    write_json(parse_description(f"cores={more} memory=16384").build(), place.topology)
+    with place.serving(SCL_DELAY="3600") as daemon:
+        for _ in range(300):
+            assert daemon.get("/v1/vms/a")["state"] == "running"
+        assert 1 <= metrics(daemon)["pins_failed_total"] < 10
+        assert metrics(daemon)["pins_restored_total"] == 0
+        refused = place.deploy("b", 1, 1.0)
+        assert (refused.status_code, refused.json()["error"]["code"]) == (503, "hypervisor_failed")
+        assert daemon.remove("a").status_code == 200

@@ -1,6 +1,7 @@
 """`python -m slackanalysis.demo`: the main job of SlackVM on one machine, from nothing."""
 
 import shutil
+import signal
 from pathlib import Path
 
 import click
@@ -36,6 +37,9 @@ SEED = 1
 @click.option("--keep", is_flag=True, help="Leave the cluster running until Ctrl-C.")
 def demo(output: Path, hypervisor: str, seed: int, keep: bool) -> None:
     """Run a cluster of three hosts and a controller, deploy a mixed workload, check and draw it."""
+    # Either ends what was started, also where a shell has its background jobs ignore Ctrl-C.
+    for number in (signal.SIGINT, signal.SIGTERM):
+        signal.signal(number, signal.default_int_handler)
     console = Console(highlight=False, soft_wrap=True)
     _begin(output)
     if hypervisor == "memory":

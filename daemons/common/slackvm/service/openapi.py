@@ -44,7 +44,7 @@ _SECURITY_SCHEMES = {
     },
 }
 
-_HEADERS = {304: ["ETag"], 401: ["WWW-Authenticate"], 503: ["Retry-After"]}
+_HEADERS = {304: ["ETag"], 401: ["WWW-Authenticate"], 503: ["Retry-After"], 504: ["Retry-After"]}
 """Headers of an answer beside its request id, where there are any."""
 
 

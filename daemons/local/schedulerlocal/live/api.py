@@ -5,7 +5,12 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import TypeVar
 
-from schedulerlocal.live.hypervisor import Guest, HypervisorError, UnavailableError
+from schedulerlocal.live.hypervisor import (
+    Guest,
+    HypervisorError,
+    UnavailableError,
+    UncertainError,
+)
 from schedulerlocal.live.keeper import Keeper
 from schedulerlocal.live.outcomes import RefusedError
 from schedulerlocal.live.replies import (
@@ -39,7 +44,8 @@ from slackvm.service.errors import RestError
 Result = TypeVar("Result")
 
 REFUSED = "The host refuses: `code` tells why, `needed` and `free` by how much."
-NOT_NOW = "The hypervisor cannot be asked now, or other operations take too long."
+NOT_NOW = "The hypervisor cannot be asked now, or other operations take too long. Nothing was done."
+NO_ANSWER = "The hypervisor gave no answer: whether it was done is not known; ask again."
 UNKNOWN = "There is no such VM of this host's."
 
 
@@ -91,8 +97,10 @@ def errors_told() -> Iterator[None]:
     except RefusedError as error:
         raise refused(error.refusal) from error
     except (UnavailableError, BusyError) as error:
-        code = "not_ready" if isinstance(error, UnavailableError) else "overloaded"
-        raise RestError(503, code, str(error), headers={"Retry-After": "2"}) from error
+        code = error.code if isinstance(error, UnavailableError) else "overloaded"
+        # Nothing was done, or that is not known: who places VMs must tell these apart
+        status = 504 if isinstance(error, UncertainError) else 503
+        raise RestError(status, code, str(error), headers={"Retry-After": "2"}) from error
     except HypervisorError as error:
         status, field = _STATUS_OF.get(error.code, (503, None))
         raise RestError(status, error.code, str(error), field=field) from error
@@ -174,7 +182,7 @@ def endpoints(host: LocalHost) -> list[AnyEndpoint]:
             summary="Create a VM and start it; the same request again changes nothing.",
             handler=create,
             answers={201: ChangedReply, 200: ChangedReply},
-            errors={400: "The image cannot be had.", 409: REFUSED, 503: NOT_NOW},
+            errors={400: "The image cannot be had.", 409: REFUSED, 503: NOT_NOW, 504: NO_ANSWER},
             input=AttemptRequest,
             changes=True,
             tags=("vms",),
@@ -205,7 +213,7 @@ def endpoints(host: LocalHost) -> list[AnyEndpoint]:
             summary="Remove a VM; its image stays. Answers the host in numbers.",
             handler=remove,
             answers={200: SummaryReply},
-            errors={404: UNKNOWN, 503: NOT_NOW},
+            errors={404: UNKNOWN, 503: NOT_NOW, 504: NO_ANSWER},
             parameters=VMPath,
             input=RemovalQuery,
             changes=True,
@@ -230,7 +238,7 @@ def endpoints(host: LocalHost) -> list[AnyEndpoint]:
                 summary=f"{verb.capitalize()} a VM; it keeps its CPUs and memory either way.",
                 handler=changing(verb),
                 answers={200: ChangedReply},
-                errors={404: UNKNOWN, 503: NOT_NOW},
+                errors={404: UNKNOWN, 503: NOT_NOW, 504: NO_ANSWER},
                 parameters=VMPath,
                 changes=True,
                 tags=("vms",),

@@ -1,7 +1,8 @@
 """What the live daemon needs of a hypervisor; `libvirt` and `memory` are the two there are.
 
 Calls may come from several threads. Each ends within the hypervisor's timeout, done or with an
-error; one that ends with an error has changed nothing that the next `guests()` would not tell.
+error; one that ends with an error has changed nothing that the next `guests()` would not tell. Of
+one that ends with `UncertainError` even that may come later.
 """
 
 from collections.abc import Callable, Mapping, Sequence
@@ -34,8 +35,15 @@ class HypervisorError(Exception):
 class UnavailableError(HypervisorError):
     """The hypervisor cannot be asked now; nothing is known of what it has. Ask later."""
 
+    def __init__(self, message: str, code: str = "not_ready") -> None:
+        super().__init__(code, message)
+
+
+class UncertainError(UnavailableError):
+    """The hypervisor was asked to do something and gave no answer: it may be done, or yet to be."""
+
     def __init__(self, message: str) -> None:
-        super().__init__("not_ready", message)
+        super().__init__(f"whether it was done is not known: {message}", "no_answer")
 
 
 @dataclass(frozen=True, slots=True)
@@ -55,6 +63,11 @@ class Order:
     image: Path
     clone: bool
     created: float
+
+    def guest(self, cpu_ids: tuple[int, ...]) -> "Guest":
+        """Return the VM that it is when it has been made and started, pinned to CPUs, ascending."""
+        vm, pins = self.vm, (cpu_ids,) * self.vm.vcpus
+        return Guest(vm.name, self.uuid, vm.vcpus, vm.memory_mib, RUNNING, self, pins, cpu_ids)
 
 
 @dataclass(frozen=True, slots=True)
@@ -90,6 +103,13 @@ class Guest:
             return None
         vcpus, memory_mib = min(self.vcpus, LARGEST), min(self.memory_mib, LARGEST)
         return replace(self.order.vm, vcpus=vcpus, memory_mib=memory_mib)
+
+    def is_made_of(self, vm: VM, image: str, clone: bool) -> bool:
+        """Return whether it is what is asked for; an image counts by where its links lead."""
+        order = self.order
+        if order is None or (order.vm, order.clone) != (vm, clone):
+            return False
+        return order.image in (Path(image), Path(image).resolve())
 
     @property
     def cpu_ids(self) -> tuple[int, ...]:

@@ -12,7 +12,6 @@ from collections import deque
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import replace
-from pathlib import Path
 
 import structlog
 
@@ -26,6 +25,7 @@ from schedulerlocal.live.hypervisor import (
     UnavailableError,
 )
 from schedulerlocal.live.outcomes import Outcomes, RefusedError
+from schedulerlocal.live.pins import Pins, astray
 from schedulerlocal.live.reconciliation import Findings, findings
 from schedulerlocal.live.records import Records
 from schedulerlocal.live.turns import Turns
@@ -61,13 +61,12 @@ class Keeper:
         patience_s: float = 10.0,
     ) -> None:
         self.host = host
-        self.pins_restored = 0
-        self.pins_failed = 0
         self.outcomes = Outcomes()
         self._hypervisor = hypervisor
         self._records = records
         self._clock = clock
         self._turns = Turns(patience_s)
+        self.pins = Pins(hypervisor, self._turns)
         self._changed = threading.Event()
         self._guests: dict[str, Guest] = {}
         self._given_up: set[str] = set()
@@ -126,7 +125,7 @@ class Keeper:
         """
         with self._operation("deploy"):
             same = self._guests.get(vm.name)
-            if same is not None and self._is_order(same, vm, image, clone):
+            if same is not None and same.is_made_of(vm, image, clone):
                 if same.is_unfinished:
                     self._finish(same)
                     self._publish()
@@ -142,11 +141,10 @@ class Keeper:
             with self._turns.elsewhere():
                 resolved = self._hypervisor.check_image(image, clone)
             order = Order(vm, str(uuid.uuid4()), resolved, clone, self._time_of_birth())
-            others = self._pins_to_change(plan)
-            with self._undone_on_failure(others), self._turns.elsewhere():
-                self._hypervisor.pin(others)
+            with self._others_pinned(plan), self._turns.elsewhere():
                 self._hypervisor.create(order, plan.pins[vm.name])
-            self._take_over(plan, _created(order, plan.pins[vm.name]))
+            self._guests[vm.name] = order.guest(plan.pins[vm.name])
+            self._take_over(plan)
             return self._view, True
 
     def withdraw(self, name: str, attempt: str) -> Guest | None:
@@ -195,8 +193,9 @@ class Keeper:
             with self._turns.elsewhere():
                 self._hypervisor.remove(name)
             del self._guests[name]
-            self._take_over(plan, None)
-            self._pin_others(self._pins_to_change(plan))
+            self._take_over(plan)
+            if not self.pins.try_to_set(self._guests, astray(self._guests, plan.pins)):
+                self._changed.set()
             if self._view.state == OVERCOMMITTED:
                 self._reconcile()
 
@@ -253,15 +252,19 @@ class Keeper:
                 raise
 
     @contextmanager
-    def _undone_on_failure(self, pinned: Mapping[str, tuple[int, ...]]) -> Iterator[None]:
-        """Pin VMs back to where they were if what is done with them pinned otherwise fails."""
-        before = {name: self._view.pins_of(name) for name in pinned}
+    def _others_pinned(self, plan: Plan) -> Iterator[None]:
+        """Pin the other VMs as a plan wants it; pin them back if what is done then fails."""
+        others = {name: cpu_ids for name, cpu_ids in plan.pins.items() if name != plan.name}
+        pins = astray(self._guests, others)
+        before = {name: self._view.pins_of(name) for name in pins}
         try:
+            self.pins.set(self._guests, pins)
             yield
         except UnavailableError:
             raise
         except HypervisorError:
-            self._pin_others(before)
+            if not self.pins.try_to_set(self._guests, before):
+                self._changed.set()
             raise
 
     def _reconcile(self) -> None:
@@ -277,21 +280,11 @@ class Keeper:
         self._findings = found
         self._guests = dict(found.ours)
         self._records.catch_up(self.host, self._uuids())
-        self._restore_pins()
+        pins = self.host.pins()
+        wanted = {name: pins[vm.level] for name, vm in self.host.vms.items()}
+        self.pins.restore(self._guests, wanted)
         self._finish_all()
         self._publish()
-
-    def _restore_pins(self) -> None:
-        """Pin again whatever is not pinned as it must be."""
-        pins = self.host.pins()
-        astray = {}
-        for name, vm in self.host.vms.items():
-            if not self._guests[name].is_pinned_to(pins[vm.level]):
-                astray[name] = pins[vm.level]
-        if astray:
-            log.warning("pins restored", vms=sorted(astray))
-            self._pin_others(astray)
-            self.pins_restored += len(astray)
 
     def _finish_all(self) -> None:
         """Start VMs whose making was cut short; what fails is left to a request for the VM."""
@@ -313,40 +306,9 @@ class Keeper:
         self._guests[guest.name] = replace(guest, state=RUNNING, is_unfinished=False)
         log.info("VM finished whose making was cut short", vm=guest.name)
 
-    def _pins_to_change(self, plan: Plan) -> dict[str, tuple[int, ...]]:
-        """Return the VMs, but for the plan's own, that are not pinned as it wants them."""
-        return {
-            name: cpu_ids
-            for name, cpu_ids in plan.pins.items()
-            if name != plan.name and not self._guests[name].is_pinned_to(cpu_ids)
-        }
-
-    def _pin_others(self, pins: Mapping[str, tuple[int, ...]]) -> None:
-        """Pin VMs; one that cannot be is pinned by the next `reconcile`."""
-        if not pins:
-            return
-        try:
-            with self._turns.elsewhere():
-                self._hypervisor.pin(pins)
-        except HypervisorError as error:
-            self.pins_failed += 1
-            self._changed.set()
-            log.error("pinning failed", error=str(error))
-            return
-        self._pinned(pins)
-
-    def _pinned(self, pins: Mapping[str, tuple[int, ...]]) -> None:
-        for name, cpu_ids in pins.items():
-            guest = self._guests[name]
-            each = (cpu_ids,) * guest.vcpus
-            self._guests[name] = replace(guest, vcpu_pins=each, emulator_pins=cpu_ids)
-
-    def _take_over(self, plan: Plan, created: Guest | None) -> None:
+    def _take_over(self, plan: Plan) -> None:
         """Commit a plan that was carried out, and write it down."""
         self.host.commit(plan)
-        if created is not None:
-            self._guests[created.name] = created
-            self._pinned({n: p for n, p in plan.pins.items() if n != created.name})
         self._records.commit(plan, self.host, self._uuids(), self._clock.now())
         self._publish()
 
@@ -374,16 +336,3 @@ class Keeper:
 
     def _uuids(self) -> dict[str, str]:
         return {name: self._guests[name].uuid for name in self.host.vms if name in self._guests}
-
-    def _is_order(self, guest: Guest, vm: VM, image: str, clone: bool) -> bool:
-        """Return whether a VM is what is asked for; an image counts by where its links lead."""
-        order = guest.order
-        if order is None or (order.vm, order.clone) != (vm, clone):
-            return False
-        return order.image in (Path(image), Path(image).resolve())
-
-
-def _created(order: Order, cpu_ids: tuple[int, ...]) -> Guest:
-    vm = order.vm
-    pins = (cpu_ids,) * vm.vcpus
-    return Guest(vm.name, order.uuid, vm.vcpus, vm.memory_mib, RUNNING, order, pins, cpu_ids)

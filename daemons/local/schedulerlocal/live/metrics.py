@@ -60,9 +60,9 @@ class HostCollector:
             (
                 "pins_restored",
                 "VMs pinned again, since they were not as they must be.",
-                self._keeper.pins_restored,
+                self._keeper.pins.restored,
             ),
-            ("pins_failed", "Attempts to pin that failed.", self._keeper.pins_failed),
+            ("pins_failed", "Attempts to pin that failed.", self._keeper.pins.failed),
         ):
             yield CounterMetricFamily(f"slackvm_{name}", text, value=float(value))
 

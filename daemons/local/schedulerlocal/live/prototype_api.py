@@ -1,6 +1,14 @@
 """The GET endpoints of the paper's prototype, with its names and reply fields."""
 
-from schedulerlocal.live.api import NOT_NOW, REFUSED, UNKNOWN, LocalHost, errors_told, refused
+from schedulerlocal.live.api import (
+    NO_ANSWER,
+    NOT_NOW,
+    REFUSED,
+    UNKNOWN,
+    LocalHost,
+    errors_told,
+    refused,
+)
 from schedulerlocal.live.replies import summary_reply
 from slackvm.rest.prototype import (
     DeployQuery,
@@ -77,7 +85,7 @@ def endpoints(host: LocalHost) -> list[AnyEndpoint]:
             summary="Create a VM and start it.",
             handler=deploy,
             answers={200: Done},
-            errors={400: "The image cannot be had.", 409: REFUSED, 503: NOT_NOW},
+            errors={400: "The image cannot be had.", 409: REFUSED, 503: NOT_NOW, 504: NO_ANSWER},
             failure=NotDone,
             input=DeployQuery,
             changes=True,
@@ -89,7 +97,7 @@ def endpoints(host: LocalHost) -> list[AnyEndpoint]:
             summary="Remove a VM; its image stays.",
             handler=remove,
             answers={200: Done},
-            errors={404: UNKNOWN, 503: NOT_NOW},
+            errors={404: UNKNOWN, 503: NOT_NOW, 504: NO_ANSWER},
             failure=NotDone,
             input=NameQuery,
             changes=True,

@@ -49,7 +49,7 @@ class Maker:
         Until that is done, its metadata say that it is unfinished, and `power.start` finishes it.
 
         Raises:
-            UnavailableError: no answer: something of it may be there, or come.
+            UncertainError: no answer: something of it may be there, or come.
             HypervisorError: it could not be made; nothing of it is left.
         """
         name = order.vm.name
@@ -73,6 +73,7 @@ class Maker:
         """Destroy and undefine a domain and delete the overlay of a clone.
 
         Raises:
+            UncertainError: no answer to a step.
             HypervisorError: a step failed; those before it are done. Doing it again is no error.
         """
         name, uuid = domain.guest.name, domain.order.uuid

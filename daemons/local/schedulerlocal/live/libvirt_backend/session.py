@@ -12,7 +12,7 @@ from typing import TypeVar
 import libvirt
 import structlog
 
-from schedulerlocal.live.hypervisor import HypervisorError, UnavailableError
+from schedulerlocal.live.hypervisor import HypervisorError, UnavailableError, UncertainError
 from schedulerlocal.live.libvirt_backend.deadline import BusyError, Deadline, OverdueError, Workers
 from schedulerlocal.live.libvirt_backend.errors import LibvirtError, completed, is_of_connection
 
@@ -150,8 +150,15 @@ class Conversation:
         return self._session.ask(what, function, self.deadline)
 
     def change(self, what: str, function: Callable[[libvirt.virConnect], object]) -> None:
-        """Have a function of the connection change one thing; see `Session.ask`."""
-        self.ask(what, function)
+        """Have a function of the connection change one thing; see `Session.ask`.
+
+        Raises:
+            UncertainError: no answer.
+        """
+        try:
+            self.ask(what, function)
+        except UnavailableError as error:
+            raise UncertainError(str(error)) from error
 
     def act(self, what: str, uuid: str, action: Callable[[libvirt.virDomain], object]) -> None:
         """Change a domain, given by its UUID, unless nobody waits for it any more."""
