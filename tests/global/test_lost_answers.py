@@ -11,7 +11,7 @@ import pytest
 import requests
 
 from clusters.processes import EPYC, Running, running
-from clusters.replaying import Replay
+from clusters.replaying import hosts_of_vms
 from waiting import wait_until
 
 CREATE, REMOVE = "POST /v1/vms HTTP", "DELETE /v1/vms"
@@ -36,8 +36,7 @@ def cluster(shared: Running) -> Iterator[Running]:
     wait_until(lambda: not any(host["pending"] for host in shared.controller.hosts().values()))
     shared.controller.wait_ready(2)
     wait_until(lambda: told(shared) == shared.where())
-    replay = Replay(shared.controller.operations)
-    assert {n: [h] for h, names in replay.vms.items() for n in names} == shared.where()
+    assert hosts_of_vms(shared.controller.operations) == shared.where()
 
 
 def told(cluster: Running) -> dict[str, list[str]]:

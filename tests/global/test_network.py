@@ -10,7 +10,7 @@ import pytest
 
 from clusters.network import Link, links
 from clusters.processes import Controller, end, make_controller, make_host
-from clusters.replaying import Replay
+from clusters.replaying import hosts_of_vms
 from live.daemons import Daemon
 from waiting import wait_until
 
@@ -81,8 +81,7 @@ def network(shared: Network) -> Iterator[Network]:
     shared.controller.wait_ready(2)
     wait_until(lambda: not any(host["pending"] for host in shared.controller.hosts().values()))
     wait_until(lambda: shared.told() == shared.where())
-    replay = Replay(shared.controller.operations)
-    assert {n: [h] for h, names in replay.vms.items() for n in names} == shared.where()
+    assert hosts_of_vms(shared.controller.operations) == shared.where()
 
 
 def is_unknown(answer: Any) -> bool:

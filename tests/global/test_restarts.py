@@ -8,7 +8,7 @@ import pytest
 import requests
 
 from clusters.processes import Controller, Running, end, running
-from clusters.replaying import Replay
+from clusters.replaying import hosts_of_vms
 from waiting import wait_until
 
 
@@ -38,8 +38,7 @@ def settled(cluster: Running, controller: Controller) -> None:
     where = cluster.where()
     assert all(len(hosts) == 1 for hosts in where.values())
     assert {name: [vm["host"]] for name, vm in controller.vms().items()} == where
-    replay = Replay(controller.operations)
-    assert {n: [h] for h, names in replay.vms.items() for n in names} == where
+    assert hosts_of_vms(controller.operations) == where
 
 
 def test_a_controller_killed_at_any_step_forgets_nothing_and_repeats_nothing(

@@ -11,7 +11,7 @@ from pathlib import Path
 import pytest
 
 from clusters.processes import Controller, Running, end, make_controller, running
-from clusters.replaying import Replay
+from clusters.replaying import hosts_of_vms, replayed
 from waiting import wait_until
 
 
@@ -71,7 +71,7 @@ def test_a_cordon_is_kept_to_and_survives(controller: Controller) -> None:
     host = controller.deploy("one-more", 2, 1.0).json()["host"]
     there = {"host0": set(), "host1": {"vm1", "vm2"}}
     there[host].add("one-more")
-    assert Replay(controller.operations).vms == there
+    assert replayed(controller.operations).vms == there
 
 
 def test_hosts_that_were_added_stay_and_those_forgotten_are_gone(
@@ -100,9 +100,7 @@ def test_a_lost_store_is_rebuilt_from_the_hosts(controller: Controller, cluster:
     assert controller.get("/v1/vms") == before
     taken = controller.deploy("vm0", 1, 1.0)
     assert (taken.status_code, taken.json()["error"]["code"]) == (409, "name_taken")
-    assert {n: [h] for h, ns in Replay(controller.operations).vms.items() for n in ns} == (
-        cluster.where()
-    )
+    assert hosts_of_vms(controller.operations) == cluster.where()
 
 
 def test_vms_of_a_host_that_is_down_are_known_after_a_restart(
@@ -208,7 +206,6 @@ class TestDiskFull:
             controller.start()
             controller.wait_ready(2)
             assert set(controller.vms()) == {"refused"}
-            replay = Replay(disk / "operations.jsonl")
-            assert {n for names in replay.vms.values() for n in names} == {"refused"}
+            assert set(hosts_of_vms(disk / "operations.jsonl")) == {"refused"}
         finally:
             end(controller)

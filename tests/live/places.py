@@ -13,9 +13,9 @@ import pytest
 
 from libvirt_hosts.hosts import LibvirtHost, overlay
 from live.daemons import Daemon, check_consistent, running
-from schedulerlocal.replay.verification import verify
 from slackvm.model import Host
 from slackvm.topologies import read_json, read_sysfs, write_json
+from slackvm.verification import verify
 from waiting import wait_until
 
 libvirt = pytest.importorskip("libvirt", reason="the Python module libvirt is missing")

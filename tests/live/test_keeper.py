@@ -14,9 +14,9 @@ from schedulerlocal.live.memory import MemoryHypervisor
 from schedulerlocal.live.outcomes import RefusedError
 from schedulerlocal.live.records import Records
 from schedulerlocal.live.state import StateError, StateFolder
-from schedulerlocal.replay.verification import verify
 from slackvm.model import VM, Host, Topology
 from slackvm.topologies import PRESETS
+from slackvm.verification import verify
 
 LAPTOP = PRESETS["i7-1185g7"].build()
 EPYC = PRESETS["epyc-7662"].build()

@@ -15,9 +15,9 @@ from command import slackvm_local
 from live.daemons import Daemon, check_consistent, serving
 from live.load import put_load
 from recordings import rows
-from schedulerlocal.replay.verification import verify
 from slackvm.model import Host
 from slackvm.topologies import PRESETS
+from slackvm.verification import verify
 
 EPYC = "--topology=epyc-7662"
 

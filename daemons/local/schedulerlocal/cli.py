@@ -12,7 +12,6 @@ from rich.progress import Progress
 from schedulerlocal.replay.decisions import ORDERS, STRICT, decide
 from schedulerlocal.replay.recording import write_replay
 from schedulerlocal.replay.summary import Summary, summarise
-from schedulerlocal.replay.verification import verify
 from schedulerlocal.topology_command import topology as topology_command
 from slackvm import __version__, plugins
 from slackvm.files import end_like_an_error, replacing
@@ -24,6 +23,7 @@ from slackvm.operations import Operation
 from slackvm.service.failures import reported
 from slackvm.service.settings import LocalSettings, load_settings
 from slackvm.topologies import load_topology
+from slackvm.verification import verify
 
 DEBUG_OUTPUT = Path("debug/monitoring.csv")
 

@@ -1,32 +1,12 @@
-"""Replaying an operations log: the same requests, and every decision compared."""
+"""A host's operations log decided anew: the same requests, and every decision compared."""
 
-from dataclasses import dataclass
 from pathlib import Path
 
 from slackvm.model.host import Host
 from slackvm.model.plan import Plan
 from slackvm.model.refusal import CODES
 from slackvm.operations import HOST_OPERATIONS, REFUSED, Operation, OperationsError, read_operations
-
-
-@dataclass(frozen=True, slots=True)
-class Difference:
-    """The first operation that is decided otherwise than the log says."""
-
-    logged: Operation
-    decided: Operation
-
-    def __str__(self) -> str:
-        """Say which operation, and what differs."""
-        parts = [
-            f"{name} {getattr(self.logged, name)!r} in the log, {getattr(self.decided, name)!r} now"
-            for name in _DECISION
-            if getattr(self.logged, name) != getattr(self.decided, name)
-        ]
-        return f"seq {self.logged.seq} ({self.logged.op} {self.logged.name}): {'; '.join(parts)}"
-
-
-_DECISION = ("outcome", "code", "gains", "loses")
+from slackvm.verification.difference import Difference
 
 
 def verify(path: Path, host: Host) -> tuple[list[Operation], Difference | None]:
@@ -55,8 +35,8 @@ def verify(path: Path, host: Host) -> tuple[list[Operation], Difference | None]:
         plan = _plan(logged, host, path)
         now = Operation.of(plan, logged.seq, logged.time, logged.host)
         decided.append(now)
-        if any(getattr(now, name) != getattr(logged, name) for name in _DECISION):
-            return decided, Difference(logged, now)
+        if difference := Difference.between(logged, now):
+            return decided, difference
         if plan.accepted:
             host.commit(plan)
     return decided, None

@@ -1,0 +1,282 @@
+"""A controller's operations log decided anew: every placement, from the lines before it alone."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field, replace
+from pathlib import Path
+from typing import Any
+
+from slackvm import plugins
+from slackvm.model import POLICIES, SELECTIONS, VM, Fleet, Host, HostSummary, Policy, place
+from slackvm.model.balance import CRITICAL_SIZE
+from slackvm.model.refusal import Refusal, most_hopeful
+from slackvm.model.selection import Selection
+from slackvm.model.topology import Topology
+from slackvm.operations import ACCEPTED, REFUSED, Operation, OperationsError, read_operations
+from slackvm.topologies import Description
+from slackvm.verification.difference import Difference
+
+
+@dataclass(frozen=True)
+class Rules:
+    """How hosts choose CPUs; see `Host`."""
+
+    selection: Selection = SELECTIONS["paper"]
+    critical_size: int = CRITICAL_SIZE
+
+
+@dataclass
+class ClusterVerification:
+    """What became of a controller's log.
+
+    Attributes:
+        decided: its placements, accepted or refused, as decided now; `gains` are the CPUs that the
+            vNode took for it, in order.
+        difference: the first that is otherwise in the log; None: there is none.
+        vms: names of the VMs that each host has at the end.
+        hosts: the hosts at the end, by name, run CPU by CPU in the order of the placements; without
+            those that never told how large they are.
+    """
+
+    decided: list[Operation] = field(default_factory=list)
+    difference: Difference | None = None
+    vms: dict[str, set[str]] = field(default_factory=dict)
+    hosts: dict[str, Host] = field(default_factory=dict)
+
+
+def verify_cluster(
+    path: Path,
+    topologies: Sequence[Topology] | None = None,
+    policy: Policy | None = None,
+    rules: Rules | None = None,
+) -> ClusterVerification:
+    """Decide every placement of a log anew, up to the first that differs.
+
+    The code of a refusal is not compared where hosts had refused the VM before.
+
+    Args:
+        path: the log.
+        topologies: of the hosts, in their order; None: of made-up hosts of their sizes.
+        policy: scores hosts; None: that of the log.
+        rules: how hosts choose CPUs.
+
+    Raises:
+        OperationsError: the log cannot be read, or its hosts are not those of `topologies`.
+        LookupError: the log's policy is not there.
+    """
+    by_position = None if topologies is None else _by_position(path, topologies)
+    replay = _Replay(by_position, policy, rules or Rules())
+    result = ClusterVerification()
+    for logged in read_operations(path):
+        try:
+            if logged.op != "reserve":
+                replay.follow(logged)
+                continue
+            now = replay.place(logged)
+        except (KeyError, TypeError, ValueError) as error:
+            told = f"{error} is missing" if isinstance(error, KeyError) else error
+            raise OperationsError(f"{path}: seq {logged.seq}: {told}") from error
+        result.decided.append(now)
+        result.difference = Difference.between(logged, replace(now, gains=logged.gains))
+        if result.difference:
+            break
+    result.vms = {host.name: set(host.wanted) for host in replay.hosts.values()}
+    for host in replay.hosts.values():
+        if host.host:
+            host.host.levels = host.facts["offered"]
+            result.hosts[host.name] = host.host
+    return result
+
+
+def _by_position(path: Path, topologies: Sequence[Topology]) -> Mapping[int, Topology]:
+    """Return the topologies of a log's hosts by their position."""
+    rooms = [operation.room for operation in read_operations(path) if operation.room]
+    positions = sorted({room["position"] for room in rooms if type(room.get("position")) is int})
+    if len(positions) != len(topologies):
+        raise OperationsError(
+            f"{path}: it tells of {len(positions)} hosts; topologies are given of {len(topologies)}"
+        )
+    return dict(zip(positions, topologies, strict=True))
+
+
+class _LoggedHost:
+    """A host as the log tells of it: its VMs are run CPU by CPU, all else is in numbers.
+
+    Attributes:
+        wanted: the VMs that it has, by name.
+        host: the same, CPU by CPU; None: how large it is was never told.
+    """
+
+    def __init__(self, name: str, topology: Topology | None, rules: Rules) -> None:
+        self.name = name
+        self.facts = dict(_UNHEARD)
+        self.host: Host | None = None
+        self.wanted: dict[str, VM] = {}
+        self._topology = topology
+        self._rules = rules
+
+    def hear(self, room: Mapping[str, Any]) -> None:
+        """Take what the controller heard of it."""
+        self.facts |= {key: value for key, value in room.items() if key in _UNHEARD}
+        if "vms" in room:
+            self.wanted = {name: VM(name, *rest) for name, *rest in room["vms"]}
+        if {"cpus", "memory_mib"} & room.keys():
+            self.host = self._made()
+        self._settle()
+
+    def take(self, vm: VM) -> Mapping[str, list[int]]:
+        """Put a VM there; return the CPUs that are taken for it, by vNode."""
+        self.wanted[vm.name] = vm
+        return self._settle()
+
+    def give_back(self, name: str) -> None:
+        """Take a VM away."""
+        self.wanted.pop(name, None)
+        self._settle()
+
+    def summary(self) -> HostSummary:
+        """Return it in numbers, as the controller saw it."""
+        if self.host is None:
+            return HostSummary(self.name, 0, 0, 0, 0, {}, closed=Refusal("unknown"))
+        told, offered = self.host.summary(self.name), self.facts["offered"]
+        return replace(
+            told,
+            cpus_free=told.cpus_free - self.facts["withheld_cpus"],
+            memory_free_mib=told.memory_free_mib - self.facts["withheld_mib"],
+            offered=None if offered is None else frozenset(offered),
+            closed=self._closed(),
+        )
+
+    def _closed(self) -> Refusal | None:
+        state = self.facts["state"]
+        if state != "unknown" and self.facts["cordoned"]:
+            return Refusal("cordoned")
+        return None if state == "ready" else Refusal(state)
+
+    def _made(self) -> Host | None:
+        size = self.facts["cpus"], self.facts["memory_mib"]
+        if size == (0, 0):
+            return None
+        topology = self._topology or Description(size[0], size[1]).build()
+        if (len(topology), topology.memory_mib) != size:
+            raise ValueError(
+                f"host {self.name} has {size[0]} CPUs and {size[1]} MiB; its topology has "
+                f"{len(topology)} and {topology.memory_mib}"
+            )
+        rules = self._rules
+        return Host(topology, selection=rules.selection, critical_size=rules.critical_size)
+
+    def _settle(self) -> Mapping[str, list[int]]:
+        """Bring the host to the VMs that it has; return the CPUs that were taken.
+
+        Those for which there is no room, since they were there before others took it, stay out: the
+        host is closed as long as it tells that it is overcommitted.
+        """
+        gains: dict[str, list[int]] = {}
+        if self.host is None:
+            return gains
+        for name, vm in list(self.host.vms.items()):
+            if self.wanted.get(name) != vm:
+                self.host.commit(self.host.plan_remove(name))
+        for name, vm in self.wanted.items():
+            if name not in self.host.vms:
+                plan = self.host.plan_deploy(vm)
+                if plan.accepted:
+                    self.host.commit(plan)
+                    for change in plan.changes:
+                        gains.setdefault(str(change.level), []).extend(change.gains)
+        return gains
+
+
+class _Replay:
+    def __init__(
+        self, topologies: Mapping[int, Topology] | None, policy: Policy | None, rules: Rules
+    ) -> None:
+        self.hosts: dict[int, _LoggedHost] = {}
+        self._fleet: Fleet | None = Fleet([])
+        self._topologies = topologies
+        self._given_policy = policy
+        self._policy = policy or POLICIES["progress"]
+        self._rules = rules
+
+    def follow(self, logged: Operation) -> None:
+        """Take over what is no placement."""
+        if logged.op == "start":
+            self._start(logged)
+        elif logged.op == "host" and logged.room is not None:
+            self._hear(logged.host, logged.room)
+        elif logged.op in ("release", "remove") and logged.outcome == ACCEPTED:
+            position = self._position(logged.host)
+            self.hosts[position].give_back(logged.name)
+            self._changed(position)
+        elif logged.op == "forget":
+            self.hosts = {p: host for p, host in self.hosts.items() if host.name != logged.host}
+            self._fleet = None
+        elif logged.op in ("cordon", "uncordon"):
+            position = self._position(logged.host)
+            self.hosts[position].facts["cordoned"] = logged.op == "cordon"
+            self._changed(position)
+
+    def place(self, logged: Operation) -> Operation:
+        """Decide a placement, and carry it out."""
+        vm, fleet = logged.request(), self._current()
+        positions = sorted(self.hosts)
+        kept_out = [
+            index
+            for index, position in enumerate(positions)
+            if self.hosts[position].name in (logged.excluded or ())
+            or vm.name in self.hosts[position].facts["foreign"]
+        ]
+        best = place(fleet, vm, self._policy, kept_out).host
+        if best is None:
+            refusals = [fleet.refusal(index, vm) for index in range(len(fleet))]
+            code = logged.code if kept_out else most_hopeful([r for r in refusals if r]).code
+            return replace(logged, host="", outcome=REFUSED, code=code)
+        host = self.hosts[positions[best]]
+        gains = host.take(vm)
+        self._changed(positions[best])
+        return replace(logged, host=host.name, outcome=ACCEPTED, code=None, gains=gains)
+
+    def _start(self, logged: Operation) -> None:
+        if self._given_policy is None:
+            self._policy = plugins.find(logged.policy or "", POLICIES, plugins.POLICY_GROUP)
+        for host in self.hosts.values():
+            host.facts["state"] = "unknown"
+        self._fleet = None
+
+    def _hear(self, name: str, room: Mapping[str, Any]) -> None:
+        position = room["position"]
+        if position not in self.hosts:
+            topology = None if self._topologies is None else self._topologies[position]
+            self.hosts[position] = _LoggedHost(name, topology, self._rules)
+            self._fleet = None
+        self.hosts[position].name = name
+        self.hosts[position].hear(room)
+        self._changed(position)
+
+    def _position(self, name: str) -> int:
+        for position, host in self.hosts.items():
+            if host.name == name:
+                return position
+        raise ValueError(f"no line before tells of host {name!r}")
+
+    def _current(self) -> Fleet:
+        if self._fleet is None:
+            self._fleet = Fleet(self.hosts[position].summary() for position in sorted(self.hosts))
+        return self._fleet
+
+    def _changed(self, position: int) -> None:
+        if self._fleet is not None:
+            index = sorted(self.hosts).index(position)
+            self._fleet.update(index, self.hosts[position].summary())
+
+
+_UNHEARD: Mapping[str, Any] = {
+    "state": "unknown",
+    "cpus": 0,
+    "memory_mib": 0,
+    "withheld_cpus": 0,
+    "withheld_mib": 0,
+    "offered": None,
+    "foreign": (),
+    "cordoned": False,
+}
