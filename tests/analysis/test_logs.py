@@ -131,7 +131,7 @@ def test_another_policy_decides_otherwise(past: Past) -> None:
     ("arguments", "told"),
     [
         (["LOG", "--topology", LAPTOP], "it tells of 3 hosts; topologies are given of 1"),
-        (["LOG", *["--topology", EPYC] * 3], "host host0 has 8 CPUs"),
+        (["LOG", *["--topology", EPYC] * 3], "has 8 CPUs and 31776 MiB; its topology has 232"),
         (["LOG", "COPY", *THEIRS], "a second log of a controller"),
         (["LOG", "--host-cpus", "3"], "--host-cpus goes with request lists"),
         (["LOG", "--policy", "progress", "--policy", "first-fit"], "compared with one policy"),
