@@ -17,6 +17,17 @@ settings.load_profile("any machine")
 signal.signal(signal.SIGINT, signal.default_int_handler)
 
 
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Say which tests keep to one process where several share the work.
+
+    Tests of a module share its fixtures, and all real hosts share this machine's CPUs.
+    """
+    real = {item.path for item in items if "_hosts_work" in getattr(item, "fixturenames", ())}
+    for item in items:
+        group = "real hosts" if item.path in real else str(item.path)
+        item.add_marker(pytest.mark.xdist_group(group))
+
+
 @pytest.fixture(scope="session")
 def reference_data() -> Path:
     """The folder of reference data: recordings of the prototype and published tables."""

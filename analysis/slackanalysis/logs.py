@@ -10,7 +10,7 @@ import pandas as pd
 from slackvm.model import Host, Policy
 from slackvm.model.topology import Topology
 from slackvm.operations import HOST_OPERATIONS, Operation, OperationsError, read_operations
-from slackvm.verification import ClusterVerification, Rules, verify, verify_cluster
+from slackvm.verification import Difference, Rules, verify, verify_cluster
 
 
 class DifferenceError(Exception):
@@ -43,40 +43,52 @@ def decide_logs(
         LookupError: there is no policy of the log's name.
     """
     # A host that was never asked for anything has an empty one.
-    firsts = [next(read_operations(path)) if path.stat().st_size else None for path in paths]
-    is_of_host = [first is None or first.op in HOST_OPERATIONS for first in firsts]
-    decided: list[DecidedLog] = []
-    cluster: ClusterVerification | None = None
-    for path, own in zip(paths, is_of_host, strict=True):
-        if own:
-            continue
-        if cluster:
-            raise OperationsError(f"{path}: a second log of a controller")
-        cluster = verify_cluster(path, topologies, policy, rules)
-        _check(path, cluster.difference)
-        decided.append(DecidedLog(path, cluster.decided))
-    if cluster is None and policy:
-        raise OperationsError("a policy places VMs, and no log of a controller is given")
-    if cluster is None and len(topologies) != len(paths):
-        raise OperationsError(
-            f"logs are given of {len(paths)} hosts, topologies of {len(topologies)}"
-        )
-    for number, (path, first) in enumerate(zip(paths, firsts, strict=True)):
-        if first is None or not is_of_host[number]:
-            continue
-        if cluster and first.host not in cluster.hosts:
-            known = ", ".join(cluster.hosts)
-            raise OperationsError(f"{path}: host {first.host!r} is none of the cluster's: {known}")
-        like = cluster.hosts[first.host] if cluster else Host(topologies[number])
-        host = _empty(like, rules)
-        operations, difference = verify(path, host)
-        _check(path, difference)
-        if cluster and (only := cluster.vms[first.host] ^ set(host.vms)):
-            raise DifferenceError(
-                f"{path}: only here or only in the controller's: {', '.join(sorted(only))}"
+    firsts = {path: next(read_operations(path)) for path in paths if path.stat().st_size}
+    of_hosts = {path: first.host for path, first in firsts.items() if first.op in HOST_OPERATIONS}
+    of_controllers = [path for path in firsts if path not in of_hosts]
+    if not of_controllers:
+        if policy:
+            raise OperationsError("a policy places VMs, and no log of a controller is given")
+        if len(topologies) != len(paths):
+            raise OperationsError(
+                f"logs are given of {len(paths)} hosts, topologies of {len(topologies)}"
             )
-        decided.append(DecidedLog(path, operations))
+        pairs = zip(paths, topologies, strict=True)
+        return [_decided(path, Host(each), rules) for path, each in pairs if path in of_hosts]
+    path, *more = of_controllers
+    if more:
+        raise OperationsError(f"{more[0]}: a second log of a controller")
+    cluster = verify_cluster(path, topologies, policy, rules)
+    _check(path, cluster.difference)
+    decided = [DecidedLog(path, cluster.decided)]
+    for path, name in of_hosts.items():
+        if name not in cluster.hosts:
+            known = ", ".join(cluster.hosts)
+            raise OperationsError(f"{path}: host {name!r} is none of the cluster's: {known}")
+        decided.append(_decided(path, cluster.hosts[name], rules, cluster.vms[name]))
     return decided
+
+
+def _decided(path: Path, like: Host, rules: Rules, placed: set[str] | None = None) -> DecidedLog:
+    """Decide the log of a host like that one, which has those VMs at the end."""
+    host = Host(
+        like.topology,
+        selection=rules.selection,
+        critical_size=rules.critical_size,
+        levels=like.levels,
+    )
+    operations, difference = verify(path, host)
+    _check(path, difference)
+    if placed is not None and (only := placed ^ set(host.vms)):
+        raise DifferenceError(
+            f"{path}: only here or only in the controller's: {', '.join(sorted(only))}"
+        )
+    return DecidedLog(path, operations)
+
+
+def _check(path: Path, difference: Difference | None) -> None:
+    if difference:
+        raise DifferenceError(f"{path}: decided otherwise: {difference}")
 
 
 def decisions_table(logs: Sequence[DecidedLog]) -> pd.DataFrame:
@@ -93,20 +105,6 @@ def decisions_table(logs: Sequence[DecidedLog]) -> pd.DataFrame:
             for operation in log.operations
         ]
     ).astype({"vcpus": "Int64", "memory_mib": "Int64"})
-
-
-def _empty(host: Host, rules: Rules) -> Host:
-    return Host(
-        host.topology,
-        selection=rules.selection,
-        critical_size=rules.critical_size,
-        levels=host.levels,
-    )
-
-
-def _check(path: Path, difference: object) -> None:
-    if difference:
-        raise DifferenceError(f"{path}: decided otherwise: {difference}")
 
 
 _COLUMNS = ["seq", "time", "op", "name", "vcpus", "memory_mib", "level", "host", "outcome", "code"]
