@@ -347,6 +347,7 @@ def test_a_keyboard_is_enough(visit: Visit, controller: Controller) -> None:
     page.keyboard.press("Escape")
     expect(button(page, "Remove…")).to_be_focused()
     page.keyboard.press("Enter")
+    expect(button(page, "Cancel")).to_be_focused()
     press_until("Remove", "Shift+Tab")
     page.keyboard.press("Enter")
     expect(page.get_by_text("keys was removed.")).to_be_visible()
