@@ -5,6 +5,9 @@ import { byId, say } from "./elements.js";
 /** @type {Promise<string | null> | null} */
 let asking = null;
 
+/** Who waits for the answer of which dialog. */
+const waiting = new Map();
+
 /** Asks for a token; null: the user gives none. However many ask, the user is asked once. */
 export function askToken(why) {
   byId("token").value = "";
@@ -34,10 +37,20 @@ byId("notice-close").addEventListener("click", () => tell(""));
 
 function answerOf(name, text) {
   const dialog = byId(`${name}-dialog`);
+  // Its last answer may still be on the way: a browser tells that a dialog was closed later.
+  answer(name);
   say(byId(`${name}-text`), text);
   dialog.returnValue = "";
   dialog.showModal();
-  return new Promise((resolve) => {
-    dialog.addEventListener("close", () => resolve(dialog.returnValue === "ok"), { once: true });
-  });
+  return new Promise((resolve) => waiting.set(name, resolve));
+}
+
+function answer(name) {
+  waiting.get(name)?.(byId(`${name}-dialog`).returnValue === "ok");
+  waiting.delete(name);
+}
+
+for (const name of ["token", "confirm"]) {
+  const dialog = byId(`${name}-dialog`);
+  dialog.addEventListener("close", () => dialog.open || answer(name));
 }
