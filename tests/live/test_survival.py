@@ -61,7 +61,7 @@ class Client(threading.Thread):
     def run(self) -> None:
         chance = random.Random(self._life)
         url = f"{self._daemon.url}/v1/vms"
-        with suppress(requests.ConnectionError), requests.Session() as session:
+        with suppress(requests.RequestException), requests.Session() as session:
             for number in itertools.count():
                 body = {"vcpus": 1, "memory_gib": 0.25, "level": chance.choice([1.0, 3.0])}
                 name = f"vm-{self._life}-{number}"

@@ -1,10 +1,10 @@
 """A daemon served over HTTP until it is told to end: address, tokens and TLS from its settings."""
 
-import queue
 import signal
+import socket
 import ssl
-from collections.abc import Callable
-from contextlib import closing
+from collections.abc import Callable, Iterator
+from contextlib import closing, contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Protocol
@@ -147,8 +147,7 @@ def serve(access: Access, make: Callable[[Tokens], Daemon]) -> None:
     """
     configure_logs("text")
     tokens, tls = access.tokens(), access.tls()
-    end = _signals()
-    with closing(make(tokens)) as daemon:
+    with _signals() as end, closing(make(tokens)) as daemon:
         daemon.start()
         server = RestServer(daemon.app, access.url, access.port, tls=tls, limits=_LIMITS)
         try:
@@ -158,17 +157,27 @@ def serve(access: Access, make: Callable[[Tokens], Daemon]) -> None:
         watchdog = notify.Watchdog(lambda: daemon.is_alive() and server.is_alive())
         watchdog.start()
         notify.ready(f"serving {server.url}, {daemon.status}")
-        end.get()
+        end.recv(1)
         notify.stopping()
         watchdog.stop()
         # What requests need is closed after the last one was answered.
         server.stop()
 
 
-def _signals() -> "queue.SimpleQueue[int]":
-    """Return where the signals come that ask this process to end, a hangup of its terminal too."""
-    # An event would not do: its lock may be held by the very thread that the signal interrupts.
-    end: queue.SimpleQueue[int] = queue.SimpleQueue()
-    for number in (signal.SIGTERM, signal.SIGINT, signal.SIGHUP):
-        signal.signal(number, lambda number, _: end.put(number))
-    return end
+@contextmanager
+def _signals() -> Iterator[socket.socket]:
+    """Give what tells of a signal that asks this process to end, a hangup of its terminal too.
+
+    The kernel may hand a signal to any thread, and one that Python did not start is no help: what
+    the main thread waits for must be written by whichever thread gets it.
+    """
+    told, teller = socket.socketpair()
+    with told, teller:
+        teller.setblocking(False)
+        signal.set_wakeup_fd(teller.fileno())
+        for number in (signal.SIGTERM, signal.SIGINT, signal.SIGHUP):
+            signal.signal(number, lambda *_: None)
+        try:
+            yield told
+        finally:
+            signal.set_wakeup_fd(-1)
