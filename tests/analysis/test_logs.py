@@ -127,6 +127,16 @@ def test_another_policy_decides_otherwise(past: Past) -> None:
     assert "decided otherwise" in result.output
 
 
+def test_no_function_that_a_log_names_is_run(past: Past, altered: Any) -> None:
+    def hostile(entry: dict[str, Any]) -> None:
+        entry["policy"] = "os:_exit"
+
+    log = altered(past.controller, lambda e: e["op"] == "start", hostile)
+    result = past.size(logs=[log])
+    assert result.exit_code == 2
+    assert "policy 'os:_exit' is not one by name" in result.output
+
+
 @pytest.mark.parametrize(
     ("arguments", "told"),
     [
