@@ -56,7 +56,7 @@ lint: setup ## style and types
 	$(BIN)/mypy
 
 test: lint packages ## lint, types, import rules and the tests; says which it could not run, and why
-	$(BIN)/python -m pytest --numprocesses 2 --dist loadgroup
+	$(BIN)/python -m pytest --numprocesses 2
 
 lint-roles: deploy ## yamllint and ansible-lint on playbooks, roles and scenarios
 	$(DEPLOY)/bin/yamllint --strict .

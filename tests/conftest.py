@@ -6,6 +6,8 @@ from pathlib import Path
 
 import pytest
 from hypothesis import HealthCheck, settings
+from xdist.remote import Producer
+from xdist.scheduler import LoadScopeScheduling
 
 # Machines differ in speed and some are shared: no test depends on how long an example takes.
 settings.register_profile(
@@ -17,16 +19,26 @@ settings.load_profile("any machine")
 signal.signal(signal.SIGINT, signal.default_int_handler)
 
 
-@pytest.hookimpl(tryfirst=True)
-def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """Say which tests keep to one process where several share the work.
+class OneProcessForRealHosts(LoadScopeScheduling):
+    """Keeps the tests of a module in one process, for they share its fixtures.
 
-    Tests of a module share its fixtures, and all real hosts share this machine's CPUs.
+    Those of all modules with real hosts, too: these share this machine's CPUs, and are told apart
+    by the names of their guests.
     """
-    real = {item.path for item in items if "_hosts_work" in getattr(item, "fixturenames", ())}
-    for item in items:
-        group = "real hosts" if item.path in real else str(item.path)
-        item.add_marker(pytest.mark.xdist_group(group))
+
+    def _split_scope(self, nodeid: str) -> str:
+        module = nodeid.partition("::")[0]
+        text = (self.config.rootpath / module).read_text()
+        return "real hosts" if _REAL_HOSTS in text else module
+
+
+_REAL_HOSTS = 'pytest_plugins = ["libvirt_hosts.fixtures"]'
+
+
+@pytest.hookimpl(optionalhook=True)
+def pytest_xdist_make_scheduler(config: pytest.Config, log: Producer) -> LoadScopeScheduling:
+    """Share tests among processes."""
+    return OneProcessForRealHosts(config, log)
 
 
 @pytest.fixture(scope="session")
