@@ -55,7 +55,7 @@ lint: setup ## style and types
 	$(BIN)/ruff format --check .
 	$(BIN)/mypy
 
-test: lint packages ## lint, types, import rules and the tests; says which it could not run, and why
+test: lint lint-roles packages ## lint, types, import rules and the tests; says which it could not run, and why
 	$(BIN)/python -m pytest --numprocesses 2
 
 lint-roles: deploy ## yamllint and ansible-lint on playbooks, roles and scenarios
@@ -78,7 +78,7 @@ deploy: $(DEPLOY)/.ready ## ansible, molecule and their linters, in .venv-deploy
 $(DEPLOY)/.ready: requirements-deploy.lock $(VENV)/.ready
 	rm -rf $(DEPLOY)
 	$(PYTHON) -m venv $(DEPLOY)
-	$(DEPLOY)/bin/pip install --quiet --require-hashes -r requirements-deploy.lock
+	$(DEPLOY)/bin/pip install --quiet --no-compile --require-hashes -r requirements-deploy.lock
 	@touch $@
 
 # Molecule finds Ansible's programs by PATH.
