@@ -5,7 +5,7 @@ BIN := $(VENV)/bin
 TOPOLOGY := debug/topology_EPYC-7662-exp.json
 
 .DEFAULT_GOAL := help
-.PHONY: help setup packages demo lint test figures page-picture bench deploy lint-roles molecule lock clean
+.PHONY: help python setup packages demo lint test figures page-picture bench deploy lint-roles molecule lock clean
 
 help: ## this list
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "make %-13s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -13,12 +13,14 @@ help: ## this list
 setup: $(VENV)/.ready $(TOPOLOGY) ## the virtual environment .venv and debug/topology_EPYC-7662-exp.json
 
 # A machine whose Python has no venv (Debian splits it off) gets the package when we are root.
-$(VENV)/.ready: requirements.lock pyproject.toml
+python:
 	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' \
 	    || { echo "SlackVM needs Python 3.11 or newer; $(PYTHON) is older: make PYTHON=/path/to/python3 …"; exit 2; }
 	@$(PYTHON) -c 'import ensurepip' 2>/dev/null \
 	    || { test "$$(id -u)" = 0 && command -v apt-get >/dev/null && apt-get update && apt-get install -y python3-venv; } \
 	    || { echo "missing: the Debian package python3-venv (as root: apt-get install python3-venv); nothing can run without it"; exit 2; }
+
+$(VENV)/.ready: requirements.lock pyproject.toml | python
 	rm -rf $(VENV)
 	$(PYTHON) -m venv $(VENV)
 	$(BIN)/pip install --quiet --require-hashes -r requirements.lock
@@ -75,24 +77,29 @@ bench: setup ## the benchmarks: a table of ratios, and bench.json
 DEPLOY := .venv-deploy
 deploy: $(DEPLOY)/.ready ## ansible, molecule and their linters, in .venv-deploy
 
-$(DEPLOY)/.ready: requirements-deploy.lock $(VENV)/.ready
+$(DEPLOY)/.ready: requirements-deploy.lock | python
 	rm -rf $(DEPLOY)
 	$(PYTHON) -m venv $(DEPLOY)
 	$(DEPLOY)/bin/pip install --quiet --no-compile --require-hashes -r requirements-deploy.lock
 	@touch $@
 
-# Molecule finds Ansible's programs by PATH.
-SCENARIO ?= hypervisor env local global cluster upgrade remove monitoring
+# The longest first: two run side by side, but for those on a user's own machines.
+SCENARIO ?= cluster upgrade remove monitoring local global env hypervisor
 SUITE ?= bookworm
 MACHINES ?=
+JOBS ?= $(if $(MACHINES),1,2)
+# Molecule finds Ansible's programs by PATH.
+MOLECULE := PATH=$(CURDIR)/$(DEPLOY)/bin:$$PATH MACHINES_SUITE=$(SUITE) MACHINES=$(if $(MACHINES),$(abspath $(MACHINES)))
 molecule: deploy ## role tests on throw-away machines (Debian, root), or MACHINES=FILE: your own; SCENARIO=cluster; SUITE=trixie
 	@test -n "$(MACHINES)" || test "$$(id -u)" = 0 || { echo "throw-away machines need root; MACHINES=FILE tests on your own: docs/rollout.md"; exit 2; }
-	@test -n "$(MACHINES)" || DEBIAN_FRONTEND=noninteractive apt-get install --yes --quiet --no-install-recommends \
-	    $$(sed 's/#.*//' molecule/machines/debian-packages)
-	@for scenario in $(SCENARIO); do \
-	    PATH=$(CURDIR)/$(DEPLOY)/bin:$$PATH MACHINES_SUITE=$(SUITE) MACHINES=$(if $(MACHINES),$(abspath $(MACHINES))) \
-	        molecule test --scenario-name $$scenario || exit 1; \
-	done
+	@test -n "$(MACHINES)" || { apt-get update --quiet && \
+	    DEBIAN_FRONTEND=noninteractive apt-get install --yes --quiet --no-install-recommends \
+	    $$(sed 's/#.*//' molecule/machines/debian-packages); }
+ifeq ($(words $(SCENARIO)),1)
+	$(MOLECULE) molecule test --scenario-name $(SCENARIO)
+else
+	printf '%s\n' $(SCENARIO) | $(MOLECULE) xargs --max-procs=$(JOBS) --max-args=1 molecule/run
+endif
 
 lock: ## requirements.lock anew from pyproject.toml (needs uv)
 	uv pip compile pyproject.toml --extra dev --universal --python-version 3.11 --generate-hashes \
