@@ -67,6 +67,18 @@ def test_the_readme_lists_every_input_with_its_default(role):
 
 
 @each_role
+def test_the_readme_lists_every_tag(role):
+    used = set(re.findall(rf"\b{role.name}_(?:install|configure|run)\b", _tags(role / "tasks")))
+    [told] = re.findall(r"^Tags: (.*)$", (role / "README.md").read_text(), re.MULTILINE)
+    assert set(re.findall(r"`(\w+)`", told)) == used
+
+
+def _tags(folder):
+    texts = (path.read_text() for path in folder.glob("*.yml"))
+    return "\n".join(re.findall(r"tags: \[(.*)\]", "\n".join(texts)))
+
+
+@each_role
 def test_inputs_bear_the_name_of_their_role(role):
     assert all(name.startswith(f"{role.name}_") for name in _defaults(role))
 

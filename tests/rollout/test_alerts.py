@@ -1,0 +1,120 @@
+"""Alerts of the role slackvm_monitoring: Prometheus' own tool tests them, daemons export them."""
+
+import json
+import re
+import shutil
+import subprocess
+from pathlib import Path
+
+import jinja2
+import pytest
+import yaml
+
+from live.daemons import serving
+from waiting import wait_until
+
+ROLE = Path(__file__).parents[2] / "roles/slackvm_monitoring"
+LABELS = 'host="host-1"'
+
+needs_promtool = pytest.mark.skipif(
+    shutil.which("promtool") is None,
+    reason="the Debian package is missing: apt-get install prometheus",
+)
+
+
+@pytest.fixture
+def rules(tmp_path):
+    """The file of rules, as the role writes it with its defaults."""
+    defaults = yaml.safe_load((ROLE / "defaults/main.yml").read_text())
+    template = jinja2.Template((ROLE / "templates/alerts.yml.j2").read_text())
+    path = tmp_path / "alerts.yml"
+    path.write_text(template.render(defaults))
+    return path
+
+
+def _promtool(*arguments, cwd):
+    done = subprocess.run(["promtool", *arguments], cwd=cwd, capture_output=True, text=True)
+    assert done.returncode == 0, done.stdout + done.stderr
+
+
+@needs_promtool
+def test_promtool_takes_the_rules(rules):
+    _promtool("check", "rules", rules.name, cwd=rules.parent)
+
+
+# Series of Prometheus' tests: VALUE+STEPxTIMES, a value each minute.
+@needs_promtool
+@pytest.mark.parametrize(
+    ("alert", "series", "fires_at", "labels"),
+    [
+        (
+            "SlackVMHostUnknown",
+            {'up{job="slackvm-local",host="host-1"}': "1x5 0x10"},
+            "8m",
+            {"job": "slackvm-local", "host": "host-1", "severity": "critical"},
+        ),
+        (
+            "SlackVMContention",
+            {
+                f'slackvm_vm_cpu_wait_ratio{{{LABELS},level="3.0",vm="a"}}': "0.1x5 0.5x20",
+                f'slackvm_vm_cpu_wait_ratio{{{LABELS},level="3.0",vm="b"}}': "0.1x5 0.3x20",
+            },
+            "18m",
+            {"host": "host-1", "level": "3.0", "severity": "warning"},
+        ),
+        (
+            "SlackVMPinsRestored",
+            {f"slackvm_pins_restored_total{{{LABELS}}}": "0x5 2x20"},
+            "8m",
+            {"host": "host-1", "severity": "warning"},
+        ),
+        (
+            "SlackVMCapacityLow",
+            {
+                "slackvm_host_cpus": "32x25",
+                "slackvm_host_cpus_free": "16x5 2x20",
+                "slackvm_host_memory_bytes": "100x25",
+                "slackvm_host_memory_free_bytes": "50x25",
+            },
+            "18m",
+            {"severity": "warning"},
+        ),
+    ],
+)
+def test_an_alert_fires_when_it_must_and_not_before(rules, alert, series, fires_at, labels):
+    firing = f'ALERTS{{alertname="{alert}",alertstate="firing"}}'
+    seen = {**labels, "alertname": alert, "alertstate": "firing"}
+    sample = "ALERTS{" + ",".join(f'{name}="{value}"' for name, value in seen.items()) + "}"
+    test = {
+        "interval": "1m",
+        "input_series": [{"series": name, "values": given} for name, given in series.items()],
+        "promql_expr_test": [
+            {"expr": firing, "eval_time": "4m", "exp_samples": []},
+            {
+                "expr": firing,
+                "eval_time": fires_at,
+                "exp_samples": [{"labels": sample, "value": 1}],
+            },
+        ],
+    }
+    (rules.parent / "test.yml").write_text(
+        yaml.safe_dump({"rule_files": [rules.name], "evaluation_interval": "1m", "tests": [test]})
+    )
+    _promtool("test", "rules", "test.yml", cwd=rules.parent)
+
+
+def test_every_metric_of_rules_and_dashboard_is_exported(rules, tmp_path):
+    dashboard = json.loads((ROLE / "files/slackvm-dashboard.json").read_text())
+    asked = rules.read_text() + json.dumps(
+        [target["expr"] for panel in dashboard["panels"] for target in panel["targets"]]
+    )
+    named = set(re.findall(r"\bslackvm_\w+", asked))
+    with serving(tmp_path, "--topology=i7-1185g7") as daemon:
+        assert daemon.deploy("a", 2, 2.0).status_code == 201
+
+        def exported():
+            return set(re.findall(r"^(slackvm_\w+)", daemon.call("GET", "/metrics").text, re.M))
+
+        wait_until(lambda: "slackvm_vm_cpu_wait_ratio" in exported())
+        assert len(named) > 8
+        assert named - exported() == set()
