@@ -83,11 +83,11 @@ $(DEPLOY)/.ready: requirements-deploy.lock | python
 	$(DEPLOY)/bin/pip install --quiet --no-compile --require-hashes -r requirements-deploy.lock
 	@touch $@
 
-# The longest first: two run side by side, but for those on a user's own machines.
-SCENARIO ?= cluster upgrade remove monitoring local global env hypervisor
+# The longest first: three run side by side, but for those on a user's own machines.
+SCENARIO ?= upgrade cluster remove monitoring local hypervisor global env
 SUITE ?= bookworm
 MACHINES ?=
-JOBS ?= $(if $(MACHINES),1,2)
+JOBS ?= $(if $(MACHINES),1,3)
 # Molecule finds Ansible's programs by PATH.
 MOLECULE := PATH=$(CURDIR)/$(DEPLOY)/bin:$$PATH MACHINES_SUITE=$(SUITE) MACHINES=$(if $(MACHINES),$(abspath $(MACHINES)))
 molecule: deploy ## role tests on throw-away machines (Debian, root), or MACHINES=FILE: your own; SCENARIO=cluster; SUITE=trixie

@@ -128,11 +128,12 @@ def up(machines: list[Machine]) -> None:
         for machine in booted:
             machine.place.mkdir(parents=True)
         _network_up()
+    processes = []
     for machine in booted:
         _lay_disk(machine)
-        _boot(machine)
-    for machine in booted:
-        _wait_for_ssh(machine)
+        processes.append(_boot(machine))
+    for machine, process in zip(booted, processes, strict=True):
+        _wait_for_ssh(machine, process)
 
 
 def down(machines: list[Machine]) -> None:
@@ -195,7 +196,7 @@ def _kill(machine: Machine) -> set[int]:
     return processes
 
 
-def _boot(machine: Machine) -> None:
+def _boot(machine: Machine) -> "subprocess.Popen[bytes]":
     """Start systemd-nspawn in a cgroup of the machine's own."""
     environment = os.environ | {
         # cgroup v2 inside, and a writable /proc/sys: libvirt needs both.
@@ -220,15 +221,16 @@ def _boot(machine: Machine) -> None:
             start_new_session=True,
         )
     (machine.place / "pid").write_text(str(process.pid))
+    return process
 
 
-def _wait_for_ssh(machine: Machine) -> None:
+def _wait_for_ssh(machine: Machine, process: "subprocess.Popen[bytes]") -> None:
     ssh = ["ssh", "-i", str(KEY), "-o", "BatchMode=yes", "-o", "StrictHostKeyChecking=no"]
     ssh += ["-o", "UserKnownHostsFile=/dev/null", "-o", "ConnectTimeout=5"]
     console = machine.place / "console"
 
     def answers() -> bool:
-        if not machine.runs():
+        if process.poll() is not None:
             raise SystemExit(f"{machine.name} did not boot:\n{console.read_text()}")
         done = subprocess.run([*ssh, f"root@{machine.address}", "true"], capture_output=True)
         return done.returncode == 0
