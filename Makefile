@@ -84,7 +84,7 @@ $(DEPLOY)/.ready: requirements-deploy.lock | python
 	@touch $@
 
 # The longest first: three run side by side, but for those on a user's own machines.
-SCENARIO ?= upgrade cluster remove monitoring local hypervisor global env
+SCENARIO ?= hypervisor upgrade cluster remove local monitoring global env
 SUITE ?= bookworm
 MACHINES ?=
 JOBS ?= $(if $(MACHINES),1,3)
