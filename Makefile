@@ -83,7 +83,8 @@ $(DEPLOY)/.ready: requirements-deploy.lock | python
 	$(DEPLOY)/bin/pip install --quiet --no-compile --require-hashes -r requirements-deploy.lock
 	@touch $@
 
-# The longest first: three run side by side, but for those on a user's own machines.
+# Three run side by side, but for those on a user's own machines: the longest first, beside the one
+# whose image is built first.
 SCENARIO ?= hypervisor upgrade cluster remove local monitoring global env
 SUITE ?= bookworm
 MACHINES ?=
