@@ -15,7 +15,7 @@ def main() -> None:
         "python_full_version": version,
         "python_version": ".".join(version.split(".")[:2]),
     }
-    for line in sys.stdin.read().splitlines():
+    for line in filter(None, sys.stdin.read().splitlines()):
         pinned = Requirement(line)
         if pinned.marker is None or pinned.marker.evaluate(other):
             print(f"{pinned.name}{pinned.specifier}")
