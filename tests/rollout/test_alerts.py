@@ -15,6 +15,83 @@ from waiting import wait_until
 
 ROLE = Path(__file__).parents[2] / "roles/slackvm_monitoring"
 LABELS = 'host="host-1"'
+# An alert, the series that make it fire (VALUE+STEPxTIMES, a value each minute), when it must, and
+# the labels that it then has.
+CASES = [
+    (
+        "SlackVMHostUnknown",
+        {'up{job="slackvm-local",host="host-1"}': "1x5 0x10"},
+        "8m",
+        {"job": "slackvm-local", "host": "host-1", "severity": "critical"},
+    ),
+    (
+        "SlackVMHostNotReady",
+        {f"slackvm_host_ready{{{LABELS}}}": "1x5 0x10"},
+        "8m",
+        {"host": "host-1", "severity": "critical"},
+    ),
+    (
+        "SlackVMControllerDown",
+        {'up{job="slackvm-global",host="controller"}': "1x5 0x10"},
+        "8m",
+        {"job": "slackvm-global", "host": "controller", "severity": "critical"},
+    ),
+    (
+        "SlackVMHostOvercommitted",
+        {f"slackvm_host_overcommitted{{{LABELS}}}": "0x5 1x20"},
+        "13m",
+        {"host": "host-1", "severity": "warning"},
+    ),
+    (
+        "SlackVMForeignUnpinned",
+        {f"slackvm_foreign_unpinned{{{LABELS}}}": "0x5 2x20"},
+        "13m",
+        {"host": "host-1", "severity": "warning"},
+    ),
+    (
+        "SlackVMContention",
+        {
+            f'slackvm_vm_cpu_wait_ratio{{{LABELS},level="3.0",vm="a"}}': "0.1x5 0.5x20",
+            f'slackvm_vm_cpu_wait_ratio{{{LABELS},level="3.0",vm="b"}}': "0.1x5 0.3x20",
+        },
+        "18m",
+        {"host": "host-1", "level": "3.0", "severity": "warning"},
+    ),
+    (
+        "SlackVMPinsRestored",
+        {f"slackvm_pins_restored_total{{{LABELS}}}": "0x5 2x20"},
+        "8m",
+        {"host": "host-1", "severity": "warning"},
+    ),
+    (
+        "SlackVMPinsFailed",
+        {f"slackvm_pins_failed_total{{{LABELS}}}": "0x5 2x20"},
+        "8m",
+        {"host": "host-1", "severity": "critical"},
+    ),
+    (
+        "SlackVMCapacityLow",
+        {
+            "slackvm_host_cpus": "32x25",
+            "slackvm_host_cpus_free": "16x5 2x20",
+            "slackvm_host_memory_bytes": "100x25",
+            "slackvm_host_memory_free_bytes": "50x25",
+        },
+        "18m",
+        {"severity": "warning"},
+    ),
+    (
+        "SlackVMCapacityLow",
+        {
+            "slackvm_host_cpus": "32x25",
+            "slackvm_host_cpus_free": "16x25",
+            "slackvm_host_memory_bytes": "100x25",
+            "slackvm_host_memory_free_bytes": "50x5 5x20",
+        },
+        "18m",
+        {"severity": "warning"},
+    ),
+]
 
 needs_promtool = pytest.mark.skipif(
     shutil.which("promtool") is None,
@@ -42,45 +119,8 @@ def test_promtool_takes_the_rules(rules):
     _promtool("check", "rules", rules.name, cwd=rules.parent)
 
 
-# Series of Prometheus' tests: VALUE+STEPxTIMES, a value each minute.
 @needs_promtool
-@pytest.mark.parametrize(
-    ("alert", "series", "fires_at", "labels"),
-    [
-        (
-            "SlackVMHostUnknown",
-            {'up{job="slackvm-local",host="host-1"}': "1x5 0x10"},
-            "8m",
-            {"job": "slackvm-local", "host": "host-1", "severity": "critical"},
-        ),
-        (
-            "SlackVMContention",
-            {
-                f'slackvm_vm_cpu_wait_ratio{{{LABELS},level="3.0",vm="a"}}': "0.1x5 0.5x20",
-                f'slackvm_vm_cpu_wait_ratio{{{LABELS},level="3.0",vm="b"}}': "0.1x5 0.3x20",
-            },
-            "18m",
-            {"host": "host-1", "level": "3.0", "severity": "warning"},
-        ),
-        (
-            "SlackVMPinsRestored",
-            {f"slackvm_pins_restored_total{{{LABELS}}}": "0x5 2x20"},
-            "8m",
-            {"host": "host-1", "severity": "warning"},
-        ),
-        (
-            "SlackVMCapacityLow",
-            {
-                "slackvm_host_cpus": "32x25",
-                "slackvm_host_cpus_free": "16x5 2x20",
-                "slackvm_host_memory_bytes": "100x25",
-                "slackvm_host_memory_free_bytes": "50x25",
-            },
-            "18m",
-            {"severity": "warning"},
-        ),
-    ],
-)
+@pytest.mark.parametrize(("alert", "series", "fires_at", "labels"), CASES)
 def test_an_alert_fires_when_it_must_and_not_before(rules, alert, series, fires_at, labels):
     firing = f'ALERTS{{alertname="{alert}",alertstate="firing"}}'
     seen = {**labels, "alertname": alert, "alertstate": "firing"}
@@ -101,6 +141,11 @@ def test_an_alert_fires_when_it_must_and_not_before(rules, alert, series, fires_
         yaml.safe_dump({"rule_files": [rules.name], "evaluation_interval": "1m", "tests": [test]})
     )
     _promtool("test", "rules", "test.yml", cwd=rules.parent)
+
+
+def test_every_alert_has_been_seen_to_fire(rules):
+    named = [rule["alert"] for rule in yaml.safe_load(rules.read_text())["groups"][0]["rules"]]
+    assert {case[0] for case in CASES} == set(named)
 
 
 def test_every_metric_of_rules_and_dashboard_is_exported(rules, tmp_path):
