@@ -2,13 +2,14 @@
 
 import json
 import random
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager, suppress
 from pathlib import Path
 
 import pytest
 
 from schedulerlocal.live.clock import Clock
+from schedulerlocal.live.hypervisor import Guest, Order, UncertainError
 from schedulerlocal.live.keeper import Keeper
 from schedulerlocal.live.memory import MemoryHypervisor
 from schedulerlocal.live.outcomes import RefusedError
@@ -22,12 +23,33 @@ LAPTOP = PRESETS["i7-1185g7"].build()
 EPYC = PRESETS["epyc-7662"].build()
 
 
+class LateHypervisor(MemoryHypervisor):
+    """Gives no answer when a VM is to be made, and makes it after it was looked at once."""
+
+    asked: tuple[Order, Sequence[int]] | None = None
+    looks = 0
+
+    def create(self, order: Order, cpu_ids: Sequence[int]) -> None:
+        self.asked = order, cpu_ids
+        raise UncertainError("the connection is gone")
+
+    def guests(self) -> list[Guest]:
+        self.looks += self.asked is not None
+        if self.asked and self.looks == 2:
+            super().create(*self.asked)
+        return super().guests()
+
+
 @contextmanager
-def living(folder: Path, topology: Topology = LAPTOP) -> Iterator[Keeper]:
+def living(
+    folder: Path,
+    topology: Topology = LAPTOP,
+    kind: type[MemoryHypervisor] = MemoryHypervisor,
+) -> Iterator[Keeper]:
     """Give the keeper of a host whose state is in `folder`, as a daemon has it after its start."""
     clock = Clock()
     state = StateFolder(folder)
-    hypervisor = MemoryHypervisor(folder / "guests.json", clock)
+    hypervisor = kind(folder / "guests.json", clock)
     records = Records(state, "testhost")
     keeper = Keeper(Host(topology), hypervisor, records, clock)
     keeper.reconcile()
@@ -204,3 +226,23 @@ def test_a_stopped_vm_keeps_its_cpus(tmp_path: Path) -> None:
         assert keeper.change_state("a", "start").guests["a"].state == "running"
         with pytest.raises(RefusedError):
             keeper.change_state("nobody", "start")
+
+
+@pytest.mark.parametrize("is_withdrawn", [True, False])
+def test_a_vm_that_comes_after_all_stays_unless_it_was_withdrawn(
+    tmp_path: Path, *, is_withdrawn: bool
+) -> None:
+    with living(tmp_path, kind=LateHypervisor) as keeper:
+        free = keeper.view.cpus_free
+        with pytest.raises(UncertainError):
+            keeper.deploy(VM("a", 2, 512, 2.0), "/i.qcow2", clone=False, attempt="first")
+        keeper.reconcile()
+        assert not keeper.view.guests
+        if is_withdrawn:
+            assert keeper.withdraw("a", "first") is None
+        keeper.reconcile()
+        left = [] if is_withdrawn else ["a"]
+        assert list(keeper.view.guests) == left
+        assert keeper.view.cpus_free == free - 2 * len(left)
+    with living(tmp_path) as keeper:
+        assert list(keeper.view.guests) == left

@@ -8,13 +8,13 @@ Wherever a crash cuts it, `reconcile` finds out from the hypervisor what is, for
 import math
 import threading
 import uuid
-from collections import deque
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import replace
 
 import structlog
 
+from schedulerlocal.live.attempts import Attempts
 from schedulerlocal.live.clock import Clock
 from schedulerlocal.live.hypervisor import (
     RUNNING,
@@ -23,6 +23,7 @@ from schedulerlocal.live.hypervisor import (
     HypervisorError,
     Order,
     UnavailableError,
+    UncertainError,
 )
 from schedulerlocal.live.outcomes import Outcomes, RefusedError
 from schedulerlocal.live.pins import Pins, astray
@@ -36,9 +37,6 @@ from slackvm.model.refusal import Refusal
 from slackvm.model.vm import VM
 
 log = structlog.get_logger()
-
-_WITHDRAWN_KEPT = 4096
-"""Withdrawn attempts that are remembered: many more than requests can be on their way at once."""
 
 
 class Keeper:
@@ -71,7 +69,7 @@ class Keeper:
         self._guests: dict[str, Guest] = {}
         self._given_up: set[str] = set()
         self._findings = Findings()
-        self._withdrawn: deque[str] = deque(maxlen=_WITHDRAWN_KEPT)
+        self._attempts = Attempts()
         self._view = View()
         records.restore(host, clock.now())
         self._model = host.copy()
@@ -132,8 +130,7 @@ class Keeper:
                 return self._view, False
             if same is not None or vm.name in {guest.name for guest in self._findings.foreign}:
                 raise RefusedError(Refusal("name_taken"))
-            if attempt in self._withdrawn:
-                raise RefusedError(Refusal("withdrawn"))
+            self._attempts.check(attempt)
             plan = self.host.plan_deploy(vm)
             if plan.refusal:
                 self._records.note_refusal(plan, self._clock.now())
@@ -141,8 +138,12 @@ class Keeper:
             with self._turns.elsewhere():
                 resolved = self._hypervisor.check_image(image, clone)
             order = Order(vm, str(uuid.uuid4()), resolved, clone, self._time_of_birth())
-            with self._others_pinned(plan), self._turns.elsewhere():
-                self._hypervisor.create(order, plan.pins[vm.name])
+            try:
+                with self._others_pinned(plan), self._turns.elsewhere():
+                    self._hypervisor.create(order, plan.pins[vm.name])
+            except UncertainError:
+                self._attempts.note_unanswered(attempt, order.uuid)
+                raise
             self._guests[vm.name] = order.guest(plan.pins[vm.name])
             self._take_over(plan)
             return self._view, True
@@ -152,7 +153,7 @@ class Keeper:
 
         Returns:
             The VM; None: there is none, and no request that bears `attempt` will make it, however
-            late it comes. Requests do not outlive the daemon, so it is kept in memory only.
+            late it, or what the hypervisor made of it, comes.
 
         Raises:
             HypervisorError: it cannot be told now.
@@ -161,7 +162,7 @@ class Keeper:
         with self._operation("withdraw"):
             guest = self._guests.get(name)
             if guest is None:
-                self._withdrawn.append(attempt)
+                self._attempts.withdraw(attempt)
             return guest
 
     def remove(self, name: str, created: float | None = None) -> None:
@@ -268,8 +269,7 @@ class Keeper:
             raise
 
     def _reconcile(self) -> None:
-        with self._turns.elsewhere():
-            guests = self._hypervisor.guests()
+        guests = self._look()
         found = findings(guests, self.host)
         uuids = {**self._uuids(), **{guest.name: guest.uuid for guest in found.ours.values()}}
         for plan in found.plans:
@@ -285,6 +285,16 @@ class Keeper:
         self.pins.restore(self._guests, wanted)
         self._finish_all()
         self._publish()
+
+    def _look(self) -> list[Guest]:
+        """Return what the hypervisor has; VMs that come of withdrawn requests are removed."""
+        with self._turns.elsewhere():
+            guests = self._hypervisor.guests()
+            unwanted = [guest for guest in guests if self._attempts.is_withdrawn(guest.uuid)]
+            for guest in unwanted:
+                self._hypervisor.remove(guest.name)
+                log.info("VM removed that came after it was withdrawn", vm=guest.name)
+        return [guest for guest in guests if guest not in unwanted]
 
     def _finish_all(self) -> None:
         """Start VMs whose making was cut short; what fails is left to a request for the VM."""
