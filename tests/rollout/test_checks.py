@@ -1,0 +1,71 @@
+"""What `playbooks/checks.yml` refuses before a machine is changed, run on this machine alone."""
+
+import os
+import subprocess
+from pathlib import Path
+
+import pytest
+import yaml
+
+ROOT = Path(__file__).parents[2]
+PLAYBOOK = ROOT / ".venv-deploy/bin/ansible-playbook"
+HERE = {"ansible_connection": "local", "ansible_become": False}
+TOKENS = ["0123456789abcdef", "fedcba9876543210"]
+
+pytestmark = pytest.mark.skipif(not PLAYBOOK.exists(), reason="Ansible is missing: make deploy")
+
+
+@pytest.fixture
+def check(tmp_path):
+    """Run the playbook on a controller and two hosts; return its exit code and what it told."""
+
+    def run(controller, host, **everywhere):
+        inventory = {
+            "all": {
+                "children": {
+                    "slackvm_controller": {"hosts": {"controller": controller}},
+                    "slackvm_hosts": {"hosts": {"host-1": {}, "host-2": host}},
+                },
+                "vars": {
+                    **HERE,
+                    "hypervisor_require_kvm": False,
+                    "slackvm_env_secrets_dir": str(tmp_path / "secrets"),
+                    **everywhere,
+                },
+            }
+        }
+        (tmp_path / "inventory.yml").write_text(yaml.safe_dump(inventory))
+        command = [PLAYBOOK, "--inventory", tmp_path / "inventory.yml", "playbooks/checks.yml"]
+        environment = os.environ | {"ANSIBLE_NOCOLOR": "1"}
+        done = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, env=environment)
+        return done.returncode, done.stdout + done.stderr
+
+    return run
+
+
+@pytest.mark.parametrize(
+    ("name", "controller", "host"),
+    [
+        ("slackvm_env_scl_token", TOKENS[0], TOKENS[1]),
+        ("slackvm_env_scg_port", 8200, None),
+        ("slackvm_env_tls_client_certificates", None, True),
+    ],
+)
+def test_what_controller_and_hosts_must_agree_on_is_refused_where_it_differs(
+    check, name, controller, host
+):
+    code, told = check(
+        {} if controller is None else {name: controller}, {} if host is None else {name: host}
+    )
+    assert code != 0
+    assert f"{name}: it must be the same on controller and host-" in told
+    assert TOKENS[0] not in told
+    assert TOKENS[1] not in told
+
+
+def test_what_they_agree_on_is_taken(check):
+    code, told = check(
+        {}, {"slackvm_env_scl_port": 8300}, slackvm_env_scl_token=TOKENS[0], slackvm_env_tls="none"
+    )
+    assert code == 0, told
+    assert "changed=0" in told
