@@ -10,6 +10,7 @@ import requests
 
 from certificates import Authority
 from clusters.processes import Controller, end, make_controller, make_host
+from live.daemons import Daemon
 from waiting import wait_until
 
 FULL, READ = "full-token-0123456789", "read-token-0123456789"
@@ -125,6 +126,36 @@ def test_who_has_no_certificate_of_our_ca_is_not_served(
             requests.get(
                 f"{controller.url}/healthz", verify=str(ours.certificate), cert=cert, timeout=30
             )
+
+
+def test_hosts_that_now_speak_tls_stay_the_hosts_that_they_were(
+    ours: Authority, tmp_path: Path
+) -> None:
+    with ExitStack() as stack:
+        host = make_host(tmp_path, "one")
+        stack.callback(end, host)
+        host.start()
+        controller = make_controller(tmp_path, [host.url])
+        stack.callback(end, controller)
+        controller.start()
+        controller.wait_ready(1)
+        assert controller.deploy("web", 1, 1.0).status_code == 201
+        controller.end()
+        host.end()
+
+        port = host.url.rpartition(":")[2]
+        settings = files(ours, "SCL", strict=False) | {"SCL_NAME": "one", "SCL_PORT": port}
+        secured = Daemon(host.folder, "--topology=i7-1185g7", **settings)
+        stack.callback(end, secured)
+        secured.start()
+        assert secured.url == host.url.replace("http:", "https:")
+        again = Controller(controller.folder, [secured.url], SCL_TLS_CA=str(ours.certificate))
+        stack.callback(end, again)
+        again.start()
+        again.wait_ready(1)
+        assert [host["url"] for host in again.hosts().values()] == [secured.url]
+        assert again.vms()["web"]["host"] == "one"
+        assert again.remove("web").status_code == 200
 
 
 def test_another_sites_page_cannot_change_anything(controller: Controller) -> None:

@@ -19,12 +19,12 @@ pytestmark = pytest.mark.skipif(not PLAYBOOK.exists(), reason="Ansible is missin
 def check(tmp_path):
     """Run the playbook on a controller and two hosts; return its exit code and what it told."""
 
-    def run(controller, host, **everywhere):
+    def run(controller, host, other=None, **everywhere):
         inventory = {
             "all": {
                 "children": {
                     "slackvm_controller": {"hosts": {"controller": controller}},
-                    "slackvm_hosts": {"hosts": {"host-1": {}, "host-2": host}},
+                    "slackvm_hosts": {"hosts": {"host-1": other or {}, "host-2": host}},
                 },
                 "vars": {
                     **HERE,
@@ -44,21 +44,20 @@ def check(tmp_path):
 
 
 @pytest.mark.parametrize(
-    ("name", "controller", "host"),
+    ("name", "controller", "host", "other", "astray"),
     [
-        ("slackvm_env_scl_token", TOKENS[0], TOKENS[1]),
-        ("slackvm_env_scg_port", 8200, None),
-        ("slackvm_env_tls_client_certificates", None, True),
+        ("slackvm_env_scl_token", TOKENS[0], TOKENS[1], TOKENS[1], "host-1, host-2"),
+        ("slackvm_env_scg_port", 8200, None, 8200, "host-2"),
+        ("slackvm_env_tls_client_certificates", None, True, None, "host-2"),
     ],
 )
 def test_what_controller_and_hosts_must_agree_on_is_refused_where_it_differs(
-    check, name, controller, host
+    check, name, controller, host, other, astray
 ):
-    code, told = check(
-        {} if controller is None else {name: controller}, {} if host is None else {name: host}
-    )
+    settings = [{} if value is None else {name: value} for value in (controller, host, other)]
+    code, told = check(*settings)
     assert code != 0
-    assert f"{name}: it must be the same on controller and host-" in told
+    assert f"{name}: it must be the same on controller and {astray};" in told
     assert TOKENS[0] not in told
     assert TOKENS[1] not in told
 

@@ -87,12 +87,15 @@ class Cluster:
     def add(self, url: NodeUrl) -> tuple[Member, bool]:
         """Let a host be part of the cluster; return it, and whether it is new.
 
+        A host whose daemon is now asked with TLS, or no longer, stays the host that it was.
+
         Raises:
             StoreError: it cannot be written down.
         """
         with self.lock:
             for member in self.members:
-                if member.url.base == url.base:
+                if member.url.place == url.place:
+                    self._ask_at(member, url)
                     return member, False
             member = Member(url, self._ordinal + 1)
             self.ledger.must(lambda lines: self.store.set_host(member.stored, lines))
@@ -164,6 +167,12 @@ class Cluster:
             _index(self._foreign, member, member.room.foreign, room.foreign)
             member.room = room
         self.fleet.update(member.index, member.summary())
+
+    def _ask_at(self, member: Member, url: NodeUrl) -> None:
+        if member.url.base != url.base:
+            stored = member.stored._replace(url=url.given)
+            self.ledger.must(lambda lines: self.store.set_host(stored, lines))
+            member.url = url
 
     def _insert(self, member: Member) -> None:
         self._ordinal = max(self._ordinal, member.ordinal)
