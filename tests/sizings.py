@@ -3,7 +3,7 @@
 import numpy as np
 import pandas as pd
 
-from slackanalysis.sweep import PAPER_MIXES
+from slackanalysis.sweep.cells import PAPER_MIXES
 
 PROVIDERS = ("azure2017", "ovhcloud2023")
 

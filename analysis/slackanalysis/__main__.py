@@ -9,7 +9,7 @@ _OWN = ("slackanalysis", "slackvm")
 def main() -> None:
     """Run the command; where a library is missing, say which extra brings it and exit with 1."""
     try:
-        from slackanalysis.cli import cli
+        from slackanalysis.commands.cli import cli
     except ModuleNotFoundError as error:
         missing = (error.name or "").partition(".")[0]
         if not missing or missing in _OWN:

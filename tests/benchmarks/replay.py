@@ -6,9 +6,9 @@ from collections.abc import Iterator
 from pathlib import Path
 
 from benchmarks.harness import REPLAY, Result, median_cpu, pairs, ratio, run, run_and_ask
-from slackanalysis.catalogue import CATALOGUES
-from slackanalysis.trace import write_sized_trace
-from slackanalysis.workload import Workload
+from slackanalysis.workload.catalogue import CATALOGUES
+from slackanalysis.workload.host import Workload
+from slackanalysis.workload.trace import write_sized_trace
 from slackvm.topologies import PRESETS
 
 PAIRS = 7

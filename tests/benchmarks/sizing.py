@@ -6,14 +6,14 @@ import time
 from collections.abc import Iterator
 
 from benchmarks.harness import Result
-from slackanalysis.catalogue import CATALOGUES
-from slackanalysis.cluster import HostSize, serve
-from slackanalysis.demand import Demand, request_list
-from slackanalysis.request_list import RequestList
-from slackanalysis.sizing import size_clusters
-from slackanalysis.sweep import PAPER_MIXES
-from slackanalysis.temporality import Temporality
-from slackanalysis.workload import parse_mix
+from slackanalysis.sizing.placement_run import HostSize, serve
+from slackanalysis.sizing.sizing import size_clusters
+from slackanalysis.sweep.cells import PAPER_MIXES
+from slackanalysis.workload.catalogue import CATALOGUES
+from slackanalysis.workload.demand import Demand, request_list
+from slackanalysis.workload.mix import parse_mix
+from slackanalysis.workload.requests import RequestList
+from slackanalysis.workload.temporality import Temporality
 from slackvm.model import POLICIES, VM, Fleet, HostSummary, place
 
 SIZE = HostSize(32, 131_072)

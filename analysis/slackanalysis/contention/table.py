@@ -9,7 +9,6 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
-from slackanalysis.cluster import HostSize, Serving, serve_on_fewest
 from slackanalysis.contention.arrangements import (
     ARRANGEMENTS,
     BALANCED,
@@ -23,10 +22,11 @@ from slackanalysis.contention.arrangements import (
 )
 from slackanalysis.contention.pools import Move, Pools, pools_over_time
 from slackanalysis.contention.tenants import Tenants, generated_tenants, recorded_tenants
-from slackanalysis.demand import Demand
-from slackanalysis.request_list import RequestList
-from slackanalysis.usage import UsageBlock
-from slackanalysis.workload import mix_text
+from slackanalysis.sizing.placement_run import HostSize, PlacementRun, serve_on_fewest
+from slackanalysis.workload.demand import Demand
+from slackanalysis.workload.mix import mix_text
+from slackanalysis.workload.requests import RequestList
+from slackanalysis.workload.usage import UsageBlock
 from slackvm.model import POLICIES, Host
 from slackvm.topologies import Description
 
@@ -106,10 +106,10 @@ def contention_of(tenants: Tenants, size: HostSize, critical_size: int) -> pd.Da
         ValueError: a VM is larger than a host.
     """
     requests, levels = tenants.requests, tenants.requests.levels
-    serving = serve_on_fewest(requests, size, PLACED_BY)
-    shared = _Cluster(serving.hosts, _host_of_vms(requests, serving))
+    run = serve_on_fewest(requests, size, PLACED_BY)
+    shared = _Cluster(run.hosts, _host_of_vms(requests, run))
     apart = _separate_clusters(requests, size)
-    pools = _pools(tenants, serving, size, critical_size)
+    pools = _pools(tenants, run, size, critical_size)
     sums = {arrangement: np.zeros((len(_SUMS), len(levels))) for arrangement in ARRANGEMENTS}
     for block in tenants.blocks:
         here, seconds = slice(block.start, block.stop), tenants.seconds[block.start : block.stop]
@@ -153,32 +153,32 @@ def _separate_clusters(requests: RequestList, size: HostSize) -> _Cluster:
     level = np.array([vm.level for vm in requests.vms])
     for each in requests.levels:
         alone = requests.of_level(each)
-        serving = serve_on_fewest(alone, size, PLACED_BY)
-        host[level == each] = hosts + _host_of_vms(alone, serving)
-        hosts += serving.hosts
+        run = serve_on_fewest(alone, size, PLACED_BY)
+        host[level == each] = hosts + _host_of_vms(alone, run)
+        hosts += run.hosts
     return _Cluster(hosts, host)
 
 
-def _host_of_vms(requests: RequestList, serving: Serving) -> NDArray[np.int64]:
+def _host_of_vms(requests: RequestList, run: PlacementRun) -> NDArray[np.int64]:
     host = np.empty(len(requests.vms), dtype=np.int64)
     is_arrival = requests.events >= 0
-    host[requests.events[is_arrival]] = serving.host[is_arrival]
+    host[requests.events[is_arrival]] = run.host[is_arrival]
     return host
 
 
-def _pools(tenants: Tenants, serving: Serving, size: HostSize, critical_size: int) -> Pools:
+def _pools(tenants: Tenants, run: PlacementRun, size: HostSize, critical_size: int) -> Pools:
     # How many CPUs a pool has does not depend on which they are: any host of this size will do.
     topology = Description(cores=size.cpus, memory_total_mib=size.memory_mib).build()
-    hosts = [Host(topology, critical_size=critical_size) for _ in range(serving.hosts)]
-    moves = list(_moves(tenants, serving))
+    hosts = [Host(topology, critical_size=critical_size) for _ in range(run.hosts)]
+    moves = list(_moves(tenants, run))
     return pools_over_time(hosts, tenants.requests.levels, moves, len(tenants.times_s))
 
 
-def _moves(tenants: Tenants, serving: Serving) -> Iterator[Move]:
+def _moves(tenants: Tenants, run: PlacementRun) -> Iterator[Move]:
     requests = tenants.requests
     ends_s = requests.start_s + requests.lifetime_s
     arrives, leaves = (np.searchsorted(tenants.times_s, at) for at in (requests.start_s, ends_s))
-    for event, host in zip(requests.events.tolist(), serving.host.tolist(), strict=True):
+    for event, host in zip(requests.events.tolist(), run.host.tolist(), strict=True):
         vm = requests.vms[max(event, ~event)]
         if event >= 0:
             yield Move(int(arrives[event]), host, vm.name, vm)

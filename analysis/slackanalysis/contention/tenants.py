@@ -1,9 +1,9 @@
 """VMs of a cluster and how much of their vCPUs they use over time.
 
-Generated ones are those of a request list (`slackanalysis.demand`), which tells no profiles. So
-each VM gets one here, at random, by the profiles' shares among VMs that live shortly (those that
-leave before the end, by the departure rates) and among those that stay. Their use is that of
-`slackanalysis.usage`.
+Generated ones are those of a request list (`slackanalysis.workload.demand`), which tells no
+profiles. So each VM gets one here, at random, by the profiles' shares among VMs that live shortly
+(those that leave before the end, by the departure rates) and among those that stay. Their use is
+that of `slackanalysis.workload.usage`.
 """
 
 from collections.abc import Iterable, Iterator
@@ -13,12 +13,12 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
-from slackanalysis.arrivals import Population
-from slackanalysis.catalogue import PROFILES
-from slackanalysis.demand import Demand, request_list
-from slackanalysis.request_list import RequestList
-from slackanalysis.usage import UsageBlock, usage_over_time
-from slackanalysis.workload import Workload
+from slackanalysis.workload.arrivals import Population
+from slackanalysis.workload.catalogue import PROFILES
+from slackanalysis.workload.demand import Demand, request_list
+from slackanalysis.workload.host import Workload
+from slackanalysis.workload.requests import RequestList
+from slackanalysis.workload.usage import UsageBlock, usage_over_time
 from slackvm.model import VM
 from slackvm.monitoring.record import Kind
 from slackvm.monitoring.trace import read_trace

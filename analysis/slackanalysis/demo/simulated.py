@@ -12,8 +12,8 @@ from rich.table import Table
 from slackanalysis.demo import steps
 from slackanalysis.demo.cluster import Cluster, DemoHost
 from slackanalysis.demo.workload import Outcome, drive, events_of
-from slackanalysis.recording import count_vms, read_vnodes
-from slackanalysis.workload import Workload
+from slackanalysis.recordings.host import count_vms, read_vnodes
+from slackanalysis.workload.host import Workload
 from slackvm.topologies import PRESETS
 
 PRESET_OF = {"epyc-a": "epyc-7662", "epyc-b": "epyc-7662", "laptop": "i7-1185g7"}

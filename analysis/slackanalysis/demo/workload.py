@@ -9,8 +9,8 @@ from typing import Any
 
 import requests
 
-from slackanalysis.arrivals import Population, fill_host
-from slackanalysis.workload import Workload
+from slackanalysis.workload.arrivals import Population, fill_host
+from slackanalysis.workload.host import Workload
 
 _REQUEST_S = 60.0
 

@@ -8,15 +8,16 @@ from hashlib import sha256
 from pathlib import Path
 from typing import Any
 
-from slackanalysis.catalogue import CATALOGUES
-from slackanalysis.cluster import HostSize
+from slackanalysis.outputs.tables import write_table
 from slackanalysis.progress import Track, untracked
-from slackanalysis.published import PUBLISHED_SIZE, PUBLISHED_VMS
-from slackanalysis.sweep import PAPER_MIXES, cells_of, sweep
-from slackanalysis.tables import write_table
-from slackanalysis.temporality import Temporality
-from slackanalysis.trace import write_trace
-from slackanalysis.workload import Workload, parse_mix
+from slackanalysis.sizing.placement_run import HostSize
+from slackanalysis.sweep.cells import PAPER_MIXES, cells_of, sweep
+from slackanalysis.sweep.published import PUBLISHED_SIZE, PUBLISHED_VMS
+from slackanalysis.workload.catalogue import CATALOGUES
+from slackanalysis.workload.host import Workload
+from slackanalysis.workload.mix import parse_mix
+from slackanalysis.workload.temporality import Temporality
+from slackanalysis.workload.trace import write_trace
 from slackvm.topologies import load_topology
 
 _BAD_INPUT = 2
@@ -52,7 +53,7 @@ def replayed(monitoring: str, trace: str, topology: str, seed: int, folder: Path
     Args:
         monitoring: a replay's output; empty: a replay is run.
         trace: what is replayed then, and else what `monitoring` is the replay of; empty: a trace is
-            generated, as `slackanalysis.trace` does.
+            generated, as `slackanalysis.workload.trace` does.
         topology: the host to replay it on: a preset or a topology file.
         seed: of the generated trace.
         folder: where the replay's output goes, as Parquet.

@@ -1,0 +1,194 @@
+"""`slackvm-analysis figure` and `figures`: run notebooks, and write down what they were made of.
+
+What takes long to load, papermill above all, is loaded only when a figure is drawn.
+"""
+
+from collections.abc import Iterable, Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import click
+from rich import box
+from rich.console import Console
+from rich.table import Table
+
+from slackanalysis.progress import tracking
+from slackvm.service.failures import BadInput, reported
+
+if TYPE_CHECKING:
+    from slackanalysis.figures.notebooks import Notebook, Value
+    from slackanalysis.outputs.manifest import FigureRecord
+
+Given = tuple[tuple[str, str], ...]
+
+SMALL: Given = (("seeds", "3"), ("sizes", "[125, 250, 500, 1000]"))
+FULL: Given = (("seeds", "20"), ("sizes", "[125, 250, 500, 1000, 2000]"))
+"""Parameters of the small and the full mode, for the notebooks that have them."""
+
+_MANIFEST = "manifest.json"
+_INPUTS = "inputs"
+"""Folder, beside the figures, of what they are drawn of and nobody gave."""
+
+_ONE = """\b
+Examples:
+  slackvm-analysis figure vnode_evolution
+  slackvm-analysis figure vnode_evolution -p trace trace.csv -p topology epyc-7662
+  slackvm-analysis figure memory -p monitoring debug/monitoring.csv -p output figures/mine
+  slackvm-analysis figure memory --parameters
+"""
+
+_ALL = """\b
+Examples:
+  slackvm-analysis figures --all
+  slackvm-analysis figures --all --full --output paper
+  slackvm-analysis figures host_usage memory -p monitoring debug/monitoring.csv
+"""
+
+_given = click.option(
+    "-p", "given", nargs=2, multiple=True, metavar="KEY VALUE", help="Set a notebook's parameter."
+)
+
+
+@click.command("figure", epilog=_ONE)
+@click.argument("name")
+@_given
+@click.option("--parameters", "asked", is_flag=True, help="Show the parameters, and draw nothing.")
+def figure(name: str, given: Given, asked: bool) -> None:
+    """Draw one figure: run notebook NAME with papermill.
+
+    The parameter `output` is the path without ending of what is written: the figure as PDF and PNG,
+    its numbers as CSV, the executed notebook, and a manifest with versions, parameters and
+    checksums of what was read.
+    """
+    from slackanalysis.figures.inputs import Inputs
+    from slackanalysis.figures.notebooks import find
+    from slackanalysis.figures.run import FigureError, run_figure
+    from slackanalysis.outputs.manifest import write_manifest
+
+    with reported():
+        notebook = find(name)
+        values = notebook.values(given)
+        if asked:
+            Console().print(_parameter_table(notebook))
+            return
+        stem = Path(str(values["output"]))
+        try:
+            with tracking(Console(stderr=True)) as track:
+                record = run_figure(notebook, values, Inputs(stem.parent / _INPUTS, track))
+        except FigureError as error:
+            raise click.ClickException(str(error)) from error
+        write_manifest(stem.with_name(f"{stem.name}.{_MANIFEST}"), [record])
+    _say(_written(record))
+
+
+@click.command("figures", epilog=_ALL)
+@click.argument("names", nargs=-1, metavar="[NAME]...")
+@click.option("--all", "is_all", is_flag=True, help="Draw every figure.")
+@click.option(
+    "--full/--small",
+    "is_full",
+    default=False,
+    help="As many seeds as the paper's claims need, or so few that it takes minutes (default).",
+)
+@click.option(
+    "--output",
+    "folder",
+    type=click.Path(path_type=Path, file_okay=False),
+    default=Path("figures"),
+    show_default=True,
+    help="Folder for the figures and their manifest.",
+)
+@_given
+def figures(
+    names: tuple[str, ...], is_all: bool, is_full: bool, folder: Path, given: Given
+) -> None:
+    """Draw several figures, all by --all, with one manifest.
+
+    A parameter is given to each notebook that has it. A figure that fails does not keep the others
+    from being drawn.
+    """
+    from slackanalysis.figures.notebooks import find, notebook_paths
+    from slackanalysis.outputs.manifest import write_manifest
+
+    with reported():
+        known = [path.stem for path in notebook_paths()]
+        if is_all == bool(names):
+            raise ValueError(f"name figures, or --all; there are: {', '.join(known)}")
+        notebooks = [find(name) for name in (known if is_all else dict.fromkeys(names))]
+        _refuse_unknown(given, notebooks)
+        mode = FULL if is_full else SMALL
+        todo = [(notebook, _values(notebook, mode, given, folder)) for notebook in notebooks]
+        records, failures = _draw_all(todo, folder)
+        told = {name: str(error) for name, error in failures.items()}
+        write_manifest(folder / _MANIFEST, records, told)
+    if failures:
+        text = "\n".join(f"{name}: {reason}" for name, reason in told.items())
+        message = f"{len(failures)} of {len(todo)} figures failed:\n{text}"
+        is_input = all(isinstance(error, ValueError | LookupError) for error in failures.values())
+        raise BadInput(message) if is_input else click.ClickException(message)
+
+
+def _draw_all(
+    todo: "Sequence[tuple[Notebook, dict[str, Value]]]", folder: Path
+) -> "tuple[list[FigureRecord], dict[str, Exception]]":
+    """Return the records of what was drawn, and why the rest was not, by notebook."""
+    from slackanalysis.figures.inputs import Inputs
+    from slackanalysis.figures.run import FigureError, run_figure
+
+    records: list[FigureRecord] = []
+    failures: dict[str, Exception] = {}
+    with tracking(Console(stderr=True)) as track:
+        inputs = Inputs(folder / _INPUTS, track)
+        advance = track("figures", len(todo))
+        for number, (notebook, values) in enumerate(todo, 1):
+            _say(f"{number}/{len(todo)} {notebook.name}: {notebook.title}")
+            try:
+                records.append(run_figure(notebook, values, inputs))
+                _say(_written(records[-1]))
+            except (ValueError, LookupError, OSError, FigureError) as error:
+                failures[notebook.name] = error
+                _say(f"{notebook.name}: failed")
+            advance(1)
+    return records, failures
+
+
+def _values(notebook: "Notebook", mode: Given, given: Given, folder: Path) -> "dict[str, Value]":
+    """Return the values of a notebook's parameters: as given, else the mode's, else its own."""
+    chosen = dict(mode) | dict(given) | {"output": str(folder / notebook.name)}
+    return notebook.values(
+        (key, text) for key, text in chosen.items() if key in notebook.parameters
+    )
+
+
+def _refuse_unknown(given: Given, notebooks: "Iterable[Notebook]") -> None:
+    """Refuse parameters that none of the notebooks has, or that are given twice.
+
+    Raises:
+        ValueError: names the first, and those that there are.
+    """
+    known = {name for notebook in notebooks for name in notebook.parameters} - {"output"}
+    names = [name for name, _ in given]
+    for name in names:
+        if names.count(name) > 1:
+            raise ValueError(f"parameter {name} is given twice")
+        if name not in known:
+            raise ValueError(
+                f"no notebook has a parameter {name!r}; there are: {', '.join(sorted(known))}"
+            )
+
+
+def _parameter_table(notebook: "Notebook") -> Table:
+    table = Table("parameter", "default", "meaning", box=box.SIMPLE_HEAD, title=notebook.title)
+    for name, parameter in notebook.parameters.items():
+        table.add_row(name, repr(parameter.default), parameter.help)
+    return table
+
+
+def _written(record: "FigureRecord") -> str:
+    first = record.outputs[0].path.rpartition(".")[0]
+    endings = ", ".join(f".{output.path.rpartition('.')[2]}" for output in record.outputs)
+    return f"wrote {first} {endings} in {record.seconds:.0f} s"
+
+
+def _say(text: str) -> None:
+    click.echo(text, err=True)

@@ -1,0 +1,218 @@
+"""`slackvm-analysis size`: how many hosts request lists take."""
+
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+
+import click
+import pandas as pd
+from click.core import ParameterSource
+from rich.console import Console
+from rich.progress import Progress
+
+from slackanalysis.commands.summary import summary
+from slackanalysis.outputs.tables import check_ending, write_table
+from slackanalysis.sizing import policies
+from slackanalysis.sizing.logs import DifferenceError, decide_logs, decisions_table
+from slackanalysis.sizing.placement_run import HostSize
+from slackanalysis.sizing.sizing import Sizing, size_clusters, sizing_table
+from slackanalysis.sizing.utilization import AllocationTimeline
+from slackanalysis.workload.request_file import read_requests
+from slackvm import plugins
+from slackvm.model import SELECTIONS
+from slackvm.model.balance import CRITICAL_SIZE
+from slackvm.model.vm import LARGEST
+from slackvm.service.failures import reported
+from slackvm.topologies import load_topology
+from slackvm.verification import Rules
+
+_EXAMPLES = """\b
+Examples:
+  slackvm-analysis workload --requests requests.csv.gz --mix 50-0-50
+  slackvm-analysis size requests.csv.gz --output hosts.csv
+  slackvm-analysis size requests.csv.gz --output hosts.csv --policy first-fit --policy progress
+  slackvm-analysis size requests.csv.gz --output hosts.csv --policy tight:tightest_memory
+  slackvm-analysis size requests.csv.gz --output hosts.csv --host-cpus 64 --host-memory-mib 524288
+  slackvm-analysis size controller/operations.jsonl host1.jsonl host2.jsonl \\
+      --topology epyc-7662 --topology host2.json --output decisions.csv
+"""
+
+
+@click.command("size", epilog=_EXAMPLES)
+@click.argument(
+    "inputs",
+    type=click.Path(path_type=Path, exists=True, dir_okay=False),
+    metavar="REQUESTS | LOG...",
+    nargs=-1,
+    required=True,
+)
+@click.option(
+    "--host-cpus",
+    metavar="N",
+    type=click.IntRange(1, LARGEST),
+    default=32,
+    show_default=True,
+    help="CPUs of each host.",
+)
+@click.option(
+    "--host-memory-mib",
+    metavar="MIB",
+    type=click.IntRange(1, LARGEST),
+    default=131072,
+    show_default=True,
+    help="Memory of each host.",
+)
+@click.option(
+    "--policy",
+    "policy_names",
+    metavar="NAME",
+    multiple=True,
+    help=f"{policies.HELP} May be given several times. [default: progress; of a log, its own]",
+)
+@click.option(
+    "--topology",
+    "topologies",
+    metavar="FILE|PRESET",
+    multiple=True,
+    help="Of logs: the CPUs of a host; once per host, in their order.",
+)
+@click.option(
+    "--selection",
+    metavar="NAME",
+    default="paper",
+    show_default=True,
+    help=f"Of logs: how hosts choose CPUs: {', '.join(SELECTIONS)}, or one that a package adds.",
+)
+@click.option(
+    "--critical-size",
+    metavar="N",
+    type=click.IntRange(0, LARGEST),
+    default=CRITICAL_SIZE,
+    show_default=True,
+    help="Of logs: vNodes with fewer VMs are balanced.",
+)
+@click.option(
+    "--output",
+    type=click.Path(path_type=Path, dir_okay=False),
+    metavar="FILE",
+    required=True,
+    help="Write a row per list and policy, or per decision, there: .csv, .csv.gz or .parquet.",
+)
+@click.option(
+    "--timeline",
+    type=click.Path(path_type=Path, dir_okay=False),
+    metavar="FILE",
+    help="Write there what is allocated at each time, likewise.",
+)
+@click.pass_context
+def size(
+    context: click.Context,
+    inputs: tuple[Path, ...],
+    host_cpus: int,
+    host_memory_mib: int,
+    policy_names: tuple[str, ...],
+    topologies: tuple[str, ...],
+    selection: str,
+    critical_size: int,
+    output: Path,
+    timeline: Path | None,
+) -> None:
+    """Size clusters for the request lists in REQUESTS (CSV, gzipped CSV or Parquet).
+
+    For each list: the smallest number of hosts on which no VM is refused, for one cluster that all
+    levels share and for one cluster per level, and the number that no placement can stay below.
+
+    With operations logs (.jsonl) of a controller, of its hosts, or both, the hosts are given: every
+    decision is taken anew, host by host and CPU by CPU, and compared. Exit code 1: one differs.
+    """
+    are_logs = any(path.suffix == ".jsonl" for path in inputs)
+    _check_options(context, are_logs)
+    with reported():
+        check_ending(output)
+        if are_logs:
+            chosen = plugins.find(selection, SELECTIONS, plugins.SELECTION_GROUP)
+            rules = Rules(chosen, critical_size)
+            _replay_logs(inputs, topologies, policy_names, rules, output)
+            return
+        host_size = HostSize(host_cpus, host_memory_mib)
+        _size_lists(inputs[0], host_size, policy_names or ("progress",), output, timeline)
+
+
+def _check_options(context: click.Context, are_logs: bool) -> None:
+    """Refuse options that go with the other kind of input."""
+    others = _OF_LISTS if are_logs else _OF_LOGS
+    for option in context.command.params:
+        given = context.get_parameter_source(option.name or "") == ParameterSource.COMMANDLINE
+        if given and option.name in others:
+            goes_with = "request lists" if are_logs else "operations logs (.jsonl)"
+            raise click.UsageError(f"{option.opts[0]} goes with {goes_with}")
+    if not are_logs and len(context.params["inputs"]) > 1:
+        raise click.UsageError("one file of request lists, or operations logs (.jsonl)")
+    if are_logs and len(context.params["policy_names"]) > 1:
+        raise click.UsageError("--policy: a log is compared with one policy")
+
+
+_OF_LISTS = ("host_cpus", "host_memory_mib", "timeline")
+_OF_LOGS = ("topologies", "selection", "critical_size")
+
+
+def _replay_logs(
+    paths: Sequence[Path],
+    topologies: Sequence[str],
+    policy_names: Sequence[str],
+    rules: Rules,
+    output: Path,
+) -> None:
+    policy = policies.find_policy(policy_names[0]) if policy_names else None
+    console = Console(stderr=True)
+    with console.status("deciding"):
+        try:
+            hosts = [load_topology(each) for each in topologies]
+            logs = decide_logs(paths, hosts, policy, rules)
+        except DifferenceError as error:
+            raise click.ClickException(str(error)) from error
+    write_table(output, decisions_table(logs))
+    for log in logs:
+        click.echo(f"{log.path}: {len(log.operations)} decisions, each as in the log")
+    click.echo(f"{output}: {sum(len(log.operations) for log in logs)} rows")
+
+
+def _size_lists(
+    requests: Path,
+    host_size: HostSize,
+    policy_names: Sequence[str],
+    output: Path,
+    timeline: Path | None,
+) -> None:
+    if timeline:
+        check_ending(timeline)
+    chosen = {name: policies.find_policy(name) for name in policy_names}
+    lists = read_requests(requests)
+    sizings: list[Sizing] = []
+    timelines: list[pd.DataFrame] = []
+    console = Console(stderr=True)
+    with Progress(console=console, transient=True, disable=not console.is_terminal) as progress:
+        task = progress.add_task("sizing", total=len(chosen) * len(lists))
+        for name, policy in chosen.items():
+            for each in lists:
+                sizing, allocation = size_clusters(each, host_size, policy, name)
+                sizings.append(sizing)
+                if timeline:
+                    timelines.append(_over_time(sizing, allocation))
+                progress.advance(task)
+    table = sizing_table(sizings)
+    write_table(output, table)
+    if timeline:
+        write_table(timeline, pd.concat(timelines, ignore_index=True))
+    Console(highlight=False).print(summary(table))
+    click.echo(f"{output}: {len(table)} rows")
+
+
+def _over_time(sizing: Sizing, timelines: Mapping[str, AllocationTimeline]) -> pd.DataFrame:
+    tables = []
+    for cluster, course in timelines.items():
+        table = course.over_time()
+        which = {**sizing.keys, "policy": sizing.policy, "cluster": cluster}
+        for place, (name, value) in enumerate(which.items()):
+            table.insert(place, name, value)
+        tables.append(table)
+    return pd.concat(tables)

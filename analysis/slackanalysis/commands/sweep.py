@@ -1,0 +1,217 @@
+"""`slackvm-analysis sweep`: many workloads and policies, sized on all cores or machines."""
+
+import re
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+import click
+import joblib
+import pandas as pd
+from rich.console import Console
+
+from slackanalysis.commands.summary import summary
+from slackanalysis.outputs.tables import check_ending, write_table
+from slackanalysis.progress import tracking
+from slackanalysis.sizing import policies
+from slackanalysis.sizing.placement_run import HostSize
+from slackanalysis.sweep.cells import PAPER_MIXES, cells_of, sweep
+from slackanalysis.sweep.published import PUBLISHED_SIZE, PUBLISHED_VMS, agreement
+from slackanalysis.workload.catalogue import CATALOGUES
+from slackanalysis.workload.catalogue_file import find_catalogue
+from slackanalysis.workload.mix import parse_mix
+from slackanalysis.workload.temporality import Temporality, parse_temporality
+from slackvm.model.vm import LARGEST
+from slackvm.service.failures import reported
+
+_DASK_TIMEOUT_S = 10
+_IDLE_WORKER_S = 30
+_SEEDS = re.compile(r"([0-9]{1,9})(?:-([0-9]{1,9}))?")
+_EXAMPLES = """\b
+Examples:
+  slackvm-analysis sweep --output paper.parquet --policy first-fit --seeds 1-20
+  slackvm-analysis sweep --output mine.parquet --catalogue mine.yaml --mix 50-0-50 --vms 1000
+  slackvm-analysis sweep --output paper.parquet --seeds 1-100 --dask tcp://scheduler:8786
+"""
+
+
+class Unreachable(click.ClickException):
+    """A scheduler that does not answer."""
+
+    exit_code = 3
+
+
+@click.command("sweep", epilog=_EXAMPLES)
+@click.option(
+    "--output",
+    type=click.Path(path_type=Path, dir_okay=False),
+    metavar="FILE",
+    required=True,
+    help="Write a row per cell there: .parquet, .csv or .csv.gz.",
+)
+@click.option(
+    "--cells",
+    "folder",
+    type=click.Path(path_type=Path, file_okay=False),
+    metavar="FOLDER",
+    help="Keep each cell there, to go on from; default: FILE.cells.",
+)
+@click.option(
+    "--catalogue",
+    "catalogues",
+    metavar="NAME|FILE",
+    multiple=True,
+    default=list(CATALOGUES),
+    show_default=True,
+    help="Sizes of the VMs: a name, or a YAML file.",
+)
+@click.option(
+    "--mix",
+    "mixes",
+    metavar="MIX",
+    multiple=True,
+    default=PAPER_MIXES,
+    help="VMs of each level, as for workload; default: the 15 published mixes.",
+)
+@click.option(
+    "--vms",
+    metavar="N",
+    type=int,
+    multiple=True,
+    default=[500],
+    show_default=True,
+    help="VMs at the start.",
+)
+@click.option(
+    "--seeds",
+    metavar="N-N",
+    default="1",
+    show_default=True,
+    help="Seeds of the request lists, first and last.",
+)
+@click.option(
+    "--policy",
+    "policy_names",
+    metavar="NAME",
+    multiple=True,
+    default=["first-fit", "progress"],
+    show_default=True,
+    help=policies.HELP,
+)
+@click.option(
+    "--temporality",
+    metavar="S,S,N",
+    default=str(Temporality()),
+    show_default=True,
+    help="Seconds of an hour, seconds of a day, and days.",
+)
+@click.option(
+    "--host-cpus",
+    metavar="N",
+    type=click.IntRange(1, LARGEST),
+    default=32,
+    show_default=True,
+    help="CPUs of each host.",
+)
+@click.option(
+    "--host-memory-mib",
+    metavar="MIB",
+    type=click.IntRange(1, LARGEST),
+    default=131072,
+    show_default=True,
+    help="Memory of each host.",
+)
+@click.option(
+    "--jobs",
+    metavar="N",
+    type=click.IntRange(min=1),
+    help="Processes on this machine; default: one a core.",
+)
+@click.option(
+    "--dask", metavar="ADDRESS", help="Compute on the workers of this Dask scheduler: tcp://…"
+)
+def sweep_command(
+    output: Path,
+    folder: Path | None,
+    catalogues: tuple[str, ...],
+    mixes: tuple[str, ...],
+    vms: tuple[int, ...],
+    seeds: str,
+    policy_names: tuple[str, ...],
+    temporality: str,
+    host_cpus: int,
+    host_memory_mib: int,
+    jobs: int | None,
+    dask: str | None,
+) -> None:
+    """Size clusters for every combination of catalogue, mix, number of VMs, seed and policy.
+
+    --catalogue, --mix, --vms and --policy may be given several times. What is interrupted goes on
+    where it was when the same command is given again; the table is the same as of one run.
+    """
+    with reported():
+        check_ending(output)
+        cells = cells_of(
+            [find_catalogue(name) for name in dict.fromkeys(catalogues)],
+            [parse_mix(mix) for mix in dict.fromkeys(mixes)],
+            list(dict.fromkeys(vms)),
+            _parse_seeds(seeds),
+            list(dict.fromkeys(policy_names)),
+            parse_temporality(temporality),
+            HostSize(host_cpus, host_memory_mib),
+        )
+        folder = folder or output.with_name(f"{output.name}.cells")
+        with _computing_on(dask), tracking(Console(stderr=True)) as track:
+            advance = track("sizing", len(cells))
+            try:
+                table = sweep(cells, folder, jobs=jobs or -1, progress=advance)
+            except KeyboardInterrupt as error:
+                raise click.ClickException(
+                    f"interrupted; the finished cells are in {folder}, and the same command "
+                    "goes on from there"
+                ) from error
+        write_table(output, table)
+    Console(highlight=False).print(summary(table))
+    if cells[0].size == PUBLISHED_SIZE and set(table["vms"]) == {PUBLISHED_VMS}:
+        _compare_with_published(table)
+    click.echo(f"{output}: {len(table)} rows")
+
+
+def _compare_with_published(table: pd.DataFrame) -> None:
+    for policy, rows in table.groupby("policy", sort=False):
+        if found := agreement(rows):
+            click.echo(
+                f"{policy}: on average a list saves {found.mean_saved:.2%} of its hosts, in the "
+                f"published table {found.published_mean_saved:.2%}; the correlation over its cells "
+                f"is {found.correlation:.2f}"
+            )
+
+
+def _parse_seeds(text: str) -> range:
+    numbers = _SEEDS.fullmatch(text)
+    seeds = range(int(numbers[1]), int(numbers[2] or numbers[1]) + 1) if numbers else range(0)
+    if not seeds:
+        raise ValueError(f"seeds {text!r} are not allowed: a number, or first and last as in 1-20")
+    return seeds
+
+
+@contextmanager
+def _computing_on(dask: str | None) -> Iterator[None]:
+    """Let joblib compute on this machine, or on the workers of a Dask scheduler."""
+    if dask is None:
+        # Workers whose master was killed have nobody to tell them: they end when nothing comes.
+        with joblib.parallel_config(backend="loky", idle_worker_timeout=_IDLE_WORKER_S):
+            yield
+        return
+    try:
+        from distributed import Client
+    except ModuleNotFoundError as error:
+        raise click.ClickException(
+            f"{error.name} is not installed: pip install 'slackvm[distributed]'"
+        ) from error
+    try:
+        client = Client(dask, timeout=_DASK_TIMEOUT_S)  # type: ignore[no-untyped-call]
+    except OSError as error:
+        raise Unreachable(f"--dask {dask}: no scheduler answers ({error})") from error
+    with client, joblib.parallel_config(backend="dask"):
+        yield

@@ -1,0 +1,151 @@
+"""Our table of hosts beside the published one: cell by cell, and seed by seed."""
+
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+from matplotlib.axes import Axes
+from matplotlib.figure import Figure
+from matplotlib.ticker import MaxNLocator
+
+from slackanalysis.figures import style
+from slackanalysis.figures.plots.workers_saved import beside_published
+from slackanalysis.figures.saving import SavedFigure, save_figure
+from slackanalysis.sweep.gains import with_gain
+from slackanalysis.sweep.interval import CONFIDENCE, mean_interval
+
+_HEIGHT_INCHES = 3.3
+_MARKERS = "os"
+_WHOSE = ("published", "hosts")
+
+
+@dataclass(frozen=True)
+class Reproduction:
+    """Ours beside what is published.
+
+    Attributes:
+        cells: `workers_saved.beside_published`, of the cells for which something is published,
+            with `difference` (points of gain) and `in_range` (whether what is published lies in
+            the range of our seeds).
+        seeds: `seed` and `gain_percent`, the mean over these cells.
+        published_mean: the published mean gain over these cells, in percent.
+        mean: ours, in percent, over seeds and cells.
+        low: lower end of the interval of the mean over seeds.
+        high: its upper end.
+        correlation: of our mean gains with the published ones, over the cells.
+    """
+
+    cells: pd.DataFrame
+    seeds: pd.DataFrame
+    published_mean: float
+    mean: float
+    low: float
+    high: float
+    correlation: float
+
+    @property
+    def shown(self) -> pd.DataFrame:
+        """The cells, as much of them as a reader wants to see."""
+        gain = "gain_percent"
+        hosts = [f"{whose}_{which}" for which in ("separate", "shared") for whose in _WHOSE]
+        gains = [f"published_{gain}", gain, f"{gain}_low", f"{gain}_high", "difference", "in_range"]
+        return self.cells[["provider", "mix", *hosts, *gains]].round(2)
+
+
+def reproduction(table: pd.DataFrame) -> Reproduction:
+    """Return sizings by one policy beside the published ones.
+
+    Raises:
+        ValueError: nothing is published for any of the cells.
+    """
+    beside = beside_published(table)
+    cells = beside[beside["published_gain_percent"].notna()].reset_index(drop=True)
+    if cells.empty:
+        raise ValueError("nothing is published for any provider and mix of the table")
+    published = cells["published_gain_percent"]
+    cells["difference"] = cells["gain_percent"] - published
+    cells["in_range"] = published.between(cells["gain_percent_min"], cells["gain_percent_max"])
+    of_cells = table.merge(cells[["provider", "mix"]], on=["provider", "mix"])
+    seeds = with_gain(of_cells).groupby("seed")[["gain_percent"]].mean().reset_index()
+    mean, low, high = mean_interval(seeds["gain_percent"])
+    correlation = float(np.corrcoef(cells["gain_percent"], published)[0, 1])
+    return Reproduction(cells, seeds, float(published.mean()), mean, low, high, correlation)
+
+
+def save_reproduction(found: Reproduction, output: Path | str) -> SavedFigure:
+    """Draw our gains against the published ones, and save the figure with the table of cells.
+
+    Args:
+        found: what `reproduction` returns.
+        output: the files' path without ending, see `save_figure`.
+
+    Raises:
+        OSError: a file cannot be written.
+    """
+    return save_figure(draw_reproduction(found), found.cells, output)
+
+
+def draw_reproduction(found: Reproduction) -> Figure:
+    """Draw a mark per cell, ours against the published gain, and a mark per seed."""
+    figure, (cells, seeds) = style.new_figure(_HEIGHT_INCHES, columns=2, width_ratios=(1.6, 1))
+    _draw_cells(cells, found.cells)
+    _draw_seeds(seeds, found)
+    handles = cells.get_legend_handles_labels()[0] + seeds.get_legend_handles_labels()[0]
+    style.legend_above(figure, handles)
+    return figure
+
+
+def _draw_cells(axes: Axes, cells: pd.DataFrame) -> None:
+    providers = sorted(cells["provider"].unique(), reverse=True)
+    for provider, colour, marker in zip(
+        providers, style.colours_of(len(providers)), _MARKERS[: len(providers)], strict=True
+    ):
+        rows = cells[cells["provider"] == provider]
+        published, ours = rows["published_gain_percent"], rows["gain_percent"]
+        axes.vlines(
+            published,
+            rows["gain_percent_min"],
+            rows["gain_percent_max"],
+            color=colour,
+            linewidth=0.6,
+        )
+        axes.errorbar(
+            published,
+            ours,
+            [ours - rows["gain_percent_low"], rows["gain_percent_high"] - ours],
+            fmt=marker,
+            color=colour,
+            markersize=4,
+            elinewidth=1.8,
+            label=style.provider_name(provider),
+        )
+    top = max(cells["published_gain_percent"].max(), cells["gain_percent_max"].max(), 1) * 1.05
+    axes.plot([0, top], [0, top], **style.CAPACITY, label="As published")
+    axes.set(
+        xlim=(-0.03 * top, top),
+        ylim=(min(-0.03 * top, 1.05 * cells["gain_percent_min"].min()), top),
+        xlabel="Hosts saved, published (%)",
+        ylabel="Hosts saved, ours (%)",
+    )
+    style.finish(axes, "both")
+
+
+def _draw_seeds(axes: Axes, found: Reproduction) -> None:
+    gain = found.seeds["gain_percent"].sort_values().to_numpy()
+    pale, dark = style.WHOLE[1], style.WHOLE[0]
+    place = range(1, len(gain) + 1)
+    axes.plot(gain, place, "o", color=pale, markersize=4, label="A seed, mean over cells")
+    axes.axvspan(
+        found.low,
+        found.high,
+        color=pale,
+        alpha=0.3,
+        linewidth=0,
+        label=f"{100 * CONFIDENCE:.0f} % interval of the mean",
+    )
+    axes.axvline(found.mean, color=dark, linewidth=1.2, label="Mean of the seeds")
+    axes.axvline(found.published_mean, **style.CAPACITY)
+    axes.yaxis.set_major_locator(MaxNLocator(integer=True))
+    axes.set(xlabel="Mean over the cells (%)", ylabel="Seeds, by their mean")
+    style.finish(axes, "x")

@@ -1,0 +1,129 @@
+"""CPUs and memory that hosts have left at the peak, by level mix: mirrored bars."""
+
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+from matplotlib.axes import Axes
+from matplotlib.figure import Figure
+from matplotlib.patches import Patch
+from matplotlib.ticker import FuncFormatter
+
+from slackanalysis.figures import style
+from slackanalysis.figures.saving import SavedFigure, save_figure
+from slackanalysis.sweep.interval import over_seeds
+from slackanalysis.sweep.mixes import sorted_by_mix
+from slackanalysis.sweep.published import PUBLISHED_SIZE, published_hosts
+from slackanalysis.workload.catalogue import GIB
+
+CLUSTERS = ("separate", "shared")
+RESOURCES = ("cpus", "memory_mib")
+
+_LABELS = {"separate": "Separate clusters", "shared": "One shared cluster"}
+_HEIGHT_INCHES = 5.4
+_BAR = 0.38
+
+
+def save_unallocated(table: pd.DataFrame, output: Path | str) -> SavedFigure:
+    """Draw what separate clusters and a shared one have left at the peak, and save the figure.
+
+    Args:
+        table: sizings by one policy, as `slackanalysis.sweep.gains.read_sizings` returns them.
+        output: the files' path without ending, see `save_figure`.
+
+    Raises:
+        ValueError: a column is missing, or a mix is not percent of 1:1, 2:1 and 3:1.
+        OSError: a file cannot be written.
+    """
+    numbers = unallocated(table)
+    return save_figure(draw_unallocated(numbers), numbers, output)
+
+
+def unallocated(table: pd.DataFrame) -> pd.DataFrame:
+    """Return which share of CPUs and memory is left when the VMs have most memory, in percent.
+
+    CPUs are allocated after oversubscription: as many as the vNodes own.
+
+    Returns:
+        One row per provider and mix, as `slackanalysis.sweep.interval.over_seeds`: for each cluster
+        and resource `cpus_shared_percent` and so on; `published_cpus_shared_percent` and so on
+        are what is published, at an instant that is not told, nan where nothing is.
+
+    Raises:
+        ValueError: a column is missing, or a mix is not percent of 1:1, 2:1 and 3:1.
+    """
+    shares = table[["provider", "mix", "seed"]].copy()
+    names = []
+    for cluster in CLUSTERS:
+        for resource in RESOURCES:
+            columns = [f"{resource}_{what}_peak_{cluster}" for what in ("unallocated", "allocated")]
+            missing = [column for column in columns if column not in table]
+            if missing:
+                raise ValueError(f"no table of sizings: column {', '.join(missing)} is missing")
+            left, given = (table[column] for column in columns)
+            names.append(f"{resource}_{cluster}_percent")
+            shares[names[-1]] = 100 * left / (left + given)
+    ours = over_seeds(shares, ["provider", "mix"], names)
+    return sorted_by_mix(ours.merge(_published_hosts(), on=["provider", "mix"], how="left"))
+
+
+def _published_hosts() -> pd.DataFrame:
+    table = published_hosts()
+    shares = table[["provider", "mix"]].copy()
+    whole = {
+        "cpus": ("cpus_allocated", PUBLISHED_SIZE.cpus),
+        "memory_mib": ("memory_gib_allocated", PUBLISHED_SIZE.memory_mib / GIB),
+    }
+    for cluster in CLUSTERS:
+        for resource, (column, of_host) in whole.items():
+            given = table[f"{column}_{cluster}"] / (of_host * table[f"hosts_{cluster}"])
+            shares[f"published_{resource}_{cluster}_percent"] = 100 * (1 - given)
+    return shares
+
+
+def draw_unallocated(numbers: pd.DataFrame) -> Figure:
+    """Draw CPUs to the left and memory to the right, a pair of bars for each mix.
+
+    Args:
+        numbers: the table that `unallocated` returns.
+    """
+    providers = sorted(numbers["provider"].unique(), reverse=True)
+    figure, axes = style.new_figure(
+        _HEIGHT_INCHES, columns=len(providers), squeeze=False, sharex=True, sharey=True
+    )
+    mixes = list(dict.fromkeys(numbers["mix"]))
+    for panel, provider in zip(axes[0], providers, strict=True):
+        of_provider = numbers[numbers["provider"] == provider]
+        _draw(panel, of_provider.set_index("mix").reindex(mixes))
+        panel.set_title(style.provider_name(provider), fontsize="medium")
+    widest = max(abs(end) for end in axes[0, 0].get_xlim())
+    axes[0, 0].set_xlim(-widest, widest)
+    axes[0, 0].invert_yaxis()
+    axes[0, 0].set_ylabel("Shares of 1:1, 2:1 and 3:1 (%)")
+    handles = [
+        Patch(color=colour, label=_LABELS[cluster])
+        for cluster, colour in zip(CLUSTERS, _colours(), strict=True)
+    ]
+    style.legend_above(figure, handles)
+    return figure
+
+
+def _colours() -> list[str]:
+    dark, pale = style.WHOLE
+    return [pale, dark]
+
+
+def _draw(axes: Axes, numbers: pd.DataFrame) -> None:
+    place = np.arange(len(numbers))
+    for shift, cluster, colour in zip((-_BAR / 2, _BAR / 2), CLUSTERS, _colours(), strict=True):
+        for side, resource in zip((-1, 1), RESOURCES, strict=True):
+            name = f"{resource}_{cluster}_percent"
+            axes.barh(place + shift, side * numbers[name], _BAR, color=colour)
+            low, high = side * numbers[f"{name}_low"], side * numbers[f"{name}_high"]
+            axes.hlines(place + shift, low, high, color="black", linewidth=0.7)
+    axes.axvline(0, color="black", linewidth=0.8)
+    axes.set_yticks(place, numbers.index, fontsize=7.5)
+    axes.xaxis.set_major_formatter(FuncFormatter(lambda value, _: f"{abs(value):g}"))
+    axes.set_xlabel("CPUs $\\leftarrow$  unallocated (%)  $\\rightarrow$ memory")
+    axes.margins(y=0.02)
+    style.finish(axes, "x")

@@ -1,0 +1,64 @@
+"""One run of a notebook: bad input told from failure, and a record of what it was made of."""
+
+import time
+from collections.abc import Mapping
+from pathlib import Path
+
+from slackanalysis.figures.inputs import Inputs
+from slackanalysis.figures.notebooks import Notebook, NotebookError, Value
+from slackanalysis.outputs.manifest import FigureRecord, FileRecord, file_record
+
+_BAD_INPUT = (
+    *("ValueError", "TraceError", "LookupError", "FileNotFoundError"),
+    *("PermissionError", "IsADirectoryError", "NotADirectoryError"),
+)
+"""Exceptions with which a notebook says that what it was given is wrong."""
+
+_ENDINGS = (".pdf", ".png", ".csv", ".ipynb")
+
+
+class FigureError(Exception):
+    """A figure could not be drawn, or a claim that it checks does not hold."""
+
+
+def run_figure(notebook: Notebook, values: Mapping[str, Value], inputs: Inputs) -> FigureRecord:
+    """Draw a notebook's figure, with the executed notebook beside it.
+
+    Args:
+        notebook: the notebook.
+        values: of all its parameters.
+        inputs: makes what they leave out.
+
+    Raises:
+        ValueError: a parameter or a file that one names is wrong.
+        LookupError: one names what does not exist.
+        OSError: a file cannot be read or written.
+        FigureError: the notebook failed otherwise.
+    """
+    began = time.monotonic()
+    try:
+        completed = inputs.complete(values)
+    except RuntimeError as error:
+        raise FigureError(str(error)) from error
+    # A file may be replaced while it is drawn; this is what was there before.
+    given = _files(values)
+    used = given + [record for record in _files(completed) if record not in given]
+    stem = Path(str(values["output"]))
+    try:
+        notebook.execute(completed, stem.with_name(f"{stem.name}.ipynb"))
+    except NotebookError as error:
+        if error.kind in _BAD_INPUT:
+            raise ValueError(error.reason) from error
+        is_claim = error.kind == "AssertionError"
+        raise FigureError(error.reason if is_claim else error.traceback) from error
+    written = [stem.with_name(stem.name + ending) for ending in _ENDINGS]
+    outputs = [file_record(path) for path in written if path.is_file()]
+    return FigureRecord(
+        notebook.name, dict(values), used, outputs, round(time.monotonic() - began, 2)
+    )
+
+
+def _files(values: Mapping[str, Value]) -> list[FileRecord]:
+    """Return the files that values name."""
+    named = [Path(value) for value in values.values() if isinstance(value, str) and value]
+    return [file_record(path) for path in named if path.is_file()]

@@ -1,0 +1,1 @@
+"""What commands write: tables, and manifests of what they were made from."""

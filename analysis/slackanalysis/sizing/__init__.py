@@ -1,0 +1,1 @@
+"""How many hosts request lists need, and what is allocated on them."""

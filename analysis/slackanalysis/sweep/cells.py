@@ -1,0 +1,168 @@
+"""Many sizings: each is a cell, kept in a file of its own, so that a sweep can go on later.
+
+The file's name is a hash of everything that its content depends on: so a cell is computed once, and
+anew when the requests, the hosts, the policy or the code that decides is another one.
+"""
+
+import json
+import sys
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from dataclasses import asdict, dataclass
+from functools import cache
+from hashlib import sha256
+from itertools import product
+from pathlib import Path
+from typing import Any
+
+import joblib
+import numpy as np
+import pandas as pd
+
+import slackanalysis
+import slackvm.model
+from slackanalysis.sizing.placement_run import HostSize
+from slackanalysis.sizing.policies import find_policy
+from slackanalysis.sizing.sizing import Sizing, size_clusters, sizing_table
+from slackanalysis.sizing.utilization import Utilization
+from slackanalysis.workload.catalogue import Catalogue
+from slackanalysis.workload.demand import Demand, request_list
+from slackanalysis.workload.temporality import Temporality
+from slackvm.files import replacing
+
+PAPER_MIXES = tuple(
+    f"{ones}-{twos}-{100 - ones - twos}"
+    for ones in range(0, 101, 25)
+    for twos in range(0, 101 - ones, 25)
+)
+"""The mixes of the published table (SlackVM, IEEE Cluster 2024)."""
+
+_CODE = (
+    *("sizing/placement_run", "sizing/sizing", "sizing/utilization", "workload/catalogue"),
+    *("workload/demand", "workload/mix", "workload/requests", "workload/temporality"),
+)
+"""Modules of this package that cells depend on, beside all of `slackvm.model`."""
+
+
+@dataclass(frozen=True)
+class Cell:
+    """One sizing of a sweep: requests, hosts, and the name of a policy."""
+
+    demand: Demand
+    size: HostSize
+    policy: str
+
+    @property
+    def file_name(self) -> str:
+        """A hash of what the cell depends on, as the name of its file.
+
+        Raises:
+            LookupError: there is no such policy.
+        """
+        depends_on = {
+            **asdict(self),
+            "policy_code": _code_of(self.policy),
+            "code": _own_code(),
+            "numpy": np.__version__,
+        }
+        text = json.dumps(depends_on, sort_keys=True)
+        return f"{sha256(text.encode()).hexdigest()}.json"
+
+
+def cells_of(
+    catalogues: Sequence[Catalogue],
+    mixes: Sequence[Mapping[float, float]],
+    vms: Sequence[int],
+    seeds: Iterable[int],
+    policies: Sequence[str],
+    temporality: Temporality,
+    size: HostSize,
+) -> list[Cell]:
+    """Return every combination, in the order of the table: the policy changes fastest."""
+    return [
+        Cell(Demand(catalogue, mix, number, temporality, seed), size, policy)
+        for catalogue, mix, number, seed, policy in product(catalogues, mixes, vms, seeds, policies)
+    ]
+
+
+def sweep(
+    cells: Sequence[Cell],
+    folder: Path,
+    *,
+    jobs: int = -1,
+    progress: Callable[[int], object] = lambda _: None,
+) -> pd.DataFrame:
+    """Return the table of all cells; those that are in the folder already are not computed again.
+
+    The columns are those of `sizing_table`, behind `vms` and `seed`.
+
+    Args:
+        cells: what to compute.
+        folder: where each cell is kept as soon as it is done; made where it is missing.
+        jobs: processes to compute with; -1: as many as there are cores. joblib's backend that is in
+            force may place them on other machines.
+        progress: called with the number of cells that are done since the call before.
+
+    Raises:
+        ValueError: a VM is larger than a host, or a policy's scores are none.
+        LookupError: there is no such policy.
+        OSError: a file cannot be written.
+    """
+    files = [folder / cell.file_name for cell in cells]
+    sizings = [_kept(file) for file in files]
+    missing = [index for index, sizing in enumerate(sizings) if sizing is None]
+    progress(len(cells) - len(missing))
+    folder.mkdir(parents=True, exist_ok=True)
+    # One cell at a time, and told as soon as it is done: what is killed loses little.
+    parallel = joblib.Parallel(n_jobs=jobs, batch_size=1, return_as="generator_unordered")
+    computed: Iterator[tuple[int, Sizing]] = parallel(
+        joblib.delayed(_computed)(index, cells[index]) for index in missing
+    )
+    for index, sizing in computed:
+        with replacing(files[index]) as temporary:
+            temporary.write_text(json.dumps(asdict(sizing)))
+        sizings[index] = sizing
+        progress(1)
+    table = sizing_table(sizing for sizing in sizings if sizing)
+    first_figure = list(table).index("policy")
+    table.insert(first_figure, "vms", [cell.demand.vms for cell in cells])
+    table.insert(first_figure + 1, "seed", [cell.demand.seed for cell in cells])
+    return table
+
+
+def _computed(index: int, cell: Cell) -> tuple[int, Sizing]:
+    policy = find_policy(cell.policy)
+    sizing, _ = size_clusters(request_list(cell.demand), cell.size, policy, cell.policy)
+    return index, sizing
+
+
+def _kept(file: Path) -> Sizing | None:
+    """Return the cell that is kept in a file; None where there is none, or a damaged one."""
+    try:
+        fields: dict[str, Any] = json.loads(file.read_bytes())
+        shared, separate = (Utilization(**fields.pop(name)) for name in ("shared", "separate"))
+        return Sizing(**fields, shared=shared, separate=separate)
+    except (FileNotFoundError, ValueError, TypeError, KeyError, AttributeError):
+        return None
+
+
+@cache
+def _own_code() -> str:
+    here = Path(slackanalysis.__file__).parent
+    model = Path(slackvm.model.__file__).parent
+    return _digest([*(here / f"{name}.py" for name in _CODE), *sorted(model.glob("*.py"))])
+
+
+@cache
+def _code_of(policy: str) -> str:
+    """Return a digest of the file that defines a policy; empty where it is none of Python."""
+    module = sys.modules.get(getattr(find_policy(policy), "__module__", None) or "")
+    file = getattr(module, "__file__", None)
+    return _digest([Path(file)]) if file else ""
+
+
+def _digest(files: Sequence[Path]) -> str:
+    digest = sha256()
+    for file in files:
+        content = file.read_bytes()
+        digest.update(f"{file.name} {len(content)}\n".encode() + content)
+    return digest.hexdigest()

@@ -1,0 +1,1 @@
+"""Workloads: catalogues, request lists and host traces, generated or read from files."""

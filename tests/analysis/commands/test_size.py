@@ -1,0 +1,118 @@
+"""`slackvm-analysis size` as its user meets it."""
+
+import pandas as pd
+import pytest
+from click.testing import CliRunner, Result
+
+from slackanalysis.commands.cli import cli
+
+REQUESTS = """\
+mix,vm,vcpus,memory_mib,level,start_s,lifetime_s
+x,a,2,1024,1.0,0,60
+x,b,3,2048,2.0,0,60
+y,a,4,1024,2.0,0,60
+"""
+
+
+def run(*arguments: object) -> Result:
+    return CliRunner().invoke(cli, [str(argument) for argument in arguments])
+
+
+@pytest.fixture
+def requests(tmp_path):
+    path = tmp_path / "requests.csv"
+    path.write_text(REQUESTS)
+    return path
+
+
+@pytest.mark.parametrize("name", ["hosts.csv", "hosts.csv.gz", "hosts.parquet"])
+def test_it_writes_a_row_per_list_and_policy_and_sums_them_up(tmp_path, requests, name):
+    output = tmp_path / name
+    policies = ["--policy", "first-fit", "--policy", "progress"]
+    result = run("size", requests, "--host-cpus", 4, "--output", output, *policies)
+    assert result.exit_code == 0, result.output
+    table = pd.read_parquet(output) if output.suffix == ".parquet" else pd.read_csv(output)
+    assert table["mix"].tolist() == ["x", "y", "x", "y"]
+    assert table["policy"].tolist() == ["first-fit", "first-fit", "progress", "progress"]
+    assert table["hosts_shared"].tolist() == [2, 1, 2, 1]
+    assert table["hosts_2.0"].tolist() == [1, 1, 1, 1]
+    assert "first-fit" in result.stdout
+    assert f"{output}: 4 rows" in result.stdout
+
+
+def test_the_timeline_has_both_kinds_of_cluster(tmp_path, requests):
+    timeline = tmp_path / "timeline.csv"
+    run("size", requests, "--output", tmp_path / "hosts.csv", "--timeline", timeline)
+    table = pd.read_csv(timeline)
+    assert list(table)[:4] == ["mix", "policy", "cluster", "time_s"]
+    assert table.groupby(["mix", "cluster"]).size().to_dict() == {
+        ("x", "separate"): 2,
+        ("x", "shared"): 2,
+        ("y", "separate"): 2,
+        ("y", "shared"): 2,
+    }
+
+
+def test_a_policy_of_the_users_own_is_found_in_the_folder(tmp_path, requests, monkeypatch):
+    """One that never shares a host, where it can."""
+    (tmp_path / "lonely_policy.py").write_text(
+        "def spread(candidates):\n    return -candidates.owned_cpus.astype(float)\n"
+    )
+    monkeypatch.chdir(tmp_path)
+    result = run("size", requests, "--output", "hosts.csv", "--policy", "lonely_policy:spread")
+    assert result.exit_code == 0, result.output
+    assert set(pd.read_csv("hosts.csv")["policy"]) == {"lonely_policy:spread"}
+
+
+@pytest.mark.parametrize(
+    ("options", "told"),
+    [
+        (["--policy", "best"], "'best' is not known; known: progress, progress-packed, first-fit"),
+        (["--policy", "nowhere:best"], "'nowhere:best' cannot be loaded"),
+        (["--policy", "math:pi"], "'math:pi' is no function"),
+        (["--host-cpus", "0"], "0 is not in the range 1<=x<=1000000000"),
+        (["--host-cpus", "2"], "VM b of x needs 3 CPUs, a host has 2"),
+        (["--host-memory-mib", "2000"], "VM b of x needs 2048 MiB, a host has 2000"),
+        (["--hosts", "2"], "No such option"),
+        (["--timeline", "timeline.txt"], "timeline.txt: a table is written to a name in .csv"),
+    ],
+)
+def test_what_is_wrong_is_told_and_nothing_is_written(
+    tmp_path, requests, monkeypatch, options, told
+):
+    monkeypatch.chdir(tmp_path)
+    result = run("size", requests, "--output", "hosts.csv", *options)
+    assert result.exit_code == 2
+    assert told in result.stderr
+    assert list(tmp_path.iterdir()) == [requests]
+
+
+def test_a_broken_file_is_told_with_its_row(tmp_path, requests):
+    requests.write_text(REQUESTS + "y,b,4,1024,2.0,0,-60\n")
+    result = run("size", requests, "--output", tmp_path / "hosts.csv")
+    assert result.exit_code == 2
+    assert result.stderr == (
+        f"Error: {requests}: row 4: lifetime_s: -60 is not allowed: more than 0\n"
+    )
+
+
+def test_a_policy_whose_scores_are_none_is_told(tmp_path, requests, monkeypatch):
+    (tmp_path / "nan_policy.py").write_text(
+        "import numpy\n\ndef never(candidates):\n    return candidates.cpus * numpy.nan\n"
+    )
+    monkeypatch.chdir(tmp_path)
+    result = run("size", requests, "--output", "hosts.csv", "--policy", "nan_policy:never")
+    assert result.exit_code == 2
+    assert "score of host host0 is not a number" in result.stderr
+
+
+def test_a_place_that_cannot_be_written_is_told(requests):
+    result = run("size", requests, "--output", requests / "hosts.csv")
+    assert result.exit_code == 1
+    assert result.stderr.startswith(f"Error: {requests}")
+
+
+def test_help_has_examples():
+    result = run("size", "--help")
+    assert result.exit_code == 0
+    assert "slackvm-analysis size requests.csv.gz --output hosts.csv" in result.stdout
