@@ -4,9 +4,10 @@ import errno
 import fcntl
 import os
 import signal
+import stat
 import sys
 import tempfile
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from glob import escape
 from pathlib import Path
@@ -43,6 +44,86 @@ def replacing(path: Path) -> Iterator[Path]:
     except BaseException:
         temporary.unlink(missing_ok=True)
         raise
+
+
+def refuse_overwriting(outputs: Iterable[Path], inputs: Iterable[Path]) -> None:
+    """Refuse outputs that would overwrite an input or each other; nothing is read or written.
+
+    Files are compared by what they are, not by how they are named: through symbolic and hard
+    links, and where their folders do not exist yet. An output in an input folder (a Parquet data
+    set) counts as overwriting it. `-`, devices and pipes are no files to overwrite; as an input,
+    `-` stands for the file that standard input reads.
+
+    Args:
+        outputs: every file or folder that a command is going to write.
+        inputs: every file or folder that it reads; those that do not exist are ignored.
+
+    Raises:
+        ValueError: names both paths.
+    """
+    sources = [(path, identity) for path in inputs if (identity := _identity_of_input(path))]
+    written: dict[_Identity, Path] = {}
+    for output in outputs:
+        identity = None if output == _STANDARD else _identity(output)
+        if identity is None:
+            continue
+        for source, theirs in sources:
+            if identity == theirs:
+                raise ValueError(
+                    f"{_both(output, source)} is an input, too; choose another file for the output"
+                )
+            if source.is_dir() and theirs in map(_identity, _resolved(output).parents):
+                raise ValueError(
+                    f"{output} is inside the input folder {source}; choose another place for the "
+                    "output"
+                )
+        if identity in written:
+            raise ValueError(
+                f"{_both(output, written[identity])} would be written twice; choose two files"
+            )
+        written[identity] = output
+
+
+_Identity = tuple[int, int] | Path
+"""What a file is: device and inode; of one that does not exist yet, its path without links."""
+
+_STANDARD = Path("-")
+
+
+def _identity_of_input(path: Path) -> _Identity | None:
+    """Return what an input is; None where it cannot be overwritten."""
+    try:
+        return _identity_of(os.fstat(0) if path == _STANDARD else path.stat())
+    except OSError:
+        return None
+
+
+def _identity(path: Path) -> _Identity | None:
+    """Return what a file is, or is going to be; None of a device or a pipe."""
+    resolved = _resolved(path)
+    # A path through folders that do not exist yet is found by its resolved form only.
+    for spelling in (path, resolved):
+        try:
+            return _identity_of(spelling.stat())
+        except OSError:
+            continue
+    return resolved
+
+
+def _identity_of(status: os.stat_result) -> _Identity | None:
+    is_kept = stat.S_ISREG(status.st_mode) or stat.S_ISDIR(status.st_mode)
+    return (status.st_dev, status.st_ino) if is_kept else None
+
+
+def _resolved(path: Path) -> Path:
+    try:
+        return path.resolve()
+    except (OSError, RuntimeError):  # a loop of links: writing to it fails by itself
+        return path.absolute()
+
+
+def _both(path: Path, other: Path) -> str:
+    return str(path) if path == other else f"{path} (the same file as {other})"
 
 
 def lock_file(path: Path) -> int:
