@@ -27,6 +27,7 @@ def test_the_import_rules_are_kept() -> None:
         ("daemons/common/slackvm/model/vnode.py", "import slackvm.monitoring.record"),
         ("daemons/common/slackvm/files.py", "import schedulerlocal.cli"),
         ("analysis/slackanalysis/workload/usage.py", "import schedulerlocal.replay.decisions"),
+        ("analysis/slackanalysis/sweep/claims.py", "import slackanalysis.figures.style"),
         ("daemons/client/schedulerclient/text.py", "import schedulerglobal.cluster"),
         ("daemons/client/schedulerclient/text.py", "import slackvm.service.app"),
         ("daemons/global/schedulerglobal/room.py", "import slackvm.monitoring.reading"),

@@ -7,13 +7,13 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 
-from slackanalysis.figures.plots.reproduction import Reproduction
 from slackanalysis.outputs import manifest
 from slackanalysis.recordings.host import read_vnodes
 from slackanalysis.sizing.placement_run import volume_bound
 from slackanalysis.sizing.sizing import size_clusters
 from slackanalysis.sweep import claims
 from slackanalysis.sweep.published import PUBLISHED_SIZE
+from slackanalysis.sweep.reproduction import Reproduction
 from slackanalysis.workload.catalogue import CATALOGUES
 from slackanalysis.workload.demand import Demand, request_list
 from slackanalysis.workload.mix import parse_mix

@@ -9,13 +9,14 @@ import pytest
 from drawings import legend_texts, overlaps
 from sizings import PROVIDERS, sizings
 from slackanalysis.figures.plots.policies import above_bound, draw_policies
-from slackanalysis.figures.plots.reproduction import draw_reproduction, reproduction
+from slackanalysis.figures.plots.reproduction import draw_reproduction
 from slackanalysis.figures.plots.scale import draw_scale, gain_by_size
 from slackanalysis.figures.plots.unallocated import draw_unallocated, unallocated
-from slackanalysis.figures.plots.workers_saved import beside_published, draw_workers_saved
+from slackanalysis.figures.plots.workers_saved import draw_workers_saved
 from slackanalysis.outputs.tables import write_table
 from slackanalysis.sweep.gains import of_policy, read_sizings
 from slackanalysis.sweep.published import published_hosts
+from slackanalysis.sweep.reproduction import beside_published, reproduction
 
 
 def cell(table: pd.DataFrame, **which: object) -> pd.DataFrame:

@@ -7,10 +7,10 @@ from pathlib import Path
 import pytest
 
 from sizings import sizings
-from slackanalysis.figures.plots.reproduction import reproduction
 from slackanalysis.sweep import claims
 from slackanalysis.sweep.claims import Claim, Verdict, check, require
 from slackanalysis.sweep.reproduced import check_fig_3, check_gains, check_lists, digest
+from slackanalysis.sweep.reproduction import reproduction
 from slackanalysis.workload.catalogue import CATALOGUES
 from slackanalysis.workload.demand import Demand, request_list
 from slackanalysis.workload.mix import parse_mix

@@ -1,83 +1,26 @@
 """Our table of hosts beside the published one: cell by cell, and seed by seed."""
 
-from dataclasses import dataclass
 from pathlib import Path
 
-import numpy as np
 import pandas as pd
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from matplotlib.ticker import MaxNLocator
 
 from slackanalysis.figures import style
-from slackanalysis.figures.plots.workers_saved import beside_published
 from slackanalysis.figures.saving import SavedFigure, save_figure
-from slackanalysis.sweep.gains import with_gain
-from slackanalysis.sweep.interval import CONFIDENCE, mean_interval
+from slackanalysis.sweep.interval import CONFIDENCE
+from slackanalysis.sweep.reproduction import Reproduction
 
 _HEIGHT_INCHES = 3.3
 _MARKERS = "os"
-_WHOSE = ("published", "hosts")
-
-
-@dataclass(frozen=True)
-class Reproduction:
-    """Ours beside what is published.
-
-    Attributes:
-        cells: `workers_saved.beside_published`, of the cells for which something is published,
-            with `difference` (points of gain) and `in_range` (whether what is published lies in
-            the range of our seeds).
-        seeds: `seed` and `gain_percent`, the mean over these cells.
-        published_mean: the published mean gain over these cells, in percent.
-        mean: ours, in percent, over seeds and cells.
-        low: lower end of the interval of the mean over seeds.
-        high: its upper end.
-        correlation: of our mean gains with the published ones, over the cells.
-    """
-
-    cells: pd.DataFrame
-    seeds: pd.DataFrame
-    published_mean: float
-    mean: float
-    low: float
-    high: float
-    correlation: float
-
-    @property
-    def shown(self) -> pd.DataFrame:
-        """The cells, as much of them as a reader wants to see."""
-        gain = "gain_percent"
-        hosts = [f"{whose}_{which}" for which in ("separate", "shared") for whose in _WHOSE]
-        gains = [f"published_{gain}", gain, f"{gain}_low", f"{gain}_high", "difference", "in_range"]
-        return self.cells[["provider", "mix", *hosts, *gains]].round(2)
-
-
-def reproduction(table: pd.DataFrame) -> Reproduction:
-    """Return sizings by one policy beside the published ones.
-
-    Raises:
-        ValueError: nothing is published for any of the cells.
-    """
-    beside = beside_published(table)
-    cells = beside[beside["published_gain_percent"].notna()].reset_index(drop=True)
-    if cells.empty:
-        raise ValueError("nothing is published for any provider and mix of the table")
-    published = cells["published_gain_percent"]
-    cells["difference"] = cells["gain_percent"] - published
-    cells["in_range"] = published.between(cells["gain_percent_min"], cells["gain_percent_max"])
-    of_cells = table.merge(cells[["provider", "mix"]], on=["provider", "mix"])
-    seeds = with_gain(of_cells).groupby("seed")[["gain_percent"]].mean().reset_index()
-    mean, low, high = mean_interval(seeds["gain_percent"])
-    correlation = float(np.corrcoef(cells["gain_percent"], published)[0, 1])
-    return Reproduction(cells, seeds, float(published.mean()), mean, low, high, correlation)
 
 
 def save_reproduction(found: Reproduction, output: Path | str) -> SavedFigure:
     """Draw our gains against the published ones, and save the figure with the table of cells.
 
     Args:
-        found: what `reproduction` returns.
+        found: what `slackanalysis.sweep.reproduction.reproduction` returns.
         output: the files' path without ending, see `save_figure`.
 
     Raises:

@@ -13,10 +13,9 @@ from matplotlib.patches import Patch
 
 from slackanalysis.figures import style
 from slackanalysis.figures.saving import SavedFigure, save_figure
-from slackanalysis.sweep.gains import gains
 from slackanalysis.sweep.interval import CONFIDENCE
-from slackanalysis.sweep.mixes import shares, sorted_by_mix
-from slackanalysis.sweep.published import published_hosts
+from slackanalysis.sweep.mixes import shares
+from slackanalysis.sweep.reproduction import beside_published
 
 _HEIGHT_INCHES = 6.6
 _HEAT = "cividis"
@@ -37,21 +36,6 @@ def save_workers_saved(table: pd.DataFrame, output: Path | str) -> SavedFigure:
     """
     numbers = beside_published(table)
     return save_figure(draw_workers_saved(numbers), numbers, output)
-
-
-def beside_published(table: pd.DataFrame) -> pd.DataFrame:
-    """Return `slackanalysis.sweep.gains.gains` of sizings by one policy, with what is published.
-
-    Returns:
-        One row per provider and mix, with `published_separate` and `published_shared` (hosts) and
-        `published_gain_percent`, nan where nothing is published.
-    """
-    known = published_hosts()[["provider", "mix", "hosts_separate", "hosts_shared"]].rename(
-        columns={"hosts_separate": "published_separate", "hosts_shared": "published_shared"}
-    )
-    saved = known["published_separate"] - known["published_shared"]
-    known["published_gain_percent"] = 100 * saved / known["published_separate"]
-    return sorted_by_mix(gains(table).merge(known, on=["provider", "mix"], how="left"))
 
 
 def draw_workers_saved(numbers: pd.DataFrame) -> Figure:
