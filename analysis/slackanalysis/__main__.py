@@ -1,21 +1,11 @@
-"""The command `slackvm-analysis`, also `python -m slackanalysis`."""
+"""The command `slackvm-analysis`, also `python3 -m slackanalysis`."""
 
-import sys
-
-COMMAND = "slackvm-analysis"
-_OWN = ("slackanalysis", "slackvm")
+from slackvm.service.main import run_command
 
 
 def main() -> None:
-    """Run the command; where a library is missing, say which extra brings it and exit with 1."""
-    try:
-        from slackanalysis.commands.cli import cli
-    except ModuleNotFoundError as error:
-        missing = (error.name or "").partition(".")[0]
-        if not missing or missing in _OWN:
-            raise
-        sys.exit(f"{COMMAND}: {missing} is not installed: pip install 'slackvm[analysis]'")
-    cli(prog_name=COMMAND)
+    """Run the command."""
+    run_command("slackvm-analysis", "slackanalysis.commands.cli:cli", "analysis")
 
 
 if __name__ == "__main__":

@@ -133,11 +133,13 @@ class TestUsage:
 
     def test_a_missing_library_is_told_with_the_extra_that_brings_it(self) -> None:
         program = (
-            "import sys; sys.modules['requests'] = None; "
+            "import sys; sys.modules['requests'] = None; sys.argv[1:] = ['list']; "
             "from schedulerclient.__main__ import main; main()"
         )
         result = subprocess.run(
             [sys.executable, "-c", program], capture_output=True, text=True, check=False
         )
         assert result.returncode == 1
-        assert result.stderr == "slackvm needs requests: pip install 'slackvm[client]'\n"
+        assert (
+            result.stderr == "slackvm: requests is not installed: pip install 'slackvm[client]'\n"
+        )

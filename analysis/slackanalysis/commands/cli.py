@@ -2,23 +2,35 @@
 
 import click
 
-from slackanalysis.commands.figure import figure, figures
-from slackanalysis.commands.size import size
-from slackanalysis.commands.sweep import sweep_command
-from slackanalysis.commands.workload import workload
 from slackvm import __version__
 from slackvm.files import end_like_an_error
+from slackvm.service.commands import LazyGroup
 
 
-@click.group(context_settings={"help_option_names": ["-h", "--help"]})
+@click.group(cls=LazyGroup, context_settings={"help_option_names": ["-h", "--help"]})
 @click.version_option(__version__, prog_name="slackvm-analysis")
 def cli() -> None:
     """Make workloads, size clusters for them, and draw what happened."""
     end_like_an_error()
 
 
-cli.add_command(workload)
-cli.add_command(size)
-cli.add_command(sweep_command)
-cli.add_command(figure)
-cli.add_command(figures)
+for name, place, summary in (
+    (
+        "workload",
+        "workload:workload",
+        "Write the request list of a cluster, or the trace of a host that fills up.",
+    ),
+    (
+        "size",
+        "size:size",
+        "Size clusters for the request lists in REQUESTS (CSV, gzipped CSV or Parquet).",
+    ),
+    (
+        "sweep",
+        "sweep:sweep_command",
+        "Size clusters for every combination of catalogue, mix, number of VMs, seed and policy.",
+    ),
+    ("figure", "figure:figure", "Draw one figure: run notebook NAME with papermill."),
+    ("figures", "figure:figures", "Draw several figures, all by --all, with one manifest."),
+):
+    cli.add_lazy(name, f"slackanalysis.commands.{place}", summary)

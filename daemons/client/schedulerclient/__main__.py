@@ -1,18 +1,14 @@
-"""`slackvm` and `python3 -m schedulerclient`."""
+"""The command `slackvm`, also `python3 -m schedulerclient`."""
 
 import sys
 
+from slackvm.service.main import run_command
+
 
 def main() -> None:
-    """Run the command, or say which extra it needs."""
+    """Run the command."""
     try:
-        from schedulerclient.cli import cli
-    except ModuleNotFoundError as missing:
-        if missing.name is None or missing.name.partition(".")[0] in ("slackvm", "schedulerclient"):
-            raise
-        sys.exit(f"slackvm needs {missing.name}: pip install 'slackvm[client]'")
-    try:
-        cli(prog_name="slackvm")
+        run_command("slackvm", "schedulerclient.cli:cli", "client")
     except OSError as error:
         # All others are told as what they are. Python would write once more at its end.
         sys.stdout = None

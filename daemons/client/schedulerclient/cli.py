@@ -5,15 +5,9 @@ import sys
 
 import click
 
-from schedulerclient.completion import completion
-from schedulerclient.deploy import deploy
-from schedulerclient.hosts import cordon, hosts, uncordon
-from schedulerclient.listing import list_vms, show
 from schedulerclient.options import common_options
-from schedulerclient.planning import capacity, plan
-from schedulerclient.status import status
-from schedulerclient.vms import remove, restart, start, stop
 from slackvm import __version__
+from slackvm.service.commands import LazyGroup
 
 EXAMPLES = """
 \b
@@ -30,7 +24,9 @@ Settings: SLACKVM_URL, SLACKVM_TOKEN and others, from the environment or .env.
 """
 
 
-@click.group(epilog=EXAMPLES, context_settings={"help_option_names": ["-h", "--help"]})
+@click.group(
+    cls=LazyGroup, epilog=EXAMPLES, context_settings={"help_option_names": ["-h", "--help"]}
+)
 @common_options
 @click.version_option(__version__, prog_name="slackvm")
 def cli() -> None:
@@ -40,20 +36,24 @@ def cli() -> None:
         sys.stdout.reconfigure(errors="backslashreplace")
 
 
-for command in (
-    deploy,
-    remove,
-    start,
-    stop,
-    restart,
-    list_vms,
-    show,
-    plan,
-    capacity,
-    status,
-    hosts,
-    cordon,
-    uncordon,
-    completion,
+for name, place, summary in (
+    ("deploy", "deploy:deploy", "Create a VM and start it."),
+    ("remove", "vms:remove", "Remove VMs; their images stay."),
+    ("start", "vms:start", "Start VMs that are stopped."),
+    ("stop", "vms:stop", "Stop VMs; they keep their CPUs and memory until they are removed."),
+    ("restart", "vms:restart", "Restart VMs."),
+    ("list", "listing:list_vms", "List the VMs."),
+    ("show", "listing:show", "Show a VM: its CPUs, its addresses, and how to reach its console."),
+    ("plan", "planning:plan", "Tell where a VM would go, and why; nothing changes."),
+    ("capacity", "planning:capacity", "Tell how many more VMs of a mix fit; nothing changes."),
+    ("status", "status:status", "Show what the levels have, and what each host has left."),
+    ("hosts", "hosts:hosts", "List the hosts of the cluster, or change which they are."),
+    ("cordon", "hosts:cordon", "Let a host get no new VMs; those that it has stay."),
+    ("uncordon", "hosts:uncordon", "Let a host get new VMs again."),
+    (
+        "completion",
+        "completion:completion",
+        "Print what makes a shell complete commands, options, and names of VMs and hosts.",
+    ),
 ):
-    cli.add_command(command)
+    cli.add_lazy(name, f"schedulerclient.{place}", summary)

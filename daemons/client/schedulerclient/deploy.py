@@ -5,7 +5,7 @@ import click
 from schedulerclient import output
 from schedulerclient.failures import about
 from schedulerclient.fields import checked, request, size_options
-from schedulerclient.options import Client, asking
+from schedulerclient.session import Client, asking
 from schedulerclient.text import amount, cpus, gib
 from slackvm.rest.cluster import Count
 from slackvm.rest.vms import VMReply, VMRequest

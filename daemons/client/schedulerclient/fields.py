@@ -8,8 +8,8 @@ from pydantic import BaseModel, TypeAdapter, ValidationError
 
 from schedulerclient.failures import Failed
 from schedulerclient.inventory import find_vms
-from schedulerclient.options import server_of
 from schedulerclient.server import Server
+from schedulerclient.session import server_of
 from slackvm.rest.cluster import HostsReply, VMsQuery
 from slackvm.rest.vms import VMsReply
 from slackvm.service.fields import Level, MemoryGib, Vcpus

@@ -7,7 +7,7 @@ import click
 from schedulerclient import output
 from schedulerclient.failures import about
 from schedulerclient.fields import checked, complete_host, request
-from schedulerclient.options import Client, asking
+from schedulerclient.session import Client, asking
 from schedulerclient.text import age, amount
 from slackvm.rest.cluster import ClusterHostReply, HostName, HostRequest, HostsReply
 

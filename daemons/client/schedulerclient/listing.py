@@ -9,8 +9,8 @@ from schedulerclient import output
 from schedulerclient.failures import about
 from schedulerclient.fields import checked, complete_host, complete_vm, request
 from schedulerclient.inventory import find_vms, host_answer
-from schedulerclient.options import Client, asking
 from schedulerclient.server import Server
+from schedulerclient.session import Client, asking
 from schedulerclient.text import cpus, gib, moment
 from slackvm.rest.cluster import HostName, HostsReply, VMsQuery
 from slackvm.rest.vms import VMReply, VMsReply

@@ -1,20 +1,11 @@
-"""Options that every command has, and the server that they name."""
+"""Options that every command has."""
 
-from collections.abc import Callable
-from dataclasses import dataclass
-from functools import wraps
+from collections.abc import Callable, Mapping
 from pathlib import Path
-from typing import Any, Concatenate, ParamSpec, TypeVar
+from typing import Any, TypeVar
 
 import click
 
-from schedulerclient import output
-from schedulerclient.failures import BadInput, Failed
-from schedulerclient.server import Answer, Server
-from schedulerclient.waiting import Waiting
-from slackvm.service.settings import ClientSettings, SettingsError, load_settings
-
-Parameters = ParamSpec("Parameters")
 Command = TypeVar("Command", bound=Callable[..., Any])
 
 TIMEOUT_S = 60
@@ -22,32 +13,6 @@ TIMEOUT_S = 60
 
 _GIVEN = "schedulerclient.options"
 """Where a command line's contexts, which share it, keep the options that were given."""
-
-
-@dataclass(frozen=True, slots=True)
-class Client:
-    """What a command works with.
-
-    Attributes:
-        server: who is asked.
-        waiting: what is seen meanwhile.
-        as_json: whether replies are printed as they are.
-    """
-
-    server: Server
-    waiting: Waiting
-    as_json: bool
-
-    def told(self, answer: Answer) -> bool:
-        """Print an answer for programs, where that is asked for, and tell whether it was."""
-        if self.as_json:
-            output.show_json(answer.document)
-        return self.as_json
-
-    def tell_failure(self, failure: Failed) -> None:
-        """Print the reply that tells a failure for programs, where that is asked for."""
-        if self.as_json and failure.document is not None:
-            output.show_json(failure.document)
 
 
 def common_options(command: Command) -> Command:
@@ -76,44 +41,10 @@ def common_options(command: Command) -> Command:
     return command
 
 
-def asking(
-    function: Callable[Concatenate[Client, Parameters], None],
-) -> Callable[Parameters, None]:
-    """Make a function that works with a client one that click can call, with the common options."""
-
-    @common_options
-    @click.pass_context
-    @wraps(function)
-    def command(
-        context: click.Context, /, *args: Parameters.args, **kwargs: Parameters.kwargs
-    ) -> None:
-        given = context.meta.get(_GIVEN, {})
-        waiting = Waiting("waiting for an answer")
-        server = server_of(context, given.get("timeout", TIMEOUT_S), waiting)
-        client = Client(server, waiting, "json" in given)
-        try:
-            function(client, *args, **kwargs)
-        except Failed as failure:
-            client.tell_failure(failure)
-            raise
-
-    return command
-
-
-def server_of(context: click.Context, timeout: float, waiting: Waiting | None = None) -> Server:
-    """Return the server that the options or the settings name.
-
-    Raises:
-        BadInput: a setting cannot be used.
-    """
-    given = context.meta.get(_GIVEN, {})
-    try:
-        settings = load_settings(
-            ClientSettings, given.get("env_file"), slackvm_url=given.get("url")
-        )
-        return Server(settings, timeout, waiting, verbose="verbose" in given)
-    except SettingsError as error:
-        raise BadInput(str(error)) from error
+def given_options(context: click.Context) -> Mapping[str, Any]:
+    """Return the values of the common options that were given, by name."""
+    given: Mapping[str, Any] = context.meta.get(_GIVEN, {})
+    return given
 
 
 def _option(*names: str, **about: Any) -> Callable[[Command], Command]:

@@ -6,7 +6,7 @@ import click
 
 from schedulerclient import output
 from schedulerclient.fields import checked, request, size_options, sizes
-from schedulerclient.options import Client, asking
+from schedulerclient.session import Client, asking
 from schedulerclient.text import amount, cpus
 from slackvm.rest.cluster import (
     CapacityReply,

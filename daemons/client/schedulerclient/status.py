@@ -7,7 +7,7 @@ import click
 
 from schedulerclient import output
 from schedulerclient.inventory import find_vms, host_answer
-from schedulerclient.options import Client, asking
+from schedulerclient.session import Client, asking
 from schedulerclient.text import MIB_PER_GIB, age, amount, gib
 from slackvm.rest.cluster import ClusterHostReply, HostsReply, VMsQuery
 from slackvm.rest.hosts import HostReply

@@ -7,8 +7,8 @@ import click
 from schedulerclient import output
 from schedulerclient.failures import Denied, Failed, Unreachable, about
 from schedulerclient.fields import checked, complete_vm
-from schedulerclient.options import Client, asking
 from schedulerclient.server import Answer
+from schedulerclient.session import Client, asking
 from slackvm.rest.vms import VMReply
 from slackvm.service.fields import VmName
 

@@ -6,7 +6,6 @@ import click
 
 from slackvm import __version__
 from slackvm.service.failures import reported
-from slackvm.service.settings import GlobalSettings, load_settings
 
 EXAMPLES = """
 \b
@@ -27,6 +26,7 @@ def cli(urls: str | None, env_file: Path | None) -> None:
     # Imported only here: --help needs no server.
     from schedulerglobal.daemon import Controller
     from slackvm.service.serving import Access, serve
+    from slackvm.service.settings import GlobalSettings, load_settings
 
     with reported():
         settings = load_settings(GlobalSettings, env_file, scg_node_url_list=urls)

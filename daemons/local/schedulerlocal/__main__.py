@@ -1,17 +1,11 @@
-"""`slackvm-local` and `python3 -m schedulerlocal`."""
+"""The command `slackvm-local`, also `python3 -m schedulerlocal`."""
 
-import sys
+from slackvm.service.main import run_command
 
 
 def main() -> None:
-    """Run the command, or say which extra it needs."""
-    try:
-        from schedulerlocal.cli import cli
-    except ModuleNotFoundError as missing:
-        if missing.name is None or missing.name.partition(".")[0] in ("slackvm", "schedulerlocal"):
-            raise
-        sys.exit(f"slackvm-local needs {missing.name}: pip install 'slackvm[local]'")
-    cli(prog_name="slackvm-local")
+    """Run the command."""
+    run_command("slackvm-local", "schedulerlocal.cli:cli", "local")
 
 
 if __name__ == "__main__":

@@ -155,7 +155,8 @@ def test_the_version_is_told():
 
 def test_a_missing_library_is_told_with_the_extra_that_brings_it():
     program = (
-        "import sys; sys.modules['pyarrow'] = None; from slackanalysis.__main__ import main; main()"
+        "import sys; sys.modules['pyarrow'] = None; sys.argv[1:] = ['workload', '--help']; "
+        "from slackanalysis.__main__ import main; main()"
     )
     result = subprocess.run(
         [sys.executable, "-c", program], capture_output=True, text=True, check=False
