@@ -94,12 +94,6 @@ def test_a_broken_line_of_settings_is_told_without_what_it_holds(
     assert "secret" not in result.stderr
 
 
-def test_two_outputs_need_two_files(recording: Path, tmp_path: Path) -> None:
-    same = [f"--output={tmp_path / 'a.csv'}", f"--operations={tmp_path / 'a.csv'}"]
-    result = slackvm_local("--topology=i7-1185g7", f"--load={recording}", *same, expect=2)
-    assert "names the same file" in result.stderr
-
-
 def test_progress_is_shown_on_a_terminal_only(recording: Path) -> None:
     options = ["--topology=i7-1185g7", f"--load={recording}"]
     command = [sys.executable, "-m", "schedulerlocal", *options]

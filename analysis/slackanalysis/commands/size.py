@@ -18,6 +18,7 @@ from slackanalysis.sizing.sizing import Sizing, size_clusters, sizing_table
 from slackanalysis.sizing.utilization import AllocationTimeline
 from slackanalysis.workload.request_file import read_requests
 from slackvm import plugins
+from slackvm.files import refuse_overwriting
 from slackvm.model import SELECTIONS
 from slackvm.model.balance import CRITICAL_SIZE
 from slackvm.model.vm import LARGEST
@@ -127,6 +128,10 @@ def size(
     are_logs = any(path.suffix == ".jsonl" for path in inputs)
     _check_options(context, are_logs)
     with reported():
+        policy_files = filter(None, map(policies.policy_file, policy_names))
+        refuse_overwriting(
+            filter(None, [output, timeline]), [*inputs, *map(Path, topologies), *policy_files]
+        )
         check_ending(output)
         if are_logs:
             chosen = plugins.find(selection, SELECTIONS, plugins.SELECTION_GROUP)

@@ -21,6 +21,7 @@ from slackanalysis.workload.catalogue import CATALOGUES
 from slackanalysis.workload.catalogue_file import find_catalogue
 from slackanalysis.workload.mix import parse_mix
 from slackanalysis.workload.temporality import Temporality, parse_temporality
+from slackvm.files import refuse_overwriting
 from slackvm.model.vm import LARGEST
 from slackvm.service.failures import reported
 
@@ -150,6 +151,9 @@ def sweep_command(
     where it was when the same command is given again; the table is the same as of one run.
     """
     with reported():
+        folder = folder or output.with_name(f"{output.name}.cells")
+        policy_files = filter(None, map(policies.policy_file, policy_names))
+        refuse_overwriting([output, folder], [*map(Path, catalogues), *policy_files])
         check_ending(output)
         cells = cells_of(
             [find_catalogue(name) for name in dict.fromkeys(catalogues)],
@@ -160,7 +164,6 @@ def sweep_command(
             parse_temporality(temporality),
             HostSize(host_cpus, host_memory_mib),
         )
-        folder = folder or output.with_name(f"{output.name}.cells")
         with _computing_on(dask), tracking(Console(stderr=True)) as track:
             advance = track("sizing", len(cells))
             try:

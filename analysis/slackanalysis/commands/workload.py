@@ -15,6 +15,7 @@ from slackanalysis.workload.mix import FIG_3_MIX, parse_mix
 from slackanalysis.workload.request_file import write_requests
 from slackanalysis.workload.temporality import Temporality, parse_temporality
 from slackanalysis.workload.trace import write_trace
+from slackvm.files import refuse_overwriting
 from slackvm.service.failures import reported
 from slackvm.topologies import PRESETS, load_topology
 
@@ -139,6 +140,8 @@ def workload(
     """
     _check_options(context, requests, trace)
     with reported():
+        inputs = [catalogue] if requests else [catalogue, topology]
+        refuse_overwriting(filter(None, [requests, trace]), map(Path, inputs))
         sizes, shares = find_catalogue(catalogue), parse_mix(mix)
         if requests:
             demand = Demand(sizes, shares, vms, parse_temporality(temporality), seed)

@@ -25,3 +25,14 @@ def find_policy(name: str) -> Policy:
     if not callable(policy):
         raise LookupError(f"{name!r} is no function: a policy scores hosts for a VM")
     return policy
+
+
+def policy_file(name: str) -> Path | None:
+    """Return the file of Python that defines a policy; None where there is none.
+
+    Raises:
+        LookupError: as `find_policy`.
+    """
+    module = sys.modules.get(getattr(find_policy(name), "__module__", None) or "")
+    file = getattr(module, "__file__", None)
+    return Path(file) if file else None

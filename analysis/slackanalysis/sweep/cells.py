@@ -5,7 +5,6 @@ anew when the requests, the hosts, the policy or the code that decides is anothe
 """
 
 import json
-import sys
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import asdict, dataclass
 from functools import cache
@@ -21,7 +20,7 @@ import pandas as pd
 import slackanalysis
 import slackvm.model
 from slackanalysis.sizing.placement_run import HostSize
-from slackanalysis.sizing.policies import find_policy
+from slackanalysis.sizing.policies import find_policy, policy_file
 from slackanalysis.sizing.sizing import Sizing, size_clusters, sizing_table
 from slackanalysis.sizing.utilization import Utilization
 from slackanalysis.workload.catalogue import Catalogue
@@ -155,9 +154,8 @@ def _own_code() -> str:
 @cache
 def _code_of(policy: str) -> str:
     """Return a digest of the file that defines a policy; empty where it is none of Python."""
-    module = sys.modules.get(getattr(find_policy(policy), "__module__", None) or "")
-    file = getattr(module, "__file__", None)
-    return _digest([Path(file)]) if file else ""
+    file = policy_file(policy)
+    return _digest([file]) if file else ""
 
 
 def _digest(files: Sequence[Path]) -> str:

@@ -1,7 +1,7 @@
 """The command line of the local scheduler."""
 
 import json
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
@@ -14,14 +14,14 @@ from schedulerlocal.replay.recording import write_replay
 from schedulerlocal.replay.summary import Summary, summarise
 from schedulerlocal.topology_command import topology as topology_command
 from slackvm import __version__, plugins
-from slackvm.files import end_like_an_error, replacing
+from slackvm.files import end_like_an_error, refuse_overwriting, replacing
 from slackvm.model.host import Host
 from slackvm.model.selection import SELECTIONS
 from slackvm.monitoring.trace import read_trace
 from slackvm.monitoring.writing import ENDINGS, writing_recording
 from slackvm.operations import Operation
 from slackvm.service.failures import reported
-from slackvm.service.settings import LocalSettings, load_settings
+from slackvm.service.settings import DEFAULT_ENV_FILE, LocalSettings, load_settings
 from slackvm.topologies import load_topology
 from slackvm.verification import verify
 
@@ -106,10 +106,6 @@ def cli(
     if context.invoked_subcommand is not None:
         return
     output = output or (DEBUG_OUTPUT if debug else None)
-    if operations is not None and operations.absolute() in {
-        path.absolute() for path in (output, load) if path
-    }:
-        raise click.UsageError("--operations names the same file as --output or --load")
     if load is None:
         if operations is not None:
             raise click.UsageError("--operations goes with --load; a live host keeps its own log")
@@ -120,6 +116,7 @@ def cli(
         from slackvm.service.serving import Access, serve
 
         with reported():
+            _refuse_overwriting([output], [topology, env_file])
             settings = load_settings(LocalSettings, env_file, scl_cpu_selection=selection)
             serve(
                 Access.of(settings),
@@ -129,6 +126,7 @@ def cli(
     if topology is None:
         raise click.UsageError("--load needs --topology: the CPUs of the host to replay on")
     with reported():
+        _refuse_overwriting([output, operations], [load, topology, env_file])
         settings = load_settings(LocalSettings, env_file, scl_cpu_selection=selection)
         host = Host(
             load_topology(topology),
@@ -142,6 +140,14 @@ def cli(
 
 
 cli.add_command(topology_command)
+
+
+def _refuse_overwriting(
+    outputs: Iterable[Path | None], inputs: Iterable[Path | str | None]
+) -> None:
+    """Refuse outputs that are an input, the file of settings, or one another."""
+    sources = [DEFAULT_ENV_FILE, *(Path(path) for path in inputs if path)]
+    refuse_overwriting(filter(None, outputs), sources)
 
 
 def _replay(

@@ -7,9 +7,10 @@ import click
 import numpy as np
 from numpy.typing import NDArray
 
+from slackvm.files import refuse_overwriting
 from slackvm.model.topology import Topology
 from slackvm.service.failures import reported
-from slackvm.service.settings import LocalSettings, load_settings
+from slackvm.service.settings import DEFAULT_ENV_FILE, LocalSettings, load_settings
 from slackvm.topologies import (
     DESCRIPTION_KEYS,
     PRESETS,
@@ -88,9 +89,10 @@ def topology(
         raise click.UsageError("--preset, --describe and --from exclude one another")
     if as_json and output not in (None, _STANDARD_OUTPUT):
         raise click.UsageError("--json and --output exclude one another")
+    env_file: Path | None = context.find_root().params.get("env_file")
     with reported():
+        refuse_overwriting(filter(None, [output]), filter(None, [file, env_file, DEFAULT_ENV_FILE]))
         if (preset, describe, file) == (None, None, None):
-            env_file = context.find_root().params.get("env_file")
             shown = _this_machine(exclude, reserve, env_file)
         else:
             described = _read(preset, describe, file)

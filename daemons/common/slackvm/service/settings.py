@@ -16,6 +16,9 @@ from slackvm.model.selection import SELECTIONS
 from slackvm.model.vm import milli_level
 from slackvm.topologies import parse_cpu_list
 
+DEFAULT_ENV_FILE = Path(".env")
+"""The file of settings where none is named: in the current folder."""
+
 
 class SettingsError(ValueError):
     """A setting has a value that is not allowed, or the file of settings cannot be read."""
@@ -284,15 +287,16 @@ def load_settings(model: type[Settings], env_file: Path | None = None, **given: 
     """
     if env_file is not None and not env_file.is_file():
         raise SettingsError(f"--env-file: there is no file {env_file}")
-    _refuse_broken_lines(env_file or Path(".env"))
+    chosen_file = env_file or DEFAULT_ENV_FILE
+    _refuse_broken_lines(chosen_file)
     chosen = {name: value for name, value in given.items() if value is not None}
-    source: dict[str, Any] = {"_env_file": env_file or Path(".env")}
+    source: dict[str, Any] = {"_env_file": chosen_file}
     try:
         return model(**source, **chosen)
     except ValidationError as error:
         raise SettingsError("; ".join(map(_told, error.errors()))) from None
     except (OSError, UnicodeDecodeError) as error:
-        raise SettingsError(f"{env_file or '.env'}: cannot be read: {error}") from error
+        raise SettingsError(f"{chosen_file}: cannot be read: {error}") from error
 
 
 def _refuse_broken_lines(env_file: Path) -> None:
