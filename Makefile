@@ -64,8 +64,8 @@ lint-roles: deploy ## yamllint and ansible-lint on playbooks, roles and scenario
 	$(DEPLOY)/bin/yamllint --strict .
 	PATH=$(CURDIR)/$(DEPLOY)/bin:$$PATH ansible-lint --offline -q site.yml playbooks roles molecule
 
-figures: setup ## every figure of the paper and more, into figures/; FULL=1: all seeds, with the time left
-	$(BIN)/slackvm-analysis figures --all $(if $(FULL),--full,--small) --output figures
+figures: setup ## every figure of the paper and more, of 20 seeds, into figures/; SMALL=1: of 3 seeds
+	$(BIN)/slackvm-analysis figures --all $(if $(SMALL),--small) --output figures
 
 page-picture: setup packages ## the picture of the controller's page in the README, docs/page.png
 	PYTHONPATH=tests $(BIN)/python -m browsers.picture docs/page.png

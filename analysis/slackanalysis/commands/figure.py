@@ -21,9 +21,8 @@ if TYPE_CHECKING:
 
 Given = tuple[tuple[str, str], ...]
 
-SMALL: Given = (("seeds", "3"), ("sizes", "[125, 250, 500, 1000]"))
-FULL: Given = (("seeds", "20"), ("sizes", "[125, 250, 500, 1000, 2000]"))
-"""Parameters of the small and the full mode, for the notebooks that have them."""
+SMALL: Given = (("seeds", "3"),)
+"""Parameters with --small, for the notebooks that have them."""
 
 _MANIFEST = "manifest.json"
 _INPUTS = "inputs"
@@ -34,13 +33,14 @@ Examples:
   slackvm-analysis figure vnode_evolution
   slackvm-analysis figure vnode_evolution -p trace trace.csv -p topology epyc-7662
   slackvm-analysis figure memory -p monitoring debug/monitoring.csv -p output figures/mine
+  slackvm-analysis figure vm_count -p width_in 3.5 -p formats '["pdf", "svg"]'
   slackvm-analysis figure memory --parameters
 """
 
 _ALL = """\b
 Examples:
   slackvm-analysis figures --all
-  slackvm-analysis figures --all --full --output paper
+  slackvm-analysis figures --all --small --output draft
   slackvm-analysis figures host_usage memory -p monitoring debug/monitoring.csv
 """
 
@@ -56,10 +56,11 @@ _given = click.option(
 def figure(name: str, given: Given, asked: bool) -> None:
     """Draw one figure: run notebook NAME with papermill.
 
-    The parameter `output` is the path without ending of what is written: the figure as PDF and PNG,
-    its numbers as CSV, the executed notebook, and a manifest with versions, parameters and
-    checksums of what was read.
+    The parameter `output` is the path without ending of what is written: the figure in the
+    `formats` asked for, its numbers as CSV and LaTeX, the executed notebook, and a manifest with
+    versions, parameters and checksums of what was read. A file that is read is never overwritten.
     """
+    from slackanalysis.figures.files import output_stem, refuse_overwritten, written_files
     from slackanalysis.figures.inputs import Inputs
     from slackanalysis.figures.notebooks import find
     from slackanalysis.figures.run import FigureError, run_figure
@@ -71,7 +72,9 @@ def figure(name: str, given: Given, asked: bool) -> None:
         if asked:
             Console().print(_parameter_table(notebook))
             return
-        stem = Path(str(values["output"]))
+        stem = output_stem(str(values["output"]), str(notebook.parameters["output"].default))
+        values["output"] = str(stem)
+        refuse_overwritten(written_files(stem), [values])
         try:
             with tracking(Console(stderr=True)) as track:
                 record = run_figure(notebook, values, Inputs(stem.parent / _INPUTS, track))
@@ -85,10 +88,7 @@ def figure(name: str, given: Given, asked: bool) -> None:
 @click.argument("names", nargs=-1, metavar="[NAME]...")
 @click.option("--all", "is_all", is_flag=True, help="Draw every figure.")
 @click.option(
-    "--full/--small",
-    "is_full",
-    default=False,
-    help="As many seeds as the paper's claims need, or so few that it takes minutes (default).",
+    "--small", "is_small", is_flag=True, help="3 seeds instead of 20: a draft in less time."
 )
 @click.option(
     "--output",
@@ -100,24 +100,27 @@ def figure(name: str, given: Given, asked: bool) -> None:
 )
 @_given
 def figures(
-    names: tuple[str, ...], is_all: bool, is_full: bool, folder: Path, given: Given
+    names: tuple[str, ...], is_all: bool, is_small: bool, folder: Path, given: Given
 ) -> None:
     """Draw several figures, all by --all, with one manifest.
 
     A parameter is given to each notebook that has it. A figure that fails does not keep the others
     from being drawn.
     """
-    from slackanalysis.figures.notebooks import find, notebook_paths
+    from slackanalysis.figures.files import refuse_overwritten, written_files
+    from slackanalysis.figures.notebooks import figure_names, find
     from slackanalysis.outputs.manifest import write_manifest
 
     with reported():
-        known = [path.stem for path in notebook_paths()]
+        known = figure_names()
         if is_all == bool(names):
             raise ValueError(f"name figures, or --all; there are: {', '.join(known)}")
         notebooks = [find(name) for name in (known if is_all else dict.fromkeys(names))]
         _refuse_unknown(given, notebooks)
-        mode = FULL if is_full else SMALL
+        mode = SMALL if is_small else ()
         todo = [(notebook, _values(notebook, mode, given, folder)) for notebook in notebooks]
+        outputs = [path for name in notebooks for path in written_files(folder / name.name)]
+        refuse_overwritten([*outputs, folder / _MANIFEST], [values for _, values in todo])
         records, failures = _draw_all(todo, folder)
         told = {name: str(error) for name, error in failures.items()}
         write_manifest(folder / _MANIFEST, records, told)
@@ -164,17 +167,19 @@ def _refuse_unknown(given: Given, notebooks: "Iterable[Notebook]") -> None:
     """Refuse parameters that none of the notebooks has, or that are given twice.
 
     Raises:
-        ValueError: names the first, and those that there are.
+        ValueError: names the first, the one most like it, and those that there are.
     """
+    from slackanalysis.figures.notebooks import nearest
+
     known = {name for notebook in notebooks for name in notebook.parameters} - {"output"}
     names = [name for name, _ in given]
     for name in names:
         if names.count(name) > 1:
             raise ValueError(f"parameter {name} is given twice")
+        if name == "output":
+            raise ValueError("parameter output is not allowed here: use --output FOLDER")
         if name not in known:
-            raise ValueError(
-                f"no notebook has a parameter {name!r}; there are: {', '.join(sorted(known))}"
-            )
+            raise ValueError(f"no notebook has a parameter {name!r}; {nearest(name, known)}")
 
 
 def _parameter_table(notebook: "Notebook") -> Table:

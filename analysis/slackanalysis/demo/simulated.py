@@ -12,6 +12,7 @@ from rich.table import Table
 from slackanalysis.demo import steps
 from slackanalysis.demo.cluster import Cluster, DemoHost
 from slackanalysis.demo.workload import Outcome, drive, events_of
+from slackanalysis.figures.notebooks import FOLDER
 from slackanalysis.recordings.host import count_vms, read_vnodes
 from slackanalysis.workload.host import Workload
 from slackvm.topologies import PRESETS
@@ -31,16 +32,9 @@ SAMPLE_S = 150
 IMAGE = "/images/demo.qcow2"
 """Named, and neither looked for nor read: there are no guests."""
 
-NOTEBOOK = Path(__file__).parents[2] / "notebooks" / "vnode_evolution.ipynb"
-
 
 def demo(console: Console, output: Path, seed: int, keep: bool) -> None:
     """Run it; everything that it makes is in the folder `output`."""
-    if not NOTEBOOK.is_file():
-        raise click.ClickException(
-            f"{NOTEBOOK} is missing: the notebooks come with the project's checkout, "
-            "not with the installed package"
-        )
     console.print(
         "[bold]SIMULATED: VMs of this demo have no guests and their use is made up "
         f"(SCL_HYPERVISOR=memory); time runs {TIME_SCALE} times as fast. What is decided, and how "
@@ -62,7 +56,7 @@ def demo(console: Console, output: Path, seed: int, keep: bool) -> None:
     for host in drawn:
         figure = host.folder / "vnode_evolution"
         parameters = ["-r", "monitoring", str(host.recording), "-r", "output", str(figure)]
-        notebooks = [str(NOTEBOOK), f"{figure}.ipynb"]
+        notebooks = [str(FOLDER / "vnode_evolution.ipynb"), f"{figure}.ipynb"]
         steps.run(console, "papermill", "--no-progress-bar", *notebooks, *parameters, quiet=True)
     console.print(_vnode_table(drawn))
     console.print(f"Figures and their numbers: {output}/HOST/vnode_evolution.pdf, .png, .csv")

@@ -42,6 +42,8 @@ def existing(path: str) -> Path:
     Raises:
         ValueError: there is no such file.
     """
+    if path == "-" or (Path(path).exists() and not Path(path).is_file()):
+        raise ValueError(f"{path}: not a file; figures are drawn of files, so save it as one first")
     if not Path(path).is_file():
         raise ValueError(f"{path}: no such file")
     return Path(path)

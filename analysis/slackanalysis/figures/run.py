@@ -4,8 +4,9 @@ import time
 from collections.abc import Mapping
 from pathlib import Path
 
+from slackanalysis.figures.files import named_files, written_files
 from slackanalysis.figures.inputs import Inputs
-from slackanalysis.figures.notebooks import Notebook, NotebookError, Value
+from slackanalysis.figures.notebooks import FORMATS, Notebook, NotebookError, Value
 from slackanalysis.outputs.manifest import FigureRecord, FileRecord, file_record
 
 _BAD_INPUT = (
@@ -13,8 +14,6 @@ _BAD_INPUT = (
     *("PermissionError", "IsADirectoryError", "NotADirectoryError"),
 )
 """Exceptions with which a notebook says that what it was given is wrong."""
-
-_ENDINGS = (".pdf", ".png", ".csv", ".ipynb")
 
 
 class FigureError(Exception):
@@ -41,8 +40,8 @@ def run_figure(notebook: Notebook, values: Mapping[str, Value], inputs: Inputs) 
     except RuntimeError as error:
         raise FigureError(str(error)) from error
     # A file may be replaced while it is drawn; this is what was there before.
-    given = _files(values)
-    used = given + [record for record in _files(completed) if record not in given]
+    given = _records(values)
+    used = given + [record for record in _records(completed) if record not in given]
     stem = Path(str(values["output"]))
     try:
         notebook.execute(completed, stem.with_name(f"{stem.name}.ipynb"))
@@ -51,14 +50,28 @@ def run_figure(notebook: Notebook, values: Mapping[str, Value], inputs: Inputs) 
             raise ValueError(error.reason) from error
         is_claim = error.kind == "AssertionError"
         raise FigureError(error.reason if is_claim else error.traceback) from error
-    written = [stem.with_name(stem.name + ending) for ending in _ENDINGS]
-    outputs = [file_record(path) for path in written if path.is_file()]
+    outputs = [file_record(path) for path in _written(stem, values)]
     return FigureRecord(
         notebook.name, dict(values), used, outputs, round(time.monotonic() - began, 2)
     )
 
 
-def _files(values: Mapping[str, Value]) -> list[FileRecord]:
-    """Return the files that values name."""
-    named = [Path(value) for value in values.values() if isinstance(value, str) and value]
-    return [file_record(path) for path in named if path.is_file()]
+def _records(values: Mapping[str, Value]) -> list[FileRecord]:
+    """Return the files that values name, each file of a folder by itself."""
+    return [
+        file_record(file)
+        for path in named_files(values)
+        for file in (sorted(path.rglob("*")) if path.is_dir() else [path])
+        if file.is_file()
+    ]
+
+
+def _written(stem: Path, values: Mapping[str, Value]) -> list[Path]:
+    """Return the files of a figure that was drawn; other formats may be left of an older run."""
+    formats = values.get("formats", [])
+    others = {f".{each}" for each in FORMATS if each not in formats}  # type: ignore[operator]
+    return [
+        path
+        for path in written_files(stem)
+        if path.is_file() and path.suffix not in {*others, ".json"}
+    ]

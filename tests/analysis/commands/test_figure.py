@@ -28,7 +28,7 @@ def slackvm_analysis(folder: Path, *arguments: str) -> subprocess.CompletedProce
         (["figure", "nope"], "there is no notebook 'nope'; there are: "),
         (
             ["figure", "memory", "-p", "monitorin", "x"],
-            "notebook memory has no parameter 'monitorin'; there are: monitoring, trace, topology",
+            "notebook memory has no parameter 'monitorin'; did you mean monitoring? there are: ",
         ),
         (["figure", "memory", "-p", "seed", "x"], "parameter seed: 'x' is not a whole number"),
         (["figure", "memory", "-p", "seed", "1", "-p", "seed", "2"], "seed is given twice"),
@@ -48,7 +48,10 @@ def slackvm_analysis(folder: Path, *arguments: str) -> subprocess.CompletedProce
         (["figures", "memory", "--all"], "name figures, or --all"),
         (["figures", "memory", "nope"], "there is no notebook 'nope'"),
         (["figures", "memory", "-p", "nope", "1"], "no notebook has a parameter 'nope'"),
-        (["figures", "memory", "-p", "output", "x"], "no notebook has a parameter 'output'"),
+        (["figures", "memory", "-p", "output", "x"], "use --output FOLDER"),
+        (["figures", "memory", "-p", "tracee", "x"], "'tracee'; did you mean trace?"),
+        (["figure", "memory", "-p", "output", ""], "parameter output: '' names no file"),
+        (["figure", "memory", "-p", "monitoring", "-"], "-: not a file; figures are drawn of"),
         (["figures", "memory", "-p", "seed", "1", "-p", "seed", "1"], "seed is given twice"),
     ],
 )

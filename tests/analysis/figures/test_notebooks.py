@@ -6,9 +6,9 @@ import nbformat
 import pandas as pd
 import pytest
 
-from slackanalysis.figures.notebooks import Parameter, find, notebook_paths
+from slackanalysis.figures.notebooks import Parameter, figure_names, find
 
-NAMES = [path.stem for path in notebook_paths()]
+NAMES = figure_names()
 
 
 @pytest.mark.parametrize("name", NAMES)
@@ -41,6 +41,7 @@ def test_every_parameter_says_what_it_is(name):
         (0.5, "2", 2.0),
         (True, "false", False),
         ([1.0], "[1.0, 1.5]", [1.0, 1.5]),
+        (["a"], '["b", "c"]', ["b", "c"]),
     ],
 )
 def test_a_value_has_the_kind_of_the_default(default, text, value):
@@ -51,7 +52,10 @@ def test_a_value_has_the_kind_of_the_default(default, text, value):
 
 @pytest.mark.parametrize(
     ("default", "text"),
-    [(1, "x"), (1, "1.5"), (1, "true"), (0.5, "x"), (True, "1"), ([1.0], "1.0"), (1, "null")],
+    [
+        *((1, "x"), (1, "1.5"), (1, "true"), (0.5, "x"), (True, "1"), ([1.0], "1.0"), (1, "null")),
+        *(([1.0], '["a"]'), (["a"], "[1]"), (["a"], "b"), ([1.0], "[true]")),
+    ],
 )
 def test_a_value_of_another_kind_is_refused(default, text):
     with pytest.raises(ValueError, match="is not"):
