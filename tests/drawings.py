@@ -1,14 +1,19 @@
 """Looking at a figure as a reader does."""
 
+from itertools import zip_longest
+
+import numpy as np
 from matplotlib.backends.backend_agg import FigureCanvasAgg
 from matplotlib.figure import Figure
 from matplotlib.text import Text
 
 
 def legend_texts(owner) -> list[str]:
-    """Return the labels in the legend of a figure or of axes."""
+    """Return the labels in the legend of a figure or of axes, as they are read: row by row."""
     legend = owner.legends[0] if isinstance(owner, Figure) else owner.get_legend()
-    return [text.get_text() for text in legend.get_texts()]
+    texts = [text.get_text() for text in legend.get_texts()]
+    columns = np.array_split(np.array(texts), legend._ncols)
+    return [str(text) for row in zip_longest(*columns) for text in row if text is not None]
 
 
 def overlaps(figure: Figure) -> list[tuple[str, str]]:

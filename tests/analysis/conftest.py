@@ -31,11 +31,11 @@ tmp rec res val config subset vm_uuid vm_cmn sb_oc sb_unused sb_dsc
 """
 
 VNODES_CSV = """\
-time_s,level,owned_cpus,used_cpus
-0,1.0,2,0.75
-0,3.0,1,0.25
-15,1.0,0,0.0
-15,3.0,2,0.5
+time_s,elapsed_s,level,owned_cpus,used_cpus
+0,0,1.0,2,0.75
+0,0,3.0,1,0.25
+15,15,1.0,0,0.0
+15,15,3.0,2,0.5
 """
 
 

@@ -1,21 +1,31 @@
-"""How all figures look: sizes, colours, axes. A figure that needs more says why."""
+"""How all figures look: sizes, texts, axes, legends. A figure that needs more says why."""
 
-from collections.abc import Iterable, Sequence
+import re
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
 from typing import Any
 
+import matplotlib as mpl
 import seaborn as sns
 from matplotlib.artist import Artist
 from matplotlib.axes import Axes
+from matplotlib.backends.backend_agg import FigureCanvasAgg
 from matplotlib.figure import Figure
-from matplotlib.ticker import StrMethodFormatter
+from matplotlib.ticker import MultipleLocator, StrMethodFormatter
 
-WIDTH_INCHES = 6.4
-"""Width of every figure: that of a page's text."""
+from slackanalysis.figures.palette import Look
+from slackanalysis.recordings.time import TimeSpan
 
-OWNED: dict[str, Any] = {"linestyle": "-", "linewidth": 1.6, "drawstyle": "steps-post"}
+WIDTH_IN = 7.0
+"""Width of a figure in inches unless another is asked for: that of a page with two columns."""
+
+WIDTHS_IN = (3.0, 14.0)
+"""Least and largest width in inches; a column of most journals is 3.5 wide."""
+
+OWNED: dict[str, Any] = {"linestyle": "-", "linewidth": 1.4}
 """Stroke of what is given out: CPUs owned, memory allocated, VMs that are there."""
 
-IN_USE: dict[str, Any] = {"linestyle": (0, (3, 1.2)), "linewidth": 0.9, "alpha": 0.6}
+IN_USE: dict[str, Any] = {"linestyle": (0, (3, 1.2)), "linewidth": 0.9}
 """Stroke of what is used of it."""
 
 CAPACITY: dict[str, Any] = {"color": "0.35", "linestyle": ":", "linewidth": 1.2}
@@ -34,43 +44,78 @@ PUBLISHED: dict[str, Any] = {
 }
 """Mark of a published value beside ours."""
 
-_PALETTE = "colorblind"
+FONTS: Any = {
+    "font.family": ["sans-serif"],
+    "font.sans-serif": ["DejaVu Sans"],
+    "pdf.fonttype": 42,
+    "ps.fonttype": 42,
+    "svg.fonttype": "none",
+    "svg.hashsalt": "slackvm",
+    "hatch.linewidth": 0.5,
+}
+"""Matplotlib's settings while a figure is laid out or written: the font that comes with it, as
+TrueType in PDF and as text in SVG, and names inside an SVG that do not change from run to run."""
+
 _PROVIDERS = {"azure2017": "Azure 2017", "ovhcloud2023": "OVHcloud 2023"}
-_LEGEND_POINTS = 8.8
-_PLACE_OF_LEVEL = {1.0: 0, 2.0: 1, 3.0: 2}
+_NARROW_IN = 5.0
+_EM_PER_LETTER = 0.6
+_MARKS = 7
+_BREAKS = re.compile(r"[^\s:_./,-]*[\s:_./,-]?")
 
-Colour = tuple[float, float, float]
+
+@dataclass(frozen=True, slots=True)
+class Points:
+    """Sizes of text in points."""
+
+    label: float
+    tick: float
+    note: float
 
 
-def new_figure(height: float, rows: int = 1, columns: int = 1, **grid: Any) -> tuple[Figure, Any]:
+def points(figure: Figure) -> Points:
+    """Return the sizes of a figure's texts: the smallest are still legible in print (6 points)."""
+    is_narrow = figure.get_figwidth() < _NARROW_IN
+    return Points(7.5, 7.0, 6.5) if is_narrow else Points(9.0, 8.0, 7.5)
+
+
+def new_figure(
+    height: float, rows: int = 1, columns: int = 1, *, width_in: float = WIDTH_IN, **grid: Any
+) -> tuple[Figure, Any]:
     """Return an empty figure and its axes, as `Figure.subplots` returns them.
 
     Args:
-        height: in inches.
+        height: in inches, without a legend above.
         rows: rows of axes.
         columns: columns of axes.
+        width_in: width in inches.
         grid: further arguments of `Figure.subplots`.
+
+    Raises:
+        ValueError: the width is too small or too large.
     """
-    with sns.axes_style("ticks"), sns.plotting_context("paper"):
-        figure = Figure(figsize=(WIDTH_INCHES, height), layout="constrained")
+    low, high = WIDTHS_IN
+    if not low <= width_in <= high:
+        raise ValueError(f"width_in {width_in:g} is not allowed: {low:g} to {high:g} inches")
+    figure = Figure(figsize=(width_in, height))
+    size = points(figure)
+    look: Any = {
+        **sns.axes_style("ticks"),
+        **FONTS,
+        "axes.labelsize": size.label,
+        "axes.titlesize": size.label,
+        "axes.linewidth": 0.8,
+        "axes.labelpad": 3.0,
+        "axes.titlepad": 5.0,
+        "xtick.labelsize": size.tick,
+        "ytick.labelsize": size.tick,
+        **{f"{axis}tick.{which}.size": 3.0 for axis in "xy" for which in ("major",)},
+        **{f"{axis}tick.major.width": 0.8 for axis in "xy"},
+        **{f"{axis}tick.major.pad": 2.5 for axis in "xy"},
+    }
+    with mpl.rc_context(look):
+        figure.set_layout_engine("constrained", h_pad=0.04, w_pad=0.05)
         axes = figure.subplots(rows, columns, **grid)
     return figure, axes
-
-
-def colours_of(count: int) -> list[Colour]:
-    """Return that many colours that colour-blind readers can tell apart (10 at most differ)."""
-    return [tuple(colour) for colour in sns.color_palette(_PALETTE, count)]
-
-
-def level_colours(levels: Iterable[float]) -> dict[float, Colour]:
-    """Return the colour of each level, ascending: 1, 2 and 3 have the same one in all figures."""
-    ascending = sorted(set(levels))
-    others = [level for level in ascending if level not in _PLACE_OF_LEVEL]
-    places = _PLACE_OF_LEVEL | {
-        level: len(_PLACE_OF_LEVEL) + number for number, level in enumerate(others)
-    }
-    palette = colours_of(len(places))
-    return {level: palette[places[level]] for level in ascending}
 
 
 def level_name(level: float) -> str:
@@ -83,8 +128,35 @@ def provider_name(provider: str) -> str:
     return _PROVIDERS.get(provider, provider)
 
 
+def wrapped(text: str, width_in: float, size: float, lines: int = 3) -> str:
+    """Return a text on several lines, with its middle left out where it is too long even so.
+
+    Args:
+        text: the text; it breaks behind spaces and the signs `: _ . / , -`, else anywhere.
+        width_in: width that it may have, in inches.
+        size: of its letters, in points.
+        lines: how many it may have.
+    """
+    room = max(8, int(width_in * 72 / (_EM_PER_LETTER * size)))
+    if len(text) <= room:
+        return text
+    # Lines that break at signs are seldom full.
+    most = int(lines * room * 0.85)
+    if len(text) > most:
+        text = f"{text[: most // 2]}…{text[len(text) - most // 2 :]}"
+    pieces = [piece for piece in _BREAKS.findall(text) if piece]
+    broken = [""]
+    for piece in pieces:
+        if broken[-1] and len(broken[-1] + piece.rstrip()) > room:
+            broken.append("")
+        broken[-1] += piece
+        while len(broken[-1].rstrip()) > room:
+            broken[-1:] = [broken[-1][:room], broken[-1][room:]]
+    return "\n".join(line.rstrip() for line in broken)
+
+
 def finish(axes: Axes, grid: str = "y") -> None:
-    """Give axes the lines that all figures have, and numbers with thousands told apart."""
+    """Give axes the lines that all figures have."""
     axes.grid(axis=grid, linewidth=0.4, alpha=0.6)  # type: ignore[arg-type]
     axes.set_axisbelow(True)
     sns.despine(ax=axes)
@@ -93,21 +165,107 @@ def finish(axes: Axes, grid: str = "y") -> None:
 def thousands(axes: Axes, *which: str) -> None:
     """Write the numbers of the axes named, `x` or `y`, as `30,000`."""
     for name in which:
-        getattr(axes, f"{name}axis").set_major_formatter(StrMethodFormatter("{x:,.0f}"))
+        getattr(axes, f"{name}axis").set_major_formatter(StrMethodFormatter("{x:,.10g}"))
+
+
+def time_axis(axes: Axes, span: TimeSpan, *, has_label: bool = True) -> None:
+    """Make the axis x one of time since the first sample, in a sensible unit."""
+    figure = axes.get_figure(root=True)
+    is_narrow = figure is not None and figure.get_figwidth() < _NARROW_IN
+    axes.set_xlim(*span.in_units((span.begin_s, span.end_s)))
+    axes.xaxis.set_major_locator(MultipleLocator(span.tick_step(5 if is_narrow else 9)))
+    thousands(axes, "x")
+    if has_label:
+        axes.set_xlabel(span.label)
+
+
+def steps(
+    axes: Axes,
+    span: TimeSpan,
+    elapsed_s: Sequence[float],
+    values: Sequence[float],
+    *,
+    mark: Look | None = None,
+    **look: Any,
+) -> None:
+    """Draw values that hold from their sample to the next, the last to the end of the span.
+
+    Args:
+        axes: where.
+        span: the time drawn.
+        elapsed_s: seconds since the recording's first sample, ascending.
+        values: one for each.
+        mark: a few marks of this look are set on the line, at other samples for other looks.
+        look: further arguments of `Axes.plot`.
+    """
+    if mark is not None:
+        shift = "o^sDvPX<>ph*d8".find(mark.marker) % _MARKS / _MARKS
+        count = min(_MARKS, len(values))
+        every = sorted({int((place + shift) / count * len(values)) for place in range(count)})
+        look = {"color": mark.colour, "marker": mark.marker, "markevery": every, **look}
+        look = {"markersize": 4, "markeredgewidth": 0.7, **look}
+    x = span.in_units([*elapsed_s, span.end_s])
+    axes.plot(x, [*values, values[-1]], drawstyle="steps-post", **look)
+
+
+def legend_above(figure: Figure, handles: Iterable[Artist], columns: int | None = None) -> None:
+    """Add a legend over all axes, where no line can run into it, and make the figure higher by it.
+
+    Rows are read from left to right. There are as many columns as the width allows.
+
+    Args:
+        figure: the figure.
+        handles: what is explained.
+        columns: the most columns; None: as many as fit.
+    """
+    entries = list(handles)
+    size = points(figure).tick
+    for handle in entries:
+        label = wrapped(str(handle.get_label()), figure.get_figwidth() - 0.8, size)
+        handle.set_label(label)
+    canvas = FigureCanvasAgg(figure)
+    options: Mapping[str, Any] = {
+        "loc": "outside upper center",
+        "columnspacing": 1.4,
+        "handlelength": 2.2,
+        "handletextpad": 0.6,
+        "labelspacing": 0.35,
+        "borderpad": 0.2,
+        "frameon": False,
+        "fontsize": size,
+    }
+    with mpl.rc_context(FONTS):
+        most = min(columns or len(entries), len(entries))
+        for count in range(most, 0, -1):
+            # Matplotlib fills a column after the other.
+            ordered = [entry for column in range(count) for entry in entries[column::count]]
+            legend = figure.legend(handles=ordered, ncols=count, **options)
+            box = legend.get_window_extent(canvas.get_renderer())  # type: ignore[no-untyped-call]
+            if box.width <= figure.bbox.width - 6 or count == 1:
+                break
+            legend.remove()
+    rows = -(-len(entries) // count)
+    if -(-len(entries) // (count - 1 or 1)) == rows and count > 1:
+        # The same number of rows with columns that are better filled.
+        legend.remove()
+        count = -(-len(entries) // rows)
+        ordered = [entry for column in range(count) for entry in entries[column::count]]
+        figure.legend(handles=ordered, ncols=count, **options)
+    figure.set_figheight(figure.get_figheight() + box.height / figure.dpi)
+
+
+def colours_of(count: int) -> list[Any]:
+    """Draw as before, until all figures have moved to the palette."""
+    return [tuple(colour) for colour in sns.color_palette("colorblind", count)]
+
+
+def level_colours(levels: Iterable[float]) -> dict[float, Any]:
+    """Draw as before, until all figures have moved to the palette."""
+    from slackanalysis.figures import palette
+
+    return {level: look.colour for level, look in palette.levels(levels).items()}
 
 
 def legend(axes: Axes, **options: Any) -> None:
-    """Add a legend without a frame that hides the grid behind it."""
+    """Draw as before, until all figures have moved to the palette."""
     axes.legend(**{"columnspacing": 1.5, "framealpha": 1, "edgecolor": "none", **options})
-
-
-def legend_above(figure: Figure, handles: Sequence[Artist], columns: int = 3) -> None:
-    """Add a legend over all axes, where no line can run into it."""
-    figure.legend(
-        handles=handles,
-        loc="outside upper center",
-        ncols=min(columns, len(handles)),
-        columnspacing=1.5,
-        frameon=False,
-        fontsize=_LEGEND_POINTS,
-    )

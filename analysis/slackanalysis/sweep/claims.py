@@ -37,7 +37,7 @@ class Verdict(StrEnum):
 
 
 FIG_3_S = 30_000
-"""Time of the claims about Fig. 3, in seconds: the right end of the figure."""
+"""Time of the claims about Fig. 3, in seconds since the first sample: the figure's right end."""
 
 FIG_3 = (
     Claim("Fig. 3: CPUs owned by vNode 1:1 at 30,000 s", 125, 5, "CPUs"),

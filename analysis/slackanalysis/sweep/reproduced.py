@@ -8,7 +8,8 @@ import numpy as np
 import pandas as pd
 
 from slackanalysis.outputs import manifest
-from slackanalysis.recordings.host import read_vnodes
+from slackanalysis.recordings.host import read_times, read_vnodes
+from slackanalysis.recordings.time import in_window, since_first_sample
 from slackanalysis.sizing.placement_run import volume_bound
 from slackanalysis.sizing.sizing import size_clusters
 from slackanalysis.sweep import claims
@@ -40,8 +41,8 @@ def check_fig_3(monitoring: Path, trace: str, published_sha256: str) -> pd.DataF
         OSError: a file cannot be opened.
     """
     is_published = bool(trace) and manifest.sha256(Path(trace)) == published_sha256.lower()
-    vnodes = read_vnodes(monitoring)
-    at = vnodes[vnodes["time_s"] <= claims.FIG_3_S]
+    vnodes = since_first_sample(read_vnodes(monitoring), read_times(monitoring)[0])
+    at = in_window(vnodes, until_s=claims.FIG_3_S)
     last = at[at["time_s"] == at["time_s"].max()].set_index("level")
     numbers = [
         float(last[column].get(level, np.nan))

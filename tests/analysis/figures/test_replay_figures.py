@@ -5,26 +5,32 @@ import pytest
 from matplotlib.colors import to_rgb
 
 from drawings import legend_texts, overlaps
-from slackanalysis.figures.plots.host_usage import draw_host_usage, save_host_usage
-from slackanalysis.figures.plots.memory import draw_memory, save_memory
-from slackanalysis.figures.plots.vm_count import draw_vm_count, save_vm_count
+from slackanalysis.figures import palette
+from slackanalysis.figures.plots.host_usage import (
+    draw_host_usage,
+    host_usage_table,
+    save_host_usage,
+)
+from slackanalysis.figures.plots.memory import draw_memory, memory_table, save_memory
+from slackanalysis.figures.plots.vm_count import draw_vm_count, save_vm_count, vm_count_table
 from slackanalysis.figures.plots.vm_usage import draw_vm_usage, save_vm_usage
-from slackanalysis.figures.style import WIDTH_INCHES, level_colours
-from slackanalysis.recordings.host import read_host
-from slackanalysis.recordings.vms import read_levels, read_vm_use
+from slackanalysis.recordings.vms import read_vm_use
 
 
 def test_a_level_has_one_colour_in_all_figures():
-    assert level_colours([3.0, 1.0])[3.0] == level_colours([1.0, 1.5, 2.0, 3.0, 3.0])[3.0]
-    assert len(set(level_colours([1.0, 1.5, 2.0, 2.5, 3.0, 4.0]).values())) == 6
-    assert list(level_colours([3.0, 1.0])) == [1.0, 3.0]
+    assert palette.levels([3.0, 1.0])[3.0] == palette.levels([1.0, 1.5, 2.0, 3.0, 3.0])[3.0]
+    assert list(palette.levels([3.0, 1.0])) == [1.0, 3.0]
 
 
 def test_the_host_is_drawn_as_what_it_has_gives_and_uses(monitoring):
-    figure = draw_host_usage(read_host(monitoring))
+    figure = draw_host_usage(host_usage_table(monitoring))
     cpus, memory = figure.axes
-    assert [list(line.get_ydata()) for line in cpus.lines] == [[8, 8], [3, 2], [1, 0.5]]
-    assert [list(line.get_ydata()) for line in memory.lines] == [[4, 4], [2, 2], [0.4, 0.4]]
+    assert [list(line.get_ydata()) for line in cpus.lines] == [[8, 8, 8], [3, 2, 2], [1, 0.5, 0.5]]
+    assert [list(line.get_ydata()) for line in memory.lines] == [
+        [4, 4, 4],
+        [2, 2, 2],
+        [0.4, 0.4, 0.4],
+    ]
     assert (cpus.get_ylabel(), memory.get_ylabel()) == ("CPUs", "Memory (GiB)")
     assert memory.get_xlabel() == "Time (s)"
     assert [line.get_linestyle() for line in cpus.lines] == [":", "-", "--"]
@@ -36,27 +42,27 @@ def test_the_host_is_drawn_as_what_it_has_gives_and_uses(monitoring):
 
 
 def test_memory_is_stacked_up_from_the_lowest_level(monitoring):
-    memory = read_levels(monitoring).assign(host_mib=4096)
-    figure = draw_memory(memory)
+    figure = draw_memory(memory_table(monitoring))
     (axes,) = figure.axes
     tops = [
         max(path.vertices[:, 1].max() for path in area.get_paths()) for area in axes.collections
     ]
     assert tops == [1, 2]
     whole, used = axes.lines
-    assert list(whole.get_ydata()) == [4, 4]
-    assert list(used.get_ydata()) == [1, 1]
-    assert legend_texts(figure) == ["3:1", "1:1", "Offered by the host", "In use by all VMs"]
-    colours = level_colours([1.0, 3.0])
+    assert list(whole.get_ydata()) == [4, 4, 4]
+    assert list(used.get_ydata()) == [1, 1, 1]
+    assert legend_texts(figure) == ["1:1", "3:1", "Offered by the host", "In use by all VMs"]
+    colours = [to_rgb(look.colour) for look in palette.levels([1.0, 3.0]).values()]
     areas = [to_rgb(area.get_facecolor()[0]) for area in axes.collections]
-    assert areas == list(colours.values())
+    assert areas == colours
 
 
 def test_vms_are_counted_per_level_and_in_all(monitoring):
-    (axes,) = draw_vm_count(read_levels(monitoring)[["time_s", "level", "vms"]]).axes
+    figure = draw_vm_count(vm_count_table(monitoring))
+    (axes,) = figure.axes
     lines = {line.get_label(): list(line.get_ydata()) for line in axes.lines}
-    assert lines == {"all": [2, 2], "1:1": [1, 0], "3:1": [1, 2]}
-    assert legend_texts(axes) == ["all", "1:1", "3:1"]
+    assert lines == {"all": [2, 2, 2], "1:1": [1, 0, 0], "3:1": [1, 2, 2]}
+    assert legend_texts(figure) == ["all", "1:1", "3:1"]
     assert axes.get_ylabel() == "VMs"
 
 
@@ -97,13 +103,13 @@ def test_a_figure_that_cannot_be_saved_leaves_the_older_one(tmp_path, monitoring
 @pytest.mark.parametrize(
     ("draw", "read"),
     [
-        (draw_host_usage, read_host),
-        (draw_vm_count, read_levels),
+        (draw_host_usage, host_usage_table),
+        (draw_vm_count, vm_count_table),
         (draw_vm_usage, read_vm_use),
-        (lambda table: draw_memory(table.assign(host_mib=4096)), read_levels),
+        (draw_memory, memory_table),
     ],
 )
 def test_figures_have_one_width_and_no_text_over_another(monitoring, draw, read):
     figure = draw(read(monitoring))
-    assert figure.get_figwidth() == WIDTH_INCHES
+    assert figure.get_figwidth() == 7
     assert not overlaps(figure)

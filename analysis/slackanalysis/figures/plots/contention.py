@@ -1,5 +1,6 @@
 """What sharing costs the oversubscribed levels: CPU time that VMs demand and do not get."""
 
+from collections.abc import Sequence
 from pathlib import Path
 
 import numpy as np
@@ -9,7 +10,7 @@ from matplotlib.figure import Figure
 
 from slackanalysis.contention.arrangements import ARRANGEMENTS
 from slackanalysis.figures import style
-from slackanalysis.figures.saving import SavedFigure, save_figure
+from slackanalysis.figures.saving import DEFAULT_FORMATS, SavedFigure, save_figure
 from slackanalysis.sweep.interval import over_seeds
 
 LABELS = {
@@ -31,18 +32,27 @@ _GROUP = 0.8
 """Share of the distance between two levels that their bars take."""
 
 
-def save_contention(table: pd.DataFrame, output: Path | str) -> SavedFigure:
+def save_contention(
+    table: pd.DataFrame,
+    output: Path | str,
+    *,
+    width_in: float = style.WIDTH_IN,
+    formats: Sequence[str] = DEFAULT_FORMATS,
+) -> SavedFigure:
     """Draw which share of the demanded CPU time is not served, and how often; save the figure.
 
     Args:
         table: rows of `slackanalysis.contention.table.contention_of`, with a column `seed`.
         output: the files' path without ending, see `save_figure`.
+        width_in: width of the figure in inches.
+        formats: see `save_figure`.
 
     Raises:
         OSError: a file cannot be written.
     """
     summary = summarise(table)
-    return save_figure(draw_contention(summary), summary, output)
+    figure = draw_contention(summary, width_in=width_in)
+    return save_figure(figure, summary, output, formats=formats)
 
 
 def summarise(table: pd.DataFrame) -> pd.DataFrame:
@@ -61,11 +71,12 @@ def summarise(table: pd.DataFrame) -> pd.DataFrame:
     return over_seeds(shares, by, ["unserved_percent", "short_percent", "hosts"])
 
 
-def draw_contention(summary: pd.DataFrame) -> Figure:
+def draw_contention(summary: pd.DataFrame, *, width_in: float = style.WIDTH_IN) -> Figure:
     """Draw bars per level and arrangement, a row of axes for each provider.
 
     Args:
         summary: the table that `summarise` returns.
+        width_in: width of the figure in inches.
     """
     providers = sorted(summary["provider"].unique(), reverse=True)
     figure, axes = style.new_figure(
@@ -75,6 +86,7 @@ def draw_contention(summary: pd.DataFrame) -> Figure:
         squeeze=False,
         sharex=True,
         sharey="col",
+        width_in=width_in,
     )
     for (unserved, short), provider in zip(axes, providers, strict=True):
         rows = summary[summary["provider"] == provider]

@@ -1,5 +1,6 @@
 """What a host has, gives out and uses over time: CPUs and memory."""
 
+from collections.abc import Sequence
 from pathlib import Path
 
 import pandas as pd
@@ -7,43 +8,86 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
 from slackanalysis.figures import style
-from slackanalysis.figures.saving import SavedFigure, save_figure
+from slackanalysis.figures.latex import summary_over_time
+from slackanalysis.figures.saving import DEFAULT_FORMATS, SavedFigure, save_figure
 from slackanalysis.recordings.host import read_host
+from slackanalysis.recordings.time import TimeSpan, shown_window, since_first_sample
 from slackanalysis.workload.catalogue import GIB
 
-_HEIGHT_INCHES = 4.6
+_HEIGHT_INCHES = 3.9
 _HEADROOM = 1.06
 _LABELS = ("Offered by the host", "Owned by vNodes, allocated to VMs", "In use")
+_CPUS = ("cpus", "owned_cpus", "used_cpus")
+_MEMORY = ("memory_mib", "allocated_mib", "used_mib")
 
 
-def save_host_usage(monitoring: Path | str, output: Path | str) -> SavedFigure:
+def save_host_usage(
+    monitoring: Path | str,
+    output: Path | str,
+    until_s: float = 0,
+    *,
+    from_s: float = 0,
+    width_in: float = style.WIDTH_IN,
+    formats: Sequence[str] = DEFAULT_FORMATS,
+) -> SavedFigure:
     """Draw what the host of a recording has, gives out and uses, and save the figure.
 
     Args:
         monitoring: the recording, see `slackanalysis.recordings.host.read_host`.
         output: the files' path without ending, see `save_figure`.
+        until_s: last second drawn, since the first sample; 0: to the end of the recording.
+        from_s: first second drawn, since the first sample.
+        width_in: width of the figure in inches.
+        formats: see `save_figure`.
 
     Raises:
-        ValueError: `monitoring` is no recording, or lacks rows of the host.
+        ValueError: `monitoring` is no recording, lacks rows of the host, or an option is wrong.
         OSError: a file cannot be read or written.
     """
-    host = read_host(Path(monitoring))
-    return save_figure(draw_host_usage(host), host, output)
+    table = host_usage_table(monitoring, from_s=from_s, until_s=until_s)
+    printed = summary_over_time(table, [*_CPUS, *_MEMORY])
+    figure = draw_host_usage(table, width_in=width_in)
+    return save_figure(figure, table, output, formats=formats, printed=printed)
 
 
-def draw_host_usage(host: pd.DataFrame) -> Figure:
+def host_usage_table(
+    monitoring: Path | str, *, from_s: float = 0, until_s: float = 0
+) -> pd.DataFrame:
+    """Return `slackanalysis.recordings.host.read_host` with `elapsed_s`, since the first sample.
+
+    Args:
+        monitoring: the recording.
+        from_s: first second, since the first sample.
+        until_s: last second, likewise; 0: to the end.
+
+    Raises:
+        ValueError: `monitoring` is no recording, or has no sample in the time asked for.
+        OSError: the file cannot be read.
+    """
+    path = Path(monitoring)
+    return shown_window(since_first_sample(read_host(path)), path, from_s, until_s)
+
+
+def draw_host_usage(table: pd.DataFrame, *, width_in: float = style.WIDTH_IN) -> Figure:
     """Draw CPUs above and memory below: all (dotted), given out (solid), in use (dashed).
 
     Args:
-        host: the table that `slackanalysis.recordings.host.read_host` returns.
+        table: what `host_usage_table` returns.
+        width_in: width of the figure in inches.
     """
-    figure, (above, below) = style.new_figure(_HEIGHT_INCHES, rows=2, sharex=True)
-    _draw(above, host["time_s"], host[["cpus", "owned_cpus", "used_cpus"]])
-    gib = host[["memory_mib", "allocated_mib", "used_mib"]] / GIB
-    _draw(below, host["time_s"], gib)
+    span = TimeSpan.of(table)
+    figure, (above, below) = style.new_figure(
+        _HEIGHT_INCHES, rows=2, width_in=width_in, sharex=True
+    )
+    _draw(above, span, table["elapsed_s"], table[[*_CPUS]])
+    _draw(below, span, table["elapsed_s"], table[[*_MEMORY]] / GIB)
     above.set_ylabel("CPUs")
-    below.set(ylabel="Memory (GiB)", xlabel="Time (s)")
-    style.thousands(below, "x", "y")
+    below.set_ylabel("Memory (GiB)")
+    style.time_axis(above, span, has_label=False)
+    style.time_axis(below, span)
+    for axes in (above, below):
+        style.thousands(axes, "y")
+    figure.align_ylabels()
     lines = above.get_lines()
     for line, label in zip(lines, _LABELS, strict=True):
         line.set_label(label)
@@ -51,11 +95,11 @@ def draw_host_usage(host: pd.DataFrame) -> Figure:
     return figure
 
 
-def _draw(axes: Axes, time_s: "pd.Series[int]", amounts: pd.DataFrame) -> None:
+def _draw(axes: Axes, span: TimeSpan, elapsed_s: "pd.Series[float]", amounts: pd.DataFrame) -> None:
     """Draw columns `amounts`: all, given out, in use."""
-    whole, given, used = (amounts[name] for name in amounts)
-    axes.plot(time_s, whole, **style.CAPACITY)
-    axes.plot(time_s, given, color=style.WHOLE[0], **style.OWNED)
-    axes.plot(time_s, used, color=style.WHOLE[0], **style.IN_USE)
-    axes.set(xlim=(0, max(time_s.max(), 1)), ylim=(0, _HEADROOM * max(amounts.to_numpy().max(), 1)))
+    grey = {"color": style.WHOLE[0]}
+    strokes = (style.CAPACITY, grey | style.OWNED, grey | style.IN_USE)
+    for name, stroke in zip(amounts, strokes, strict=True):
+        style.steps(axes, span, elapsed_s.tolist(), amounts[name].tolist(), **stroke)
+    axes.set_ylim(0, _HEADROOM * max(amounts.to_numpy().max(), 1))
     style.finish(axes)

@@ -1,5 +1,6 @@
 """Why sharing helps: which resource each level runs out of first."""
 
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
@@ -10,7 +11,7 @@ from matplotlib.figure import Figure
 from matplotlib.ticker import FuncFormatter
 
 from slackanalysis.figures import style
-from slackanalysis.figures.saving import SavedFigure, save_figure
+from slackanalysis.figures.saving import DEFAULT_FORMATS, SavedFigure, save_figure
 from slackanalysis.sizing.placement_run import HostSize
 from slackanalysis.workload.catalogue import GIB
 
@@ -19,25 +20,39 @@ _GROUP = 0.76
 _MARKERS = "osD^v"
 
 
-def save_levels_complement(table: pd.DataFrame, size: HostSize, output: Path | str) -> SavedFigure:
+def save_levels_complement(
+    table: pd.DataFrame,
+    size: HostSize,
+    output: Path | str,
+    *,
+    width_in: float = style.WIDTH_IN,
+    formats: Sequence[str] = DEFAULT_FORMATS,
+) -> SavedFigure:
     """Draw memory per CPU of each level, and what a cluster of its own leaves; save the figure.
 
     Args:
         table: what `slackanalysis.sizing.complement` returns.
         size: what a host offers.
         output: the files' path without ending, see `save_figure`.
+        width_in: width of the figure in inches.
+        formats: see `save_figure`.
 
     Raises:
         OSError: a file cannot be written.
     """
-    return save_figure(draw_levels_complement(table, size), table, output)
+    figure = draw_levels_complement(table, size, width_in=width_in)
+    return save_figure(figure, table, output, formats=formats)
 
 
-def draw_levels_complement(table: pd.DataFrame, size: HostSize) -> Figure:
+def draw_levels_complement(
+    table: pd.DataFrame, size: HostSize, *, width_in: float = style.WIDTH_IN
+) -> Figure:
     """Draw GiB per CPU against the host's, and mirrored bars of what is left."""
     providers = sorted(table["provider"].unique(), reverse=True)
     levels = sorted(table["level"].unique())
-    figure, (ratio, left) = style.new_figure(_HEIGHT_INCHES, columns=2, width_ratios=(1, 1.15))
+    figure, (ratio, left) = style.new_figure(
+        _HEIGHT_INCHES, columns=2, width_ratios=(1, 1.15), width_in=width_in
+    )
     colours = style.colours_of(len(providers))
     width = _GROUP / len(providers)
     for number, (provider, colour) in enumerate(zip(providers, colours, strict=True)):

@@ -1,81 +1,133 @@
 """Who has the memory of a host over time, and how much of it is used."""
 
+from collections.abc import Sequence
 from pathlib import Path
+from typing import Any
 
+import matplotlib as mpl
+import numpy as np
 import pandas as pd
 from matplotlib.figure import Figure
 from matplotlib.lines import Line2D
 from matplotlib.patches import Patch
 
-from slackanalysis.figures import style
-from slackanalysis.figures.saving import SavedFigure, save_figure
+from slackanalysis.figures import palette, style
+from slackanalysis.figures.latex import summary_over_time
+from slackanalysis.figures.saving import DEFAULT_FORMATS, SavedFigure, save_figure
 from slackanalysis.recordings.host import read_host
+from slackanalysis.recordings.time import TimeSpan, shown_window, since_first_sample
 from slackanalysis.recordings.vms import read_levels
 from slackanalysis.workload.catalogue import GIB
 
-_HEIGHT_INCHES = 3.4
+_HEIGHT_INCHES = 2.9
 _HEADROOM = 1.06
-_PALE = 0.75
+_IN_USE: dict[str, Any] = {"color": "black", "linestyle": (0, (4, 1.5)), "linewidth": 1.1}
 
 
-def save_memory(monitoring: Path | str, output: Path | str) -> SavedFigure:
+def save_memory(
+    monitoring: Path | str,
+    output: Path | str,
+    until_s: float = 0,
+    *,
+    from_s: float = 0,
+    width_in: float = style.WIDTH_IN,
+    formats: Sequence[str] = DEFAULT_FORMATS,
+) -> SavedFigure:
     """Draw the memory of each level's VMs on the host of a recording, and save the figure.
-
-    The numbers are those of `slackanalysis.recordings.vms.read_levels` that are about memory, with
-    the host's memory as `host_mib`.
 
     Args:
         monitoring: the recording.
         output: the files' path without ending, see `save_figure`.
+        until_s: last second drawn, since the first sample; 0: to the end of the recording.
+        from_s: first second drawn, since the first sample.
+        width_in: width of the figure in inches.
+        formats: see `save_figure`.
 
     Raises:
-        ValueError: `monitoring` is no recording, or lacks rows of the host or of VMs.
+        ValueError: `monitoring` is no recording, lacks rows of the host or of VMs, or an option is
+            wrong.
         OSError: a file cannot be read or written.
+    """
+    table = memory_table(monitoring, from_s=from_s, until_s=until_s)
+    printed = summary_over_time(table, ["memory_mib", "used_mib"], ["level"])
+    figure = draw_memory(table, width_in=width_in)
+    return save_figure(figure, table, output, formats=formats, printed=printed)
+
+
+def memory_table(monitoring: Path | str, *, from_s: float = 0, until_s: float = 0) -> pd.DataFrame:
+    """Return what `slackanalysis.recordings.vms.read_levels` says about memory.
+
+    Args:
+        monitoring: the recording.
+        from_s: first second, since the first sample.
+        until_s: last second, likewise; 0: to the end.
+
+    Returns:
+        One row per sample and level: `time_s`, `elapsed_s` (since the first sample), `level`,
+        `memory_mib` and `used_mib` of its VMs, `host_mib`.
+
+    Raises:
+        ValueError: `monitoring` is no recording, or has no sample in the time asked for.
+        OSError: the file cannot be read.
     """
     path = Path(monitoring)
     levels = read_levels(path)[["time_s", "level", "memory_mib", "used_mib"]]
     host = read_host(path)[["time_s", "memory_mib"]].rename(columns={"memory_mib": "host_mib"})
-    memory = levels.merge(host, on="time_s", how="left")
-    return save_figure(draw_memory(memory), memory, output)
+    both = since_first_sample(levels.merge(host, on="time_s", how="left"))
+    return shown_window(both, path, from_s, until_s)
 
 
-def draw_memory(memory: pd.DataFrame) -> Figure:
+def draw_memory(table: pd.DataFrame, *, width_in: float = style.WIDTH_IN) -> Figure:
     """Draw the memory that each level's VMs have, stacked, what all use, and what there is.
 
     Args:
-        memory: one row per timestamp and level: `time_s`, `level`, `memory_mib`, `used_mib`,
-            `host_mib`.
+        table: what `memory_table` returns.
+        width_in: width of the figure in inches.
     """
-    colours = style.level_colours(memory["level"])
-    allocated = memory.pivot_table(index="time_s", columns="level", values="memory_mib") / GIB
-    by_time = memory.groupby("time_s")
+    looks = palette.levels(table["level"])
+    span = TimeSpan.of(table)
+    allocated = table.pivot_table(index="elapsed_s", columns="level", values="memory_mib") / GIB
+    by_time = table.groupby("elapsed_s")
     used, whole = by_time["used_mib"].sum() / GIB, by_time["host_mib"].first() / GIB
-    figure, axes = style.new_figure(_HEIGHT_INCHES)
-    axes.stackplot(
-        allocated.index,
-        *(allocated[level] for level in colours),
-        colors=list(colours.values()),
-        alpha=_PALE,
-        step="post",
-        linewidth=0,
-    )
-    axes.plot(whole.index, whole, **style.CAPACITY)
-    axes.plot(used.index, used, color="black", linestyle="--", linewidth=1.1)
-    axes.set(
-        xlim=(0, max(memory["time_s"].max(), 1)),
-        ylim=(0, _HEADROOM * max(whole.max(), allocated.sum(axis=1).max())),
-        xlabel="Time (s)",
-        ylabel="Memory (GiB)",
-    )
-    style.thousands(axes, "x", "y")
+    figure, axes = style.new_figure(_HEIGHT_INCHES, width_in=width_in)
+    x = span.in_units([*allocated.index, span.end_s])
+    tops = np.vstack([np.zeros(len(x)), *(_held(allocated[level]) for level in looks)]).cumsum(0)
+    with mpl.rc_context(style.FONTS):
+        for low, high, look in zip(tops, tops[1:], looks.values(), strict=False):
+            axes.fill_between(
+                x,
+                low,
+                high,
+                step="post",
+                facecolor=look.colour,
+                edgecolor="white",
+                hatch=look.hatch,
+                linewidth=0,
+            )
+    style.steps(axes, span, list(whole.index), whole.tolist(), **style.CAPACITY)
+    style.steps(axes, span, list(used.index), used.tolist(), **_IN_USE)
+    axes.set(ylim=(0, _HEADROOM * max(whole.max(), tops[-1].max(), 1 / GIB)), ylabel="Memory (GiB)")
+    style.time_axis(axes, span)
+    style.thousands(axes, "y")
     style.finish(axes)
     handles = [
-        Patch(color=colour, alpha=_PALE, linewidth=0, label=style.level_name(level))
-        for level, colour in reversed(colours.items())
+        Patch(
+            facecolor=look.colour,
+            edgecolor="white",
+            hatch=look.hatch,
+            linewidth=0,
+            label=style.level_name(level),
+        )
+        for level, look in looks.items()
     ]
     lines = [
         Line2D([], [], **style.CAPACITY, label="Offered by the host"),
-        Line2D([], [], color="black", linestyle="--", linewidth=1.1, label="In use by all VMs"),
+        Line2D([], [], **_IN_USE, label="In use by all VMs"),
     ]
-    style.legend_above(figure, [*handles, *lines], columns=len(colours) + 2)
+    style.legend_above(figure, [*handles, *lines])
     return figure
+
+
+def _held(values: "pd.Series[float]") -> list[float]:
+    """Return values with the last twice: it holds to the end of its sample."""
+    return [*values.tolist(), values.iloc[-1]]

@@ -1,5 +1,6 @@
 """How close placement policies come to the fewest hosts that could do."""
 
+from collections.abc import Sequence
 from pathlib import Path
 
 import numpy as np
@@ -8,7 +9,7 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
 from slackanalysis.figures import style
-from slackanalysis.figures.saving import SavedFigure, save_figure
+from slackanalysis.figures.saving import DEFAULT_FORMATS, SavedFigure, save_figure
 from slackanalysis.sweep.interval import over_seeds
 
 REFERENCE = "first-fit"
@@ -21,19 +22,28 @@ _FRAME_INCHES = 1.1
 _APART = 0.16
 
 
-def save_policies(table: pd.DataFrame, output: Path | str) -> SavedFigure:
+def save_policies(
+    table: pd.DataFrame,
+    output: Path | str,
+    *,
+    width_in: float = style.WIDTH_IN,
+    formats: Sequence[str] = DEFAULT_FORMATS,
+) -> SavedFigure:
     """Draw how many hosts each policy needs above the volume bound, and save the figure.
 
     Args:
         table: sizings, as `slackanalysis.sweep.gains.read_sizings` returns them.
         output: the files' path without ending, see `save_figure`.
+        width_in: width of the figure in inches.
+        formats: see `save_figure`.
 
     Raises:
         ValueError: not every policy has sizings of the same lists.
         OSError: a file cannot be written.
     """
     numbers = above_bound(table)
-    return save_figure(draw_policies(numbers), numbers, output)
+    figure = draw_policies(numbers, width_in=width_in)
+    return save_figure(figure, numbers, output, formats=formats)
 
 
 def above_bound(table: pd.DataFrame) -> pd.DataFrame:
@@ -71,17 +81,18 @@ def above_bound(table: pd.DataFrame) -> pd.DataFrame:
     return over_seeds(pd.concat(parts), ["cluster", "policy", "provider"], columns)
 
 
-def draw_policies(numbers: pd.DataFrame) -> Figure:
+def draw_policies(numbers: pd.DataFrame, *, width_in: float = style.WIDTH_IN) -> Figure:
     """Draw a row for each policy, a mark for each provider and cluster, with its interval.
 
     Args:
         numbers: the table that `above_bound` returns.
+        width_in: width of the figure in inches.
     """
     policies = list(dict.fromkeys(numbers["policy"]))
     zero = numbers.groupby("policy")["percent_more"].apply(lambda more: (more == 0).all())
     reference = zero.idxmax()
     figure, (above, more) = style.new_figure(
-        _FRAME_INCHES + _ROW_INCHES * len(policies), columns=2, sharey=True
+        _FRAME_INCHES + _ROW_INCHES * len(policies), columns=2, sharey=True, width_in=width_in
     )
     _draw(above, numbers, "percent_above")
     _draw(more, numbers[numbers["cluster"] == "shared"], "percent_more")

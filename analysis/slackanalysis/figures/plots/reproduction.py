@@ -1,5 +1,6 @@
 """Our table of hosts beside the published one: cell by cell, and seed by seed."""
 
+from collections.abc import Sequence
 from pathlib import Path
 
 import pandas as pd
@@ -8,7 +9,7 @@ from matplotlib.figure import Figure
 from matplotlib.ticker import MaxNLocator
 
 from slackanalysis.figures import style
-from slackanalysis.figures.saving import SavedFigure, save_figure
+from slackanalysis.figures.saving import DEFAULT_FORMATS, SavedFigure, save_figure
 from slackanalysis.sweep.interval import CONFIDENCE
 from slackanalysis.sweep.reproduction import Reproduction
 
@@ -16,22 +17,33 @@ _HEIGHT_INCHES = 3.3
 _MARKERS = "os"
 
 
-def save_reproduction(found: Reproduction, output: Path | str) -> SavedFigure:
+def save_reproduction(
+    found: Reproduction,
+    output: Path | str,
+    *,
+    width_in: float = style.WIDTH_IN,
+    formats: Sequence[str] = DEFAULT_FORMATS,
+) -> SavedFigure:
     """Draw our gains against the published ones, and save the figure with the table of cells.
 
     Args:
         found: what `slackanalysis.sweep.reproduction.reproduction` returns.
         output: the files' path without ending, see `save_figure`.
+        width_in: width of the figure in inches.
+        formats: see `save_figure`.
 
     Raises:
         OSError: a file cannot be written.
     """
-    return save_figure(draw_reproduction(found), found.cells, output)
+    figure = draw_reproduction(found, width_in=width_in)
+    return save_figure(figure, found.cells, output, formats=formats)
 
 
-def draw_reproduction(found: Reproduction) -> Figure:
+def draw_reproduction(found: Reproduction, *, width_in: float = style.WIDTH_IN) -> Figure:
     """Draw a mark per cell, ours against the published gain, and a mark per seed."""
-    figure, (cells, seeds) = style.new_figure(_HEIGHT_INCHES, columns=2, width_ratios=(1.6, 1))
+    figure, (cells, seeds) = style.new_figure(
+        _HEIGHT_INCHES, columns=2, width_ratios=(1.6, 1), width_in=width_in
+    )
     _draw_cells(cells, found.cells)
     _draw_seeds(seeds, found)
     handles = cells.get_legend_handles_labels()[0] + seeds.get_legend_handles_labels()[0]

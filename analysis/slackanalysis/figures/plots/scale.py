@@ -1,5 +1,6 @@
 """Hosts that sharing saves, against the size of the cluster."""
 
+from collections.abc import Sequence
 from pathlib import Path
 
 import pandas as pd
@@ -7,26 +8,35 @@ from matplotlib.figure import Figure
 from matplotlib.ticker import NullLocator
 
 from slackanalysis.figures import style
-from slackanalysis.figures.saving import SavedFigure, save_figure
+from slackanalysis.figures.saving import DEFAULT_FORMATS, SavedFigure, save_figure
 from slackanalysis.sweep.gains import with_gain
 from slackanalysis.sweep.interval import over_seeds
 
 _HEIGHT_INCHES = 3.2
 
 
-def save_scale(table: pd.DataFrame, output: Path | str) -> SavedFigure:
+def save_scale(
+    table: pd.DataFrame,
+    output: Path | str,
+    *,
+    width_in: float = style.WIDTH_IN,
+    formats: Sequence[str] = DEFAULT_FORMATS,
+) -> SavedFigure:
     """Draw how many hosts sharing saves for different numbers of VMs, and save the figure.
 
     Args:
         table: sizings by one policy, as `slackanalysis.sweep.gains.read_sizings` returns them.
         output: the files' path without ending, see `save_figure`.
+        width_in: width of the figure in inches.
+        formats: see `save_figure`.
 
     Raises:
         ValueError: the table does not tell the number of VMs.
         OSError: a file cannot be written.
     """
     numbers = gain_by_size(table)
-    return save_figure(draw_scale(numbers), numbers, output)
+    figure = draw_scale(numbers, width_in=width_in)
+    return save_figure(figure, numbers, output, formats=formats)
 
 
 def gain_by_size(table: pd.DataFrame) -> pd.DataFrame:
@@ -52,14 +62,15 @@ def gain_by_size(table: pd.DataFrame) -> pd.DataFrame:
     return means.merge(numbers[[*by[:2], "mixes"]].drop_duplicates(), on=by[:2])
 
 
-def draw_scale(numbers: pd.DataFrame) -> Figure:
+def draw_scale(numbers: pd.DataFrame, *, width_in: float = style.WIDTH_IN) -> Figure:
     """Draw a line for each provider, with the interval of the mean over seeds.
 
     Args:
         numbers: the table that `gain_by_size` returns.
+        width_in: width of the figure in inches.
     """
     providers = sorted(numbers["provider"].unique(), reverse=True)
-    figure, axes = style.new_figure(_HEIGHT_INCHES)
+    figure, axes = style.new_figure(_HEIGHT_INCHES, width_in=width_in)
     for provider, colour, marker in zip(
         providers, style.colours_of(len(providers)), "osD^v"[: len(providers)], strict=True
     ):

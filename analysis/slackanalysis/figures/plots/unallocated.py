@@ -1,5 +1,6 @@
 """CPUs and memory that hosts have left at the peak, by level mix: mirrored bars."""
 
+from collections.abc import Sequence
 from pathlib import Path
 
 import numpy as np
@@ -10,7 +11,7 @@ from matplotlib.patches import Patch
 from matplotlib.ticker import FuncFormatter
 
 from slackanalysis.figures import style
-from slackanalysis.figures.saving import SavedFigure, save_figure
+from slackanalysis.figures.saving import DEFAULT_FORMATS, SavedFigure, save_figure
 from slackanalysis.sweep.interval import over_seeds
 from slackanalysis.sweep.mixes import sorted_by_mix
 from slackanalysis.sweep.published import PUBLISHED_SIZE, published_hosts
@@ -24,19 +25,28 @@ _HEIGHT_INCHES = 5.4
 _BAR = 0.38
 
 
-def save_unallocated(table: pd.DataFrame, output: Path | str) -> SavedFigure:
+def save_unallocated(
+    table: pd.DataFrame,
+    output: Path | str,
+    *,
+    width_in: float = style.WIDTH_IN,
+    formats: Sequence[str] = DEFAULT_FORMATS,
+) -> SavedFigure:
     """Draw what separate clusters and a shared one have left at the peak, and save the figure.
 
     Args:
         table: sizings by one policy, as `slackanalysis.sweep.gains.read_sizings` returns them.
         output: the files' path without ending, see `save_figure`.
+        width_in: width of the figure in inches.
+        formats: see `save_figure`.
 
     Raises:
         ValueError: a column is missing, or a mix is not percent of 1:1, 2:1 and 3:1.
         OSError: a file cannot be written.
     """
     numbers = unallocated(table)
-    return save_figure(draw_unallocated(numbers), numbers, output)
+    figure = draw_unallocated(numbers, width_in=width_in)
+    return save_figure(figure, numbers, output, formats=formats)
 
 
 def unallocated(table: pd.DataFrame) -> pd.DataFrame:
@@ -81,15 +91,21 @@ def _published_hosts() -> pd.DataFrame:
     return shares
 
 
-def draw_unallocated(numbers: pd.DataFrame) -> Figure:
+def draw_unallocated(numbers: pd.DataFrame, *, width_in: float = style.WIDTH_IN) -> Figure:
     """Draw CPUs to the left and memory to the right, a pair of bars for each mix.
 
     Args:
         numbers: the table that `unallocated` returns.
+        width_in: width of the figure in inches.
     """
     providers = sorted(numbers["provider"].unique(), reverse=True)
     figure, axes = style.new_figure(
-        _HEIGHT_INCHES, columns=len(providers), squeeze=False, sharex=True, sharey=True
+        _HEIGHT_INCHES,
+        columns=len(providers),
+        squeeze=False,
+        sharex=True,
+        sharey=True,
+        width_in=width_in,
     )
     mixes = list(dict.fromkeys(numbers["mix"]))
     for panel, provider in zip(axes[0], providers, strict=True):

@@ -1,60 +1,101 @@
 """How many VMs of each level are on a host over time."""
 
+from collections.abc import Sequence
 from pathlib import Path
 
 import pandas as pd
 from matplotlib.figure import Figure
 from matplotlib.ticker import MaxNLocator
 
-from slackanalysis.figures import style
-from slackanalysis.figures.saving import SavedFigure, save_figure
+from slackanalysis.figures import palette, style
+from slackanalysis.figures.latex import summary_over_time
+from slackanalysis.figures.saving import DEFAULT_FORMATS, SavedFigure, save_figure
+from slackanalysis.recordings.time import TimeSpan, shown_window, since_first_sample
 from slackanalysis.recordings.vms import read_levels
 
-_HEIGHT_INCHES = 3.4
+_HEIGHT_INCHES = 2.9
 _HEADROOM = 1.06
 
 
-def save_vm_count(monitoring: Path | str, output: Path | str) -> SavedFigure:
+def save_vm_count(
+    monitoring: Path | str,
+    output: Path | str,
+    until_s: float = 0,
+    *,
+    from_s: float = 0,
+    width_in: float = style.WIDTH_IN,
+    formats: Sequence[str] = DEFAULT_FORMATS,
+) -> SavedFigure:
     """Draw how many VMs of each level a recording has over time, and save the figure.
 
     Args:
         monitoring: the recording, see `slackanalysis.recordings.vms.read_levels`.
         output: the files' path without ending, see `save_figure`.
+        until_s: last second drawn, since the first sample; 0: to the end of the recording.
+        from_s: first second drawn, since the first sample.
+        width_in: width of the figure in inches.
+        formats: see `save_figure`.
 
     Raises:
-        ValueError: `monitoring` is no recording, or there is no VM in it.
+        ValueError: `monitoring` is no recording, there is no VM in it, or an option is wrong.
         OSError: a file cannot be read or written.
     """
-    counts = read_levels(Path(monitoring))[["time_s", "level", "vms"]]
-    return save_figure(draw_vm_count(counts), counts, output)
+    table = vm_count_table(monitoring, from_s=from_s, until_s=until_s)
+    printed = summary_over_time(table, ["vms"], ["level"])
+    figure = draw_vm_count(table, width_in=width_in)
+    return save_figure(figure, table, output, formats=formats, printed=printed)
 
 
-def draw_vm_count(counts: pd.DataFrame) -> Figure:
+def vm_count_table(
+    monitoring: Path | str, *, from_s: float = 0, until_s: float = 0
+) -> pd.DataFrame:
+    """Return the VMs of each level over time.
+
+    Args:
+        monitoring: the recording.
+        from_s: first second, since the first sample.
+        until_s: last second, likewise; 0: to the end.
+
+    Returns:
+        One row per sample and level: `time_s`, `elapsed_s` (since the first sample), `level`,
+        `vms`.
+
+    Raises:
+        ValueError: `monitoring` is no recording, or has no sample in the time asked for.
+        OSError: the file cannot be read.
+    """
+    path = Path(monitoring)
+    counts = since_first_sample(read_levels(path)[["time_s", "level", "vms"]])
+    return shown_window(counts, path, from_s, until_s)
+
+
+def draw_vm_count(table: pd.DataFrame, *, width_in: float = style.WIDTH_IN) -> Figure:
     """Draw the VMs of each level, and of all levels in grey.
 
     Args:
-        counts: one row per timestamp and level: `time_s`, `level`, `vms`.
+        table: what `vm_count_table` returns.
+        width_in: width of the figure in inches.
     """
-    by_level = counts.pivot_table(index="time_s", columns="level", values="vms")
+    by_level = table.pivot_table(index="elapsed_s", columns="level", values="vms")
     total = by_level.sum(axis=1)
-    figure, axes = style.new_figure(_HEIGHT_INCHES)
-    axes.plot(by_level.index, total, color=style.WHOLE[1], label="all", **style.OWNED)
-    for level, colour in style.level_colours(counts["level"]).items():
-        axes.plot(
-            by_level.index,
-            by_level[level],
-            color=colour,
+    span = TimeSpan.of(table)
+    elapsed = list(by_level.index)
+    figure, axes = style.new_figure(_HEIGHT_INCHES, width_in=width_in)
+    wide = style.OWNED | {"linewidth": 2.6}
+    style.steps(axes, span, elapsed, total.tolist(), color=style.WHOLE[1], label="all", **wide)
+    for level, look in palette.levels(table["level"]).items():
+        style.steps(
+            axes,
+            span,
+            elapsed,
+            by_level[level].tolist(),
+            mark=look,
             label=style.level_name(level),
             **style.OWNED,
         )
-    axes.set(
-        xlim=(0, max(by_level.index.max(), 1)),
-        ylim=(0, _HEADROOM * max(total.max(), 1)),
-        xlabel="Time (s)",
-        ylabel="VMs",
-    )
+    axes.set(ylim=(0, _HEADROOM * max(total.max(), 1)), ylabel="VMs")
     axes.yaxis.set_major_locator(MaxNLocator(integer=True, steps=[1, 2, 5, 10]))
-    style.thousands(axes, "x")
+    style.time_axis(axes, span)
     style.finish(axes)
-    style.legend(axes, loc="upper left")
+    style.legend_above(figure, axes.get_lines())
     return figure

@@ -1,5 +1,6 @@
 """How much of their vCPUs the VMs of each level use."""
 
+from collections.abc import Sequence
 from pathlib import Path
 
 import pandas as pd
@@ -7,34 +8,44 @@ import seaborn as sns
 from matplotlib.figure import Figure
 
 from slackanalysis.figures import style
-from slackanalysis.figures.saving import SavedFigure, save_figure
+from slackanalysis.figures.saving import DEFAULT_FORMATS, SavedFigure, save_figure
 from slackanalysis.recordings.vms import read_vm_use
 
 _HEIGHT_INCHES = 2.9
 
 
-def save_vm_usage(monitoring: Path | str, output: Path | str) -> SavedFigure:
+def save_vm_usage(
+    monitoring: Path | str,
+    output: Path | str,
+    *,
+    width_in: float = style.WIDTH_IN,
+    formats: Sequence[str] = DEFAULT_FORMATS,
+) -> SavedFigure:
     """Draw how the VMs of a recording differ in their use of vCPUs, and save the figure.
 
     Args:
         monitoring: the recording, see `slackanalysis.recordings.vms.read_vm_use`.
         output: the files' path without ending, see `save_figure`.
+        width_in: width of the figure in inches.
+        formats: see `save_figure`.
 
     Raises:
         ValueError: `monitoring` is no recording, or there is no VM in it.
         OSError: a file cannot be read or written.
     """
     use = read_vm_use(Path(monitoring))
-    return save_figure(draw_vm_usage(use), use, output)
+    figure = draw_vm_usage(use, width_in=width_in)
+    return save_figure(figure, use, output, formats=formats)
 
 
-def draw_vm_usage(use: pd.DataFrame) -> Figure:
+def draw_vm_usage(use: pd.DataFrame, *, width_in: float = style.WIDTH_IN) -> Figure:
     """Draw which share of each level's VMs uses at most so much: on average, and when busy.
 
     Args:
         use: the table that `slackanalysis.recordings.vms.read_vm_use` returns.
+        width_in: width of the figure in inches.
     """
-    figure, axes = style.new_figure(_HEIGHT_INCHES, columns=2, sharey=True)
+    figure, axes = style.new_figure(_HEIGHT_INCHES, columns=2, sharey=True, width_in=width_in)
     for panel, column, label in zip(
         axes,
         ("mean_use", "busy_use"),

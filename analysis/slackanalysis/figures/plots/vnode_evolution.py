@@ -1,81 +1,145 @@
 """Evolution of the vNodes of a host: Fig. 3 of SlackVM (IEEE Cluster 2024)."""
 
-from collections.abc import Mapping
+from collections.abc import Sequence
 from pathlib import Path
 
 import pandas as pd
-import seaborn as sns
-from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from matplotlib.lines import Line2D
 
-from slackanalysis.figures import style
-from slackanalysis.figures.saving import SavedFigure, save_figure
-from slackanalysis.recordings.host import read_vnodes
+from slackanalysis.figures import palette, style
+from slackanalysis.figures.latex import summary_over_time
+from slackanalysis.figures.saving import DEFAULT_FORMATS, SavedFigure, save_figure
+from slackanalysis.recordings.host import read_times, read_vnodes
+from slackanalysis.recordings.time import (
+    TimeSpan,
+    check_window,
+    in_window,
+    since_first_sample,
+    window_text,
+)
 
 PUBLISHED_TOP = 140
 """Upper end of the published figure's axis of CPUs."""
 
-_HEIGHT_INCHES = 3.4
+_HEIGHT_INCHES = 2.9
 _HEADROOM = 1.05
-_ROOM_FOR_LEGEND = 1.4
+_COLUMNS = ("owned_cpus", "used_cpus")
 
 
 def save_vnode_evolution(
-    monitoring: Path | str, output: Path | str, until_s: int = 0
+    monitoring: Path | str,
+    output: Path | str,
+    until_s: float = 0,
+    *,
+    from_s: float = 0,
+    width_in: float = style.WIDTH_IN,
+    formats: Sequence[str] = DEFAULT_FORMATS,
 ) -> SavedFigure:
     """Draw how the vNodes of a recording evolved, and save the figure with its numbers.
 
     Args:
         monitoring: the recording, see `slackanalysis.recordings.host.read_vnodes`.
         output: the files' path without ending, see `save_figure`.
-        until_s: last timestamp that is drawn; 0: that of the recording.
+        until_s: last second drawn, since the first sample; 0: to the end of the recording.
+        from_s: first second drawn, since the first sample.
+        width_in: width of the figure in inches.
+        formats: see `save_figure`.
 
     Raises:
-        ValueError: `monitoring` is no recording, or there is no vNode in it.
+        ValueError: `monitoring` is no recording, there is no vNode in it, or an option is wrong.
         OSError: a file cannot be read or written.
     """
-    vnodes = read_vnodes(Path(monitoring))
-    if until_s:
-        vnodes = vnodes[vnodes["time_s"] <= until_s]
-        if vnodes.empty:
-            raise ValueError(f"{monitoring}: no vNode in it until {until_s} s")
-    return save_figure(draw_vnode_evolution(vnodes), vnodes, output)
+    table = vnode_evolution_table(monitoring, from_s=from_s, until_s=until_s)
+    printed = summary_over_time(table, _COLUMNS, ["level"])
+    figure = draw_vnode_evolution(table, width_in=width_in)
+    return save_figure(figure, table, output, formats=formats, printed=printed)
 
 
-def draw_vnode_evolution(vnodes: pd.DataFrame) -> Figure:
-    """Draw CPUs over time: owned by each vNode (solid) and in use (pale, dashed).
+def vnode_evolution_table(
+    monitoring: Path | str, *, from_s: float = 0, until_s: float = 0
+) -> pd.DataFrame:
+    """Return the CPUs of each vNode over time.
+
+    Args:
+        monitoring: the recording.
+        from_s: first second, since the first sample of the recording.
+        until_s: last second, likewise; 0: to the end.
+
+    Returns:
+        One row per sample and level, sorted by both, of zeros where the vNode is not there:
+        `time_s` (of the recording's clock), `elapsed_s` (since the first sample), `level`,
+        `owned_cpus`, `used_cpus`.
+
+    Raises:
+        ValueError: `monitoring` is no recording, or there is no vNode in the time asked for.
+        OSError: the file cannot be read.
+    """
+    check_window(from_s, until_s)
+    path = Path(monitoring)
+    vnodes, times = read_vnodes(path), read_times(path)
+    whole = since_first_sample(vnodes, times[0])
+    window = in_window(whole, from_s, until_s)
+    if window.empty:
+        first, last = whole["elapsed_s"].min(), whole["elapsed_s"].max()
+        raise ValueError(
+            f"{path}: no vNode in it {window_text(from_s, until_s)}; "
+            f"there are vNodes from {first:g} s to {last:g} s"
+        )
+    levels = sorted(window["level"].unique())
+    every = pd.MultiIndex.from_product([times, levels], names=["time_s", "level"])
+    complete = vnodes.set_index(["time_s", "level"]).reindex(every, fill_value=0).reset_index()
+    return in_window(since_first_sample(complete, times[0]), from_s, until_s)
+
+
+def draw_vnode_evolution(table: pd.DataFrame, *, width_in: float = style.WIDTH_IN) -> Figure:
+    """Draw CPUs over time: owned by each vNode (solid, full marks) and in use (dashed, hollow).
 
     The axis of CPUs reaches to 140 as published, further where the numbers need it, and less far
     for a small host, whose lines would lie flat on the ground.
 
     Args:
-        vnodes: the table that `slackanalysis.recordings.host.read_vnodes` returns.
+        table: what `vnode_evolution_table` returns.
+        width_in: width of the figure in inches.
     """
-    colours = style.level_colours(vnodes["level"])
-    figure, axes = style.new_figure(_HEIGHT_INCHES)
-    for column, look in (("used_cpus", style.IN_USE), ("owned_cpus", style.OWNED)):
-        sns.lineplot(
-            vnodes,
-            x="time_s",
-            y=column,
-            hue="level",
-            palette=colours,
-            estimator=None,
-            legend=False,
-            ax=axes,
-            **look,
-        )
-    highest = float(vnodes[["owned_cpus", "used_cpus"]].to_numpy().max())
-    axes.set(
-        xlim=(0, max(vnodes["time_s"].max(), 1)),
-        ylim=(0, _top(highest)),
-        xlabel="Time (s)",
-        ylabel="CPUs",
-    )
-    style.thousands(axes, "x")
+    looks = palette.levels(table["level"])
+    span = TimeSpan.of(table)
+    figure, axes = style.new_figure(_HEIGHT_INCHES, width_in=width_in)
+    for column, stroke in (("used_cpus", style.IN_USE), ("owned_cpus", style.OWNED)):
+        hollow = {"markerfacecolor": "white", "markersize": 3} if column == "used_cpus" else {}
+        for level, look in looks.items():
+            rows = table[table["level"] == level]
+            style.steps(
+                axes,
+                span,
+                rows["elapsed_s"].tolist(),
+                rows[column].tolist(),
+                mark=look,
+                **stroke,
+                **hollow,
+            )
+    highest = float(table[[*_COLUMNS]].to_numpy().max())
+    axes.set(ylim=(0, _top(highest)), ylabel="CPUs")
+    style.time_axis(axes, span)
     style.finish(axes)
-    _add_legend(axes, colours)
+    vnodes = [
+        Line2D(
+            [],
+            [],
+            color=look.colour,
+            marker=look.marker,
+            markersize=4,
+            label=f"vNode {style.level_name(level)}",
+            **style.OWNED,
+        )
+        for level, look in looks.items()
+    ]
+    grey = style.WHOLE[0]
+    strokes = [
+        Line2D([], [], color=grey, label="CPUs owned", **style.OWNED),
+        Line2D([], [], color=grey, label="CPUs in use", **style.IN_USE),
+    ]
+    style.legend_above(figure, [*vnodes, *strokes])
     return figure
 
 
@@ -83,19 +147,5 @@ def _top(highest: float) -> float:
     """Return the upper end of the axis of CPUs."""
     is_small = highest < PUBLISHED_TOP / 4
     if is_small:
-        return max(1.0, _ROOM_FOR_LEGEND * highest)
+        return max(1.0, _HEADROOM * highest)
     return max(float(PUBLISHED_TOP), _HEADROOM * highest)
-
-
-def _add_legend(axes: Axes, colours: Mapping[float, style.Colour]) -> None:
-    """Explain colours (vNodes) and strokes (owned, in use) apart from one another."""
-    vnodes = [
-        Line2D([], [], color=colour, label=f"vNode {style.level_name(level)}", **style.OWNED)
-        for level, colour in colours.items()
-    ]
-    grey = style.WHOLE[0]
-    strokes = [
-        Line2D([], [], color=grey, label="CPUs owned", **style.OWNED),
-        Line2D([], [], color=grey, label="CPUs in use", **style.IN_USE),
-    ]
-    style.legend(axes, handles=[*vnodes, *strokes], ncols=2, loc="upper left")

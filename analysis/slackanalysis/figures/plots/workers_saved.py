@@ -1,5 +1,6 @@
 """Hosts that sharing saves, by level mix and provider: heat maps and bars."""
 
+from collections.abc import Sequence
 from pathlib import Path
 
 import numpy as np
@@ -12,7 +13,7 @@ from matplotlib.lines import Line2D
 from matplotlib.patches import Patch
 
 from slackanalysis.figures import style
-from slackanalysis.figures.saving import SavedFigure, save_figure
+from slackanalysis.figures.saving import DEFAULT_FORMATS, SavedFigure, save_figure
 from slackanalysis.sweep.interval import CONFIDENCE
 from slackanalysis.sweep.mixes import shares
 from slackanalysis.sweep.reproduction import beside_published
@@ -23,30 +24,45 @@ _BAR = 0.72
 _ENDS = ("gain_percent_low", "gain_percent_high", "gain_percent_min", "gain_percent_max")
 
 
-def save_workers_saved(table: pd.DataFrame, output: Path | str) -> SavedFigure:
+def save_workers_saved(
+    table: pd.DataFrame,
+    output: Path | str,
+    *,
+    width_in: float = style.WIDTH_IN,
+    formats: Sequence[str] = DEFAULT_FORMATS,
+) -> SavedFigure:
     """Draw the hosts that sharing saves, beside the published ones, and save the figure.
 
     Args:
         table: sizings by one policy, as `slackanalysis.sweep.gains.read_sizings` returns them.
         output: the files' path without ending, see `save_figure`.
+        width_in: width of the figure in inches.
+        formats: see `save_figure`.
 
     Raises:
         ValueError: a mix is not percent of 1:1, 2:1 and 3:1.
         OSError: a file cannot be written.
     """
     numbers = beside_published(table)
-    return save_figure(draw_workers_saved(numbers), numbers, output)
+    figure = draw_workers_saved(numbers, width_in=width_in)
+    return save_figure(figure, numbers, output, formats=formats)
 
 
-def draw_workers_saved(numbers: pd.DataFrame) -> Figure:
+def draw_workers_saved(numbers: pd.DataFrame, *, width_in: float = style.WIDTH_IN) -> Figure:
     """Draw a heat map and bars for each provider.
 
     Args:
         numbers: the table that `beside_published` returns.
+        width_in: width of the figure in inches.
     """
     providers = sorted(numbers["provider"].unique(), reverse=True)
     figure, axes = style.new_figure(
-        _HEIGHT_INCHES, rows=2, columns=len(providers), squeeze=False, height_ratios=(1.25, 1)
+        _HEIGHT_INCHES,
+        rows=2,
+        columns=len(providers),
+        squeeze=False,
+        height_ratios=(1.25, 1),
+        width_in=width_in,
     )
     highest = max(numbers["gain_percent"].max(), 1)
     for column, provider in enumerate(providers):
