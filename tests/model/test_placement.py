@@ -1,7 +1,7 @@
 """Placing on many hosts: from summaries exactly what each host would decide itself."""
 
 import random
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 
 import numpy as np
 import pytest
@@ -9,8 +9,10 @@ import pytest
 from model.hosts import LEVELS, TOPOLOGIES, host
 from slackvm.model.fleet import Candidates, Fleet
 from slackvm.model.host import Host
-from slackvm.model.placement import place
-from slackvm.model.policies import POLICIES
+from slackvm.model.placement import PolicyError, place
+from slackvm.model.policies import POLICIES, random_fit
+from slackvm.model.scoring import progress
+from slackvm.model.summary import HostSummary, LevelSummary
 from slackvm.model.vm import VM
 
 
@@ -124,12 +126,52 @@ def test_a_score_that_is_not_a_number_is_an_error() -> None:
         place(full_and_empty(), VM("vm", 1, 1024, 1.0), broken)
 
 
-def test_scores_of_another_shape_are_an_error() -> None:
+@pytest.mark.parametrize(
+    ("given", "told"),
+    [
+        (lambda _: 1.0, r"gives the single value .*1\.0"),
+        (lambda _: np.float64(1.0), r"gives the single value .*1\.0"),
+        (lambda _: "best", "gives the single value .*best"),
+        (lambda _: None, "gives None"),
+        (lambda n: ["high"] * n, r"shape \(2,\) and type <U4"),
+        (lambda n: np.full(n, 1j), r"shape \(2,\) and type complex128"),
+        (lambda n: np.full(n, "2026-01-01", dtype="datetime64[D]"), "type datetime64"),
+        (lambda n: np.array([object()] * n), r"shape \(2,\) and type object"),
+        (lambda n: np.zeros((n, 1)), r"shape \(2, 1\) and type float64"),
+        (lambda n: np.zeros((1, n)), r"shape \(1, 2\) and type float64"),
+        (lambda _: np.zeros(1), r"shape \(1,\) and type float64"),
+        (lambda n: np.zeros(n + 1), r"shape \(3,\) and type float64"),
+        (lambda n: (score for score in range(n)), "gives an object of type generator"),
+        (lambda n: dict.fromkeys(range(n), 1.0), "gives an object of type dict"),
+        (lambda _: [1.0, [2.0]], "fails: ValueError"),
+        (lambda _: 1 // 0, r"fails: ZeroDivisionError: .* \(test_placement\.py, line \d+\)"),
+        (lambda _: {}["x"], "fails: KeyError: 'x'"),
+    ],
+)
+def test_whatever_is_not_one_number_for_each_host_is_an_error(
+    given: Callable[[int], object], told: str
+) -> None:
     def broken(candidates: Candidates) -> np.ndarray:
-        return np.zeros((1, len(candidates.cpus)))
+        return given(len(candidates.cpus))  # type: ignore[return-value]
 
-    with pytest.raises(ValueError, match=r"scores of shape \(1, 2\), not \(2,\)"):
+    with pytest.raises(PolicyError, match=told) as error:
         place(full_and_empty(), VM("vm", 1, 1024, 1.0), broken)
+    assert len(str(error.value).splitlines()) == 1
+
+
+def test_one_number_is_an_error_where_there_is_one_host_or_none() -> None:
+    for fleet in (Fleet([]), Fleet([host(TOPOLOGIES["laptop"]).summary("only")])):
+        with pytest.raises(PolicyError, match="one for each host"):
+            place(fleet, VM("vm", 1, 1024, 1.0), lambda _: 1.0)  # type: ignore[arg-type, return-value]
+
+
+@pytest.mark.parametrize("dtype", [np.int64, np.uint8, np.float32, np.bool_])
+def test_any_kind_of_real_number_is_a_score(dtype: type) -> None:
+    fleet = Fleet([host(TOPOLOGIES["laptop"]).summary(name) for name in ("first", "second")])
+    placement = place(
+        fleet, VM("vm", 1, 1024, 1.0), lambda _: np.array([0, 1], dtype=dtype).astype(dtype)
+    )
+    assert placement.host == 1
 
 
 def test_a_policy_cannot_write_to_the_fleet() -> None:
@@ -137,5 +179,77 @@ def test_a_policy_cannot_write_to_the_fleet() -> None:
         candidates.cpus_free[:] = 8
         return np.zeros(len(candidates.cpus))
 
-    with pytest.raises(ValueError, match="read-only"):
+    with pytest.raises(PolicyError, match="read-only"):
         place(full_and_empty(), VM("vm", 1, 1024, 1.0), greedy)
+
+
+def test_a_policy_cannot_make_a_host_take_what_does_not_fit() -> None:
+    def greedy(candidates: Candidates) -> np.ndarray:
+        candidates.fits[:] = True
+        return np.zeros(len(candidates.cpus))
+
+    with pytest.raises(PolicyError, match="read-only"):
+        place(full_and_empty(), VM("vm", 1, 1024, 1.0), greedy)
+
+
+def cluster(*hosts: tuple[int, int, int, int]) -> Fleet:
+    """Return hosts of so many CPUs and MiB, of which so many are free; the rest is of level 1."""
+    return Fleet(
+        HostSummary(
+            f"host{number}",
+            cpus,
+            memory_mib,
+            cpus_free,
+            memory_free_mib,
+            {1.0: LevelSummary(cpus - cpus_free, cpus - cpus_free, 1)} if cpus_free < cpus else {},
+        )
+        for number, (cpus, memory_mib, cpus_free, memory_free_mib) in enumerate(hosts)
+    )
+
+
+def test_best_and_worst_fit_go_by_what_would_be_left_of_both_resources() -> None:
+    """After 2 CPUs of 8 and 2 of 16 GiB: 4/8 and 4/16, 2/8 and 8/16, 1/8 and 2/16 are left."""
+    fleet = cluster((8, 16, 6, 6), (8, 16, 4, 10), (8, 16, 3, 4))
+    vm = VM("vm", 2, 2, 1.0)
+    best, worst = place(fleet, vm, POLICIES["best-fit"]), place(fleet, vm, POLICIES["worst-fit"])
+    assert best.scores.tolist() == [-(1 / 4 + 1 / 16), -(1 / 16 + 1 / 4), -(1 / 64 + 1 / 64)]
+    assert best.host == 2
+    assert worst.scores.tolist() == (-best.scores).tolist()
+    assert worst.host == 0
+
+
+def test_the_dot_product_goes_by_what_is_free_of_what_is_asked_for() -> None:
+    fleet = cluster((8, 16, 8, 4), (8, 16, 4, 12))
+    placement = place(fleet, VM("cpus", 4, 2, 2.0), POLICIES["dot-product"])
+    # Two CPUs after oversubscription are a quarter of a host, and 2 MiB an eighth.
+    assert placement.scores.tolist() == [1 / 4 * 1 + 1 / 8 * 1 / 4, 1 / 4 * 1 / 2 + 1 / 8 * 3 / 4]
+    assert placement.host == 0
+    assert place(fleet, VM("memory", 1, 4, 2.0), POLICIES["dot-product"]).host == 1
+
+
+def test_random_takes_each_host_as_often_and_always_alike_by_one_seed() -> None:
+    fleet = cluster(*[(8, 16, 8, 16)] * 4, (8, 16, 0, 16))
+    vms = [VM(f"vm{number}", 1, 1, 1.0) for number in range(2000)]
+    chosen = [place(fleet, vm, random_fit(7)).host for vm in vms]
+    assert chosen == [place(fleet, vm, random_fit(7)).host for vm in vms]
+    other = [place(fleet, vm, random_fit(8)).host for vm in vms]
+    assert 400 < sum(a == b for a, b in zip(chosen, other, strict=True)) < 600
+    counts = np.bincount([host for host in chosen if host is not None], minlength=5)
+    assert counts[4] == 0
+    # Each of 4 has 500 on average, with a standard deviation of 19.
+    assert (abs(counts[:4] - 500) < 80).all()
+
+
+def test_progress_broadcasts_whatever_argument_has_more_dimensions() -> None:
+    """Each element is what the same numbers give alone."""
+    owned, memory = np.array([0, 4, 8]), np.array([0, 30, 70])
+    added, more, cpus = np.array([[1], [2]]), np.array([[3], [5]]), 8
+    together = progress(owned, memory, added, more, cpus, 64)
+    assert together.shape == (2, 3)
+    for row in range(2):
+        for column in range(3):
+            numbers = (owned[column], memory[column], added[row, 0], more[row, 0], cpus, 64)
+            assert together[row, column] == progress(*numbers)
+    assert progress(0, 0, 1, [3, 8], 8, 64).tolist() == [-5.0, 0.0]
+    assert progress(owned, 8, 1, 8, 8, 64).shape == (3,)
+    assert progress(4, 8, 1, 8, np.array([8, 16]), np.array([[64], [32], [16]])).shape == (3, 2)

@@ -19,7 +19,7 @@ from slackanalysis.sizing.utilization import AllocationTimeline
 from slackanalysis.workload.request_file import read_requests
 from slackvm import plugins
 from slackvm.files import refuse_overwriting
-from slackvm.model import SELECTIONS
+from slackvm.model import DEFAULT_POLICY, SELECTIONS
 from slackvm.model.balance import CRITICAL_SIZE
 from slackvm.model.vm import LARGEST
 from slackvm.service.failures import reported
@@ -67,7 +67,8 @@ Examples:
     "policy_names",
     metavar="NAME",
     multiple=True,
-    help=f"{policies.HELP} May be given several times. [default: progress; of a log, its own]",
+    help=f"{policies.HELP} May be given several times. "
+    f"[default: {DEFAULT_POLICY}; of a log, its own]",
 )
 @click.option(
     "--topology",
@@ -139,7 +140,7 @@ def size(
             _replay_logs(inputs, topologies, policy_names, rules, output)
             return
         host_size = HostSize(host_cpus, host_memory_mib)
-        _size_lists(inputs[0], host_size, policy_names or ("progress",), output, timeline)
+        _size_lists(inputs[0], host_size, policy_names or (DEFAULT_POLICY,), output, timeline)
 
 
 def _check_options(context: click.Context, are_logs: bool) -> None:

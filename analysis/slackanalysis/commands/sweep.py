@@ -22,6 +22,7 @@ from slackanalysis.workload.catalogue_file import find_catalogue
 from slackanalysis.workload.mix import parse_mix
 from slackanalysis.workload.temporality import Temporality, parse_temporality
 from slackvm.files import refuse_overwriting
+from slackvm.model import DEFAULT_POLICY
 from slackvm.model.vm import LARGEST
 from slackvm.service.failures import reported
 
@@ -95,7 +96,7 @@ class Unreachable(click.ClickException):
     "policy_names",
     metavar="NAME",
     multiple=True,
-    default=["first-fit", "progress"],
+    default=[DEFAULT_POLICY],
     show_default=True,
     help=policies.HELP,
 )

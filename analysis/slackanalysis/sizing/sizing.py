@@ -9,7 +9,7 @@ import pandas as pd
 from slackanalysis.sizing.placement_run import HostSize, serve_on_fewest, volume_bound
 from slackanalysis.sizing.utilization import AllocationTimeline, Utilization
 from slackanalysis.workload.requests import RequestList
-from slackvm.model import Policy
+from slackvm.model import Policy, PolicyError
 
 
 @dataclass(frozen=True)
@@ -39,15 +39,18 @@ def size_clusters(
     """Return what a list takes on hosts of that size, and the timelines `shared` and `separate`.
 
     Raises:
-        ValueError: a VM is larger than a host, or the policy's scores are none.
+        ValueError: a VM is larger than a host, or the policy fails.
     """
     levels = requests.levels
-    shared = serve_on_fewest(requests, size, policy)
-    separate = {
-        # A list of one level has a cluster of its own already.
-        level: shared if len(levels) == 1 else serve_on_fewest(part, size, policy)
-        for level, part in ((level, requests.of_level(level)) for level in levels)
-    }
+    try:
+        shared = serve_on_fewest(requests, size, policy)
+        separate = {
+            # A list of one level has a cluster of its own already.
+            level: shared if len(levels) == 1 else serve_on_fewest(part, size, policy)
+            for level, part in ((level, requests.of_level(level)) for level in levels)
+        }
+    except PolicyError as error:
+        raise PolicyError(f"policy {policy_name}: {error}") from error
     timelines = {
         "shared": AllocationTimeline(requests, [(levels, shared)]),
         "separate": AllocationTimeline(

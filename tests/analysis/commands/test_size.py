@@ -5,6 +5,8 @@ import pytest
 from click.testing import CliRunner, Result
 
 from slackanalysis.commands.cli import cli
+from slackvm.model import DEFAULT_POLICY
+from slackvm.service.settings import GlobalSettings
 
 REQUESTS = """\
 mix,vm,vcpus,memory_mib,level,start_s,lifetime_s
@@ -68,8 +70,13 @@ def test_a_policy_of_the_users_own_is_found_in_the_folder(tmp_path, requests, mo
     ("options", "told"),
     [
         (["--policy", "best"], "'best' is not known; known: progress, progress-packed, first-fit"),
+        (
+            ["--policy", "random"],
+            "policy 'random' is not allowed: random:SEED, with a whole number",
+        ),
+        (["--policy", "random:-1"], "policy 'random:-1' is not allowed"),
         (["--policy", "nowhere:best"], "'nowhere:best' cannot be loaded"),
-        (["--policy", "math:pi"], "'math:pi' is no function"),
+        (["--policy", "math:pi"], "'math:pi' is not a function"),
         (["--host-cpus", "0"], "0 is not in the range 1<=x<=1000000000"),
         (["--host-cpus", "2"], "VM b of x needs 3 CPUs, a host has 2"),
         (["--host-memory-mib", "2000"], "VM b of x needs 2048 MiB, a host has 2000"),
@@ -96,14 +103,49 @@ def test_a_broken_file_is_told_with_its_row(tmp_path, requests):
     )
 
 
-def test_a_policy_whose_scores_are_none_is_told(tmp_path, requests, monkeypatch):
-    (tmp_path / "nan_policy.py").write_text(
-        "import numpy\n\ndef never(candidates):\n    return candidates.cpus * numpy.nan\n"
+@pytest.mark.parametrize(
+    ("returned", "told"),
+    [
+        ("candidates.cpus * numpy.nan", "the policy's score of host host0 is not a number"),
+        ("1.0", "the policy gives the single value 1.0; it must give an array of real numbers"),
+        ("None", "the policy gives None"),
+        ("(score for score in candidates.cpus)", "an object of type generator"),
+        ("candidates.cpus[:, None]", "scores of shape (1, 1) and type int64"),
+        ("candidates.disk", "the policy fails: AttributeError: 'Candidates' object has no"),
+    ],
+)
+def test_a_policy_that_gives_no_score_for_each_host_is_told(
+    tmp_path, requests, monkeypatch, returned, told
+):
+    name = f"broken_policy_{abs(hash(returned))}"
+    (tmp_path / f"{name}.py").write_text(
+        f"import numpy\n\ndef broken(candidates):\n    return {returned}\n"
     )
     monkeypatch.chdir(tmp_path)
-    result = run("size", requests, "--output", "hosts.csv", "--policy", "nan_policy:never")
+    result = run("size", requests, "--output", "hosts.csv", "--policy", f"{name}:broken")
     assert result.exit_code == 2
-    assert "score of host host0 is not a number" in result.stderr
+    assert result.stderr.startswith(f"Error: policy {name}:broken: ")
+    assert told in result.stderr
+    assert len(result.stderr.splitlines()) == 1
+    assert not (tmp_path / "hosts.csv").exists()
+
+
+@pytest.mark.parametrize("name", ["best-fit", "worst-fit", "dot-product", "random:7"])
+def test_baselines_are_sized_by_name(tmp_path, requests, name):
+    output = tmp_path / "hosts.csv"
+    result = run("size", requests, "--output", output, "--policy", name)
+    assert result.exit_code == 0, result.output
+    assert pd.read_csv(output)["policy"].tolist() == [name, name]
+
+
+def test_one_policy_is_the_default_everywhere(tmp_path, requests):
+    """Of the commands and of the controller."""
+    run("size", requests, "--output", tmp_path / "hosts.csv")
+    cell = ["--mix", "50-0-50", "--vms", 20, "--catalogue", "azure2017", "--jobs", 1]
+    run("sweep", *cell, "--output", tmp_path / "sweep.csv")
+    for name in ("hosts.csv", "sweep.csv"):
+        assert set(pd.read_csv(tmp_path / name)["policy"]) == {DEFAULT_POLICY}
+    assert GlobalSettings.model_fields["scg_policy"].default == DEFAULT_POLICY
 
 
 def test_a_place_that_cannot_be_written_is_told(requests):

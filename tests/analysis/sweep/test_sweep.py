@@ -22,7 +22,10 @@ from slackanalysis.workload.catalogue import CATALOGUES
 from slackanalysis.workload.mix import parse_mix
 from slackanalysis.workload.temporality import Temporality
 
-CELLS = ["--vms", "20", "--mix", "50-0-50", "--mix", "0-50-50", "--seeds", "1-6"]
+CELLS = [
+    *("--vms", "20", "--mix", "50-0-50", "--mix", "0-50-50", "--seeds", "1-6"),
+    *("--policy", "first-fit", "--policy", "progress"),
+]
 COUNT = 2 * 2 * 6 * 2
 """Catalogues, mixes, seeds, policies."""
 
@@ -214,7 +217,9 @@ def test_a_policy_that_fails_in_another_process_is_told(tmp_path: Path) -> None:
         command(*options), capture_output=True, text=True, cwd=tmp_path, check=False
     )
     assert result.returncode == 2
-    assert result.stderr == "Error: the policy's score of host host0 is not a number\n"
+    assert result.stderr == (
+        "Error: policy nan_score:never: the policy's score of host host0 is not a number\n"
+    )
 
 
 @pytest.fixture

@@ -7,9 +7,9 @@ a replay and a simulation decide with the same code.
 from slackvm.model.balance import pin_lists
 from slackvm.model.fleet import Candidates, Fleet
 from slackvm.model.host import Host
-from slackvm.model.placement import Placement, place
+from slackvm.model.placement import Placement, PolicyError, place
 from slackvm.model.plan import Change, Plan, StalePlanError
-from slackvm.model.policies import POLICIES, Policy
+from slackvm.model.policies import DEFAULT_POLICY, POLICIES, DeclaredPolicy, Policy
 from slackvm.model.scoring import progress
 from slackvm.model.selection import SELECTIONS, Selection, Situation
 from slackvm.model.summary import HostSummary, LevelSummary
@@ -19,11 +19,13 @@ from slackvm.model.vnode import VNode
 
 __all__ = [
     "CPU",
+    "DEFAULT_POLICY",
     "POLICIES",
     "SELECTIONS",
     "VM",
     "Candidates",
     "Change",
+    "DeclaredPolicy",
     "Fleet",
     "Host",
     "HostSummary",
@@ -31,6 +33,7 @@ __all__ = [
     "Placement",
     "Plan",
     "Policy",
+    "PolicyError",
     "Selection",
     "Situation",
     "StalePlanError",

@@ -1,7 +1,9 @@
 """Placing a VM on one of many hosts, deciding as each host would itself."""
 
 import math
+import traceback
 from collections.abc import Callable, Sequence
+from pathlib import Path
 from typing import NamedTuple
 
 import numpy as np
@@ -9,6 +11,10 @@ from numpy.typing import NDArray
 
 from slackvm.model.fleet import Candidates, Fleet
 from slackvm.model.vm import VM
+
+
+class PolicyError(ValueError):
+    """A placement policy failed, or gave something else than one number for each host."""
 
 
 class Placement(NamedTuple):
@@ -39,22 +45,61 @@ def place(
         excluded: indexes of hosts that do not take it, for reasons that the fleet cannot know.
 
     Raises:
-        ValueError: the policy gives scores of another shape, or one that is not a number.
+        PolicyError: the policy fails, or does not give one number for each host.
     """
     candidates = fleet.consider(vm)
     fits = candidates.fits
-    fits[list(excluded)] = False
-    # A host that never told of itself has no CPU to divide by, and takes nothing.
-    with np.errstate(divide="ignore", invalid="ignore"):
-        scores = np.where(fits, policy(candidates), -np.inf)
-    if scores.shape != fits.shape:
-        raise ValueError(f"the policy gives scores of shape {scores.shape}, not {fits.shape}")
+    if excluded:
+        fits[list(excluded)] = False
+    fits.flags.writeable = False
+    scores = np.where(fits, scores_by(policy, candidates), -np.inf)
     if not len(fleet):
         return Placement(None, scores, candidates)
     best = int(scores.argmax())
     if math.isnan(scores[best]):
-        raise ValueError(f"the policy's score of host {fleet.names[best]} is not a number")
+        raise PolicyError(f"the policy's score of host {fleet.names[best]} is not a number")
     if not fits[best]:
         # Nobody takes it, or whoever does has a score of minus infinity, too.
         best = int(fits.argmax())
     return Placement(best if fits[best] else None, scores, candidates)
+
+
+def scores_by(
+    policy: Callable[[Candidates], NDArray[np.float64]], candidates: Candidates
+) -> NDArray[np.float64]:
+    """Return what a policy gives, made sure to be one real number for each host.
+
+    Returns:
+        Doubles with the shape of `candidates.fits`.
+
+    Raises:
+        PolicyError: it fails, or gives anything else.
+    """
+    try:
+        # A host that never told of itself has no CPU to divide by, and takes nothing.
+        with np.errstate(divide="ignore", invalid="ignore"):
+            given = policy(candidates)
+        scores = np.asarray(given)
+    except Exception as error:
+        raise PolicyError(f"the policy fails: {_in_a_line(error)}") from error
+    if scores.dtype.kind not in "fiub" or scores.shape != candidates.fits.shape:
+        raise PolicyError(
+            f"the policy gives {_described(given, scores)}; it must give an array of real numbers "
+            f"with shape {candidates.fits.shape}, one for each host"
+        )
+    return scores
+
+
+def _described(given: object, scores: NDArray[np.float64]) -> str:
+    if scores.dtype.kind == "O" and not isinstance(given, np.ndarray):
+        return "None" if given is None else f"an object of type {type(given).__name__}"
+    if scores.ndim == 0:
+        return f"the single value {scores[()]!r}"
+    return f"scores of shape {scores.shape} and type {scores.dtype}"
+
+
+def _in_a_line(error: Exception) -> str:
+    """Return the kind of an error, the first line of its message, and where it arose."""
+    message = (str(error).splitlines() or [""])[0]
+    where = traceback.extract_tb(error.__traceback__)[-1]
+    return f"{type(error).__name__}: {message} ({Path(where.filename).name}, line {where.lineno})"

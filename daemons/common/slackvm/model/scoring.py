@@ -32,7 +32,9 @@ def progress(
     """
     ideal = np.asarray(np.divide(memory_mib, cpus))
     is_owned = np.asarray(owned_cpus, dtype=np.bool_)
-    current = np.divide(owned_memory_mib, owned_cpus, out=ideal.copy(), where=is_owned)
+    shape = np.broadcast(ideal, owned_memory_mib, is_owned).shape
+    current = np.array(np.broadcast_to(ideal, shape)) if shape != ideal.shape else ideal.copy()
+    np.divide(owned_memory_mib, owned_cpus, out=current, where=is_owned)
     potential = np.add(owned_memory_mib, added_memory_mib) / np.add(owned_cpus, added_cpus)
     gain = np.abs(current - ideal) - np.abs(potential - ideal)
     # The factor is 1 or more, so the smaller of the two is the gain itself where that is positive.

@@ -11,7 +11,7 @@ from pydantic import AfterValidator, Field, SecretStr, ValidationError
 from pydantic_settings import BaseSettings, SettingsConfigDict
 
 from slackvm import plugins
-from slackvm.model.policies import POLICIES
+from slackvm.model.policies import DEFAULT_POLICY, POLICIES
 from slackvm.model.selection import SELECTIONS
 from slackvm.model.vm import milli_level
 from slackvm.topologies import parse_cpu_list
@@ -217,7 +217,7 @@ class GlobalSettings(BaseSettings):
         str,
         _like(r"sqlite:///.+", "sqlite:///PATH is needed, with a fourth / for an absolute path"),
     ] = "sqlite:////var/lib/slackvm/global/store.sqlite"
-    scg_policy: Annotated[str, AfterValidator(_policy)] = "progress"
+    scg_policy: Annotated[str, AfterValidator(_policy)] = DEFAULT_POLICY
     scg_token: Token = SecretStr("")
     scg_read_token: Token = SecretStr("")
     scg_tls_cert: str = ""

@@ -6,7 +6,17 @@ from pathlib import Path
 from typing import Any
 
 from slackvm import plugins
-from slackvm.model import POLICIES, SELECTIONS, VM, Fleet, Host, HostSummary, Policy, place
+from slackvm.model import (
+    DEFAULT_POLICY,
+    POLICIES,
+    SELECTIONS,
+    VM,
+    Fleet,
+    Host,
+    HostSummary,
+    Policy,
+    place,
+)
 from slackvm.model.balance import CRITICAL_SIZE
 from slackvm.model.refusal import Refusal, most_hopeful
 from slackvm.model.selection import Selection
@@ -195,7 +205,7 @@ class _Replay:
         self._fleet: Fleet | None = Fleet([])
         self._topologies = topologies
         self._given_policy = policy
-        self._policy = policy or POLICIES["progress"]
+        self._policy = policy or POLICIES[DEFAULT_POLICY]
         self._rules = rules
 
     def follow(self, logged: Operation) -> None:
