@@ -129,8 +129,8 @@ def test_a_score_that_is_not_a_number_is_an_error() -> None:
 @pytest.mark.parametrize(
     ("given", "told"),
     [
-        (lambda _: 1.0, r"gives the single value .*1\.0"),
-        (lambda _: np.float64(1.0), r"gives the single value .*1\.0"),
+        (lambda _: 1.0, r"gives the single value 1\.0"),
+        (lambda _: np.float64(1.0), r"gives the single value 1\.0"),
         (lambda _: "best", "gives the single value .*best"),
         (lambda _: None, "gives None"),
         (lambda n: ["high"] * n, r"shape \(2,\) and type <U4"),

@@ -1,6 +1,7 @@
 """Placing a VM on one of many hosts, deciding as each host would itself."""
 
 import math
+import reprlib
 import traceback
 from collections.abc import Callable, Sequence
 from pathlib import Path
@@ -94,7 +95,7 @@ def _described(given: object, scores: NDArray[np.float64]) -> str:
     if scores.dtype.kind == "O" and not isinstance(given, np.ndarray):
         return "None" if given is None else f"an object of type {type(given).__name__}"
     if scores.ndim == 0:
-        return f"the single value {scores[()]!r}"
+        return f"the single value {reprlib.repr(scores.item())}"
     return f"scores of shape {scores.shape} and type {scores.dtype}"
 
 
