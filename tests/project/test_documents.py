@@ -7,7 +7,7 @@ import sys
 from pathlib import Path
 
 import pytest
-from pydantic_settings import BaseSettings
+from pydantic import BaseModel
 
 from command import slackvm_local
 from model.hosts import TOPOLOGIES, host
@@ -15,7 +15,7 @@ from packages import install
 from recordings import vnodes_by_time
 from slackvm import plugins
 from slackvm.model import POLICIES, VM, Fleet, place
-from slackvm.service.settings import ClientSettings, GlobalSettings, LocalSettings
+from slackvm.service.settings import ClientSettings, GlobalSettings, LocalSettings, load_settings
 from traces import Guest, trace
 
 ROOT = Path(__file__).parents[2]
@@ -109,9 +109,9 @@ def test_dotenv_explains_every_setting_and_no_other() -> None:
 
 @pytest.mark.parametrize("model", SETTINGS)
 def test_dotenv_holds_the_defaults(
-    model: type[BaseSettings], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    model: type[BaseModel], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     for name in model.model_fields:
         monkeypatch.delenv(name.upper(), raising=False)
     monkeypatch.chdir(tmp_path)
-    assert model(_env_file=ROOT / "dotenv") == model()
+    assert load_settings(model, ROOT / "dotenv") == model()

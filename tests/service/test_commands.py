@@ -4,10 +4,11 @@ import pytest
 from click.testing import CliRunner
 
 from schedulerclient.cli import cli as client
+from schedulerlocal.cli import cli as local
 from slackanalysis.commands.cli import cli as analysis
 from slackvm.service.commands import LazyCommand, LazyGroup
 
-GROUPS = {"slackvm": client, "slackvm-analysis": analysis}
+GROUPS = {"slackvm": client, "slackvm-local": local, "slackvm-analysis": analysis}
 
 COMMANDS = [
     pytest.param(command, id=f"{name} {command.name}")

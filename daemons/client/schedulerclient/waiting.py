@@ -1,10 +1,14 @@
 """What a person at a terminal sees while a server is asked."""
 
+import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
+from typing import TYPE_CHECKING
 
-from rich.console import Console
-from rich.progress import BarColumn, Progress, SpinnerColumn, TextColumn
+from schedulerclient.output import is_terminal
+
+if TYPE_CHECKING:
+    from rich.progress import Progress, TaskID
 
 
 class Waiting:
@@ -17,27 +21,38 @@ class Waiting:
     """
 
     def __init__(self, what: str = "") -> None:
-        console = Console(stderr=True)
-        self._progress = Progress(
-            SpinnerColumn(),
-            TextColumn("{task.description}", markup=False),
-            BarColumn(),
-            console=console,
-            transient=True,
-            disable=not (what and console.is_terminal),
-        )
-        self._task = self._progress.add_task(what, total=None)
+        self._bar = _bar(what) if what and is_terminal(sys.stderr) else None
 
     def expect(self, requests: int) -> None:
         """Let so many requests fill the bar."""
-        self._progress.update(self._task, total=requests)
+        if self._bar:
+            progress, task = self._bar
+            progress.update(task, total=requests)
 
     @contextmanager
     def seen(self) -> Iterator[None]:
         """Be seen while the block runs; one request more is done then."""
-        self._progress.start()
+        if self._bar is None:
+            yield
+            return
+        progress, task = self._bar
+        progress.start()
         try:
             yield
         finally:
-            self._progress.stop()
-            self._progress.advance(self._task)
+            progress.stop()
+            progress.advance(task)
+
+
+def _bar(what: str) -> "tuple[Progress, TaskID]":
+    from rich.console import Console
+    from rich.progress import BarColumn, Progress, SpinnerColumn, TextColumn
+
+    progress = Progress(
+        SpinnerColumn(),
+        TextColumn("{task.description}", markup=False),
+        BarColumn(),
+        console=Console(stderr=True),
+        transient=True,
+    )
+    return progress, progress.add_task(what, total=None)

@@ -1,29 +1,15 @@
 """The command line of the local scheduler."""
 
-import json
-from collections.abc import Callable, Iterable, Iterator
-from contextlib import contextmanager
 from pathlib import Path
 
 import click
-from rich.console import Console
-from rich.progress import Progress
 
-from schedulerlocal.replay.decisions import ORDERS, STRICT, decide
-from schedulerlocal.replay.recording import write_replay
-from schedulerlocal.replay.summary import Summary, summarise
-from schedulerlocal.topology_command import topology as topology_command
-from slackvm import __version__, plugins
-from slackvm.files import end_like_an_error, refuse_overwriting, replacing
-from slackvm.model.host import Host
-from slackvm.model.selection import SELECTIONS
-from slackvm.monitoring.trace import read_trace
-from slackvm.monitoring.writing import ENDINGS, writing_recording
-from slackvm.operations import Operation
+from schedulerlocal.replay.orders import ORDERS, STRICT
+from slackvm import __version__
+from slackvm.files import end_like_an_error, refuse_overwriting
+from slackvm.monitoring.endings import ENDINGS
+from slackvm.service.commands import LazyGroup
 from slackvm.service.failures import reported
-from slackvm.service.settings import DEFAULT_ENV_FILE, LocalSettings, load_settings
-from slackvm.topologies import load_topology
-from slackvm.verification import verify
 
 DEBUG_OUTPUT = Path("debug/monitoring.csv")
 
@@ -48,7 +34,7 @@ Examples:
 """
 
 
-@click.group(invoke_without_command=True, epilog=EXAMPLES)
+@click.group(cls=LazyGroup, invoke_without_command=True, epilog=EXAMPLES)
 @click.option("--topology", metavar="FILE|PRESET", help="The host's CPUs: a JSON file or a preset.")
 @click.option(
     "--load",
@@ -106,118 +92,33 @@ def cli(
     if context.invoked_subcommand is not None:
         return
     output = output or (DEBUG_OUTPUT if debug else None)
-    if load is None:
-        if operations is not None:
-            raise click.UsageError("--operations goes with --load; a live host keeps its own log")
-        if output is not None and output.suffix != ".csv":
-            raise click.UsageError(f"--output={output}: a live host records as .csv")
-        # Imported only here: a replay needs no server.
-        from schedulerlocal.live.daemon import LocalDaemon
-        from slackvm.service.serving import Access, serve
+    if load is not None:
+        if topology is None:
+            raise click.UsageError("--load needs --topology: the CPUs of the host to replay on")
+        # Imported only here, and what serves only below: each needs much that the other does not.
+        from schedulerlocal.replay.command import Outputs, replay
 
         with reported():
-            _refuse_overwriting([output], [topology, env_file])
-            settings = load_settings(LocalSettings, env_file, scl_cpu_selection=selection)
-            serve(
-                Access.of(settings),
-                lambda tokens: LocalDaemon(settings, tokens, topology, output),
-            )
+            outputs = Outputs(output, operations, as_json)
+            replay(load, topology, outputs, order=order, selection=selection, env_file=env_file)
         return
-    if topology is None:
-        raise click.UsageError("--load needs --topology: the CPUs of the host to replay on")
+    if operations is not None:
+        raise click.UsageError("--operations goes with --load; a live host keeps its own log")
+    if output is not None and output.suffix != ".csv":
+        raise click.UsageError(f"--output={output}: a live host records as .csv")
+    from schedulerlocal.live.daemon import LocalDaemon
+    from slackvm.service.serving import Access, serve
+    from slackvm.service.settings import DEFAULT_ENV_FILE, LocalSettings, load_settings
+
     with reported():
-        _refuse_overwriting([output, operations], [load, topology, env_file])
+        sources = (topology, env_file, DEFAULT_ENV_FILE)
+        refuse_overwriting(filter(None, [output]), [Path(path) for path in sources if path])
         settings = load_settings(LocalSettings, env_file, scl_cpu_selection=selection)
-        host = Host(
-            load_topology(topology),
-            selection=plugins.find(settings.scl_cpu_selection, SELECTIONS, plugins.SELECTION_GROUP),
-            critical_size=settings.ovsb_critical_size,
-        )
-        if load.suffix == ".jsonl":
-            _verify(load, host, output, operations, as_json)
-        else:
-            _replay(load, host, order, output, operations, as_json)
+        serve(Access.of(settings), lambda tokens: LocalDaemon(settings, tokens, topology, output))
 
 
-cli.add_command(topology_command)
-
-
-def _refuse_overwriting(
-    outputs: Iterable[Path | None], inputs: Iterable[Path | str | None]
-) -> None:
-    """Refuse outputs that are an input, the file of settings, or one another."""
-    sources = [DEFAULT_ENV_FILE, *(Path(path) for path in inputs if path)]
-    refuse_overwriting(filter(None, outputs), sources)
-
-
-def _replay(
-    load: Path,
-    host: Host,
-    order: str,
-    output: Path | None,
-    operations: Path | None,
-    as_json: bool,
-) -> None:
-    with _progress() as track:
-        trace = read_trace(load)
-        advance = track("deciding", 2 * len(trace.presences))
-        decisions = decide(trace, host, order, advance)
-        if output is not None:
-            with writing_recording(output) as writer:
-                advance = track("writing", int(trace.rows.starts[-1]))
-                write_replay(trace, decisions, host.topology, writer, advance)
-    if operations is not None:
-        _write_operations(operations, decisions.operations)
-    for time, presence, refusal in decisions.refusals:
-        vm = presence.vm
-        click.echo(
-            f"{time} s: {vm.name} ({vm.vcpus} vCPUs, {vm.memory_mib} MiB, level {vm.level}) "
-            f"refused, {refusal.code}: {refusal.message}",
-            err=True,
-        )
-    summary = summarise(str(load), host, decisions.operations, trace.skipped)
-    _show(summary, as_json, [path for path in (output, operations) if path])
-
-
-def _verify(
-    load: Path, host: Host, output: Path | None, operations: Path | None, as_json: bool
-) -> None:
-    if output is not None:
-        raise click.UsageError(
-            f"{output}: an operations log records no use, so there is no recording to write; "
-            "--operations writes the decisions"
-        )
-    decided, difference = verify(load, host)
-    if operations is not None:
-        _write_operations(operations, decided)
-    _show(summarise(str(load), host, decided), as_json, [operations] if operations else [])
-    if difference is not None:
-        raise click.ClickException(f"{load}: decided otherwise: {difference}")
-    click.echo(f"{len(decided)} operations: every decision as in the log", err=True)
-
-
-def _write_operations(path: Path, operations: list[Operation]) -> None:
-    with replacing(path) as temporary:
-        temporary.write_bytes(b"".join(operation.to_line() for operation in operations))
-
-
-def _show(summary: Summary, as_json: bool, written: list[Path]) -> None:
-    if as_json:
-        click.echo(json.dumps(summary.as_json()))
-        return
-    summary.show(Console())
-    for path in written:
-        click.echo(f"wrote {path}")
-
-
-@contextmanager
-def _progress() -> Iterator[Callable[[str, int], Callable[[int], None]]]:
-    """Give a function that starts a bar, on a terminal only, and returns how to advance it."""
-    console = Console(stderr=True)
-    with Progress(console=console, transient=True, disable=not console.is_terminal) as progress:
-
-        def track(what: str, total: int) -> Callable[[int], None]:
-            task = progress.add_task(what, total=total)
-            return lambda count: progress.advance(task, count)
-
-        yield track
+cli.add_lazy(
+    "topology",
+    "schedulerlocal.topology_command:topology",
+    "Show the CPUs that a host offers to VMs, how far apart they are, and its memory.",
+)

@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 
 from slackvm.model.refusal import Refusal, has_room, size_refusal
 from slackvm.model.summary import HostSummary
-from slackvm.model.vm import VM, size_in_cpus, sizes_in_cpus
+from slackvm.model.vm import MILLI, VM, size_in_cpus
 
 _ANY_LEVEL = None
 _NO_LEVEL: frozenset[float] = frozenset()
@@ -125,7 +125,7 @@ class Fleet:
     def consider(self, vm: VM) -> Candidates:
         """Return for every host whether it takes the VM, and what that would add."""
         vnodes = self._vnodes.get(vm.level, self._no_vnodes)
-        growth = sizes_in_cpus(vnodes.allocation, vnodes.largest, vm)
+        growth = _sizes_in_cpus(vnodes.allocation, vnodes.largest, vm)
         growth -= vnodes.owned
         fits = has_room(vm, growth, self._hosts.cpus_free, self._hosts.memory_free_mib)
         if len(self._offers) > 1:
@@ -256,3 +256,21 @@ def _read_only(numbers: NDArray[np.int64]) -> NDArray[np.int64]:
 
 def _includes(offered: frozenset[float] | None, level: float) -> bool:
     return offered is _ANY_LEVEL or level in offered
+
+
+def _sizes_in_cpus(
+    allocation: NDArray[np.int64], largest: NDArray[np.int64], vm: VM
+) -> NDArray[np.int64]:
+    """Return `size_in_cpus` of many vNodes, each with a VM of its level more.
+
+    Computed in place: for thousands of hosts, making an array costs more than computing it.
+    """
+    sizes = allocation + vm.vcpus
+    if vm.milli == MILLI:
+        return sizes  # a CPU for each vCPU: as many as there are, so also as the largest VM has
+    sizes *= MILLI
+    sizes += vm.milli - 1
+    sizes //= vm.milli
+    np.maximum(sizes, largest, out=sizes)
+    np.maximum(sizes, vm.vcpus, out=sizes)
+    return sizes

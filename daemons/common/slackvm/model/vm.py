@@ -1,12 +1,13 @@
 """A virtual machine as it is asked for, and its oversubscription level."""
 
 from dataclasses import dataclass, field
-from typing import TypeVar
+from typing import TYPE_CHECKING, TypeVar
 
-import numpy as np
-from numpy.typing import NDArray
+if TYPE_CHECKING:
+    import numpy as np
+    from numpy.typing import NDArray
 
-Count = TypeVar("Count", int, NDArray[np.int64])
+Count = TypeVar("Count", int, "NDArray[np.int64]")
 
 LARGEST = 10**9
 """No amount of CPUs or MiB and no level is larger, so that 64 bits hold whatever is computed."""
@@ -48,24 +49,6 @@ def size_in_cpus(allocation: int, largest: int, milli: int) -> int:
         milli: the level in thousandths.
     """
     return max(cpus_for(allocation, milli), largest)
-
-
-def sizes_in_cpus(
-    allocation: NDArray[np.int64], largest: NDArray[np.int64], vm: "VM"
-) -> NDArray[np.int64]:
-    """Return `size_in_cpus` of many vNodes, each with a VM of its level more.
-
-    Computed in place: for thousands of hosts, making an array costs more than computing it.
-    """
-    sizes = allocation + vm.vcpus
-    if vm.milli == MILLI:
-        return sizes  # a CPU for each vCPU: as many as there are, so also as the largest VM has
-    sizes *= MILLI
-    sizes += vm.milli - 1
-    sizes //= vm.milli
-    np.maximum(sizes, largest, out=sizes)
-    np.maximum(sizes, vm.vcpus, out=sizes)
-    return sizes
 
 
 @dataclass(frozen=True, slots=True)

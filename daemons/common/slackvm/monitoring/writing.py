@@ -11,6 +11,7 @@ import pyarrow.csv
 import pyarrow.parquet
 
 from slackvm.files import replacing
+from slackvm.monitoring.endings import ENDINGS
 from slackvm.monitoring.record import COLUMNS, HEADER, NONE
 
 SCHEMA = pa.schema(
@@ -30,7 +31,6 @@ SCHEMA = pa.schema(
 )
 """Types of the columns in a Parquet file; `None` is null."""
 
-ENDINGS = (".csv", ".csv.gz", ".parquet")
 _ROW_GROUP = 1 << 18
 """Rows of a row group: always as many, so that equal rows give equal bytes."""
 _PIECE = 16 << 20

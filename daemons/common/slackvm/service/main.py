@@ -1,5 +1,6 @@
 """How a command of SlackVM starts, and what it says where a library is missing."""
 
+import os
 import sys
 from pkgutil import resolve_name
 
@@ -17,6 +18,8 @@ def run_command(name: str, place: str, extra: str) -> None:
         place: of its click command, `module:attribute`.
         extra: of the package `slackvm`, with the command's libraries.
     """
+    # pydantic would look for plugins in every installed package, which takes longer than a request.
+    os.environ.setdefault("PYDANTIC_DISABLE_PLUGINS", "__all__")
     try:
         resolve_name(place)(prog_name=name)
     except ModuleNotFoundError as error:

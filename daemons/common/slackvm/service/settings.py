@@ -1,20 +1,15 @@
 """Settings: from the command line, the environment and a `.env` file, in this order."""
 
 import ipaddress
+import os
 import re
 import socket
 from pathlib import Path
 from typing import Annotated, Any, Literal, NamedTuple, TypeVar
 
-from dotenv.parser import parse_stream
-from pydantic import AfterValidator, Field, SecretStr, ValidationError
-from pydantic_settings import BaseSettings, SettingsConfigDict
+from pydantic import AfterValidator, BaseModel, ConfigDict, Field, SecretStr, ValidationError
 
-from slackvm import plugins
-from slackvm.model.policies import DEFAULT_POLICY, POLICIES
-from slackvm.model.selection import SELECTIONS
 from slackvm.model.vm import milli_level
-from slackvm.topologies import parse_cpu_list
 
 DEFAULT_ENV_FILE = Path(".env")
 """The file of settings where none is named: in the current folder."""
@@ -66,7 +61,11 @@ def _folders(text: str) -> str:
     return text
 
 
+# Names are looked up where they are given: the client has no selection, and needs no numpy.
 def _selection(name: str) -> str:
+    from slackvm import plugins
+    from slackvm.model.selection import SELECTIONS
+
     try:
         plugins.find(name, SELECTIONS, plugins.SELECTION_GROUP)
     except LookupError as error:
@@ -75,6 +74,9 @@ def _selection(name: str) -> str:
 
 
 def _policy(name: str) -> str:
+    from slackvm import plugins
+    from slackvm.model.policies import POLICIES
+
     try:
         plugins.find(name, POLICIES, plugins.POLICY_GROUP)
     except LookupError as error:
@@ -82,7 +84,15 @@ def _policy(name: str) -> str:
     return name
 
 
+def _default_policy() -> str:
+    from slackvm.model.policies import DEFAULT_POLICY
+
+    return DEFAULT_POLICY
+
+
 def _cpu_list(text: str) -> str:
+    from slackvm.topologies import parse_cpu_list
+
     parse_cpu_list(text)
     return text
 
@@ -111,10 +121,10 @@ HostName = Annotated[
 ]
 
 
-Settings = TypeVar("Settings", bound=BaseSettings)
+Settings = TypeVar("Settings", bound=BaseModel)
 
 
-class LocalSettings(BaseSettings):
+class LocalSettings(BaseModel):
     """What a local scheduler needs to know; the names in upper case are those in `.env`.
 
     Attributes:
@@ -143,7 +153,7 @@ class LocalSettings(BaseSettings):
         topo_exclude: CPUs of this host that VMs never get, as a Linux CPU list.
     """
 
-    model_config = SettingsConfigDict(extra="ignore", env_ignore_empty=True, frozen=True)
+    model_config = ConfigDict(frozen=True)
 
     scl_url: Address = "127.0.0.1"
     scl_port: int = Field(default=8099, ge=0, le=65535)
@@ -186,7 +196,7 @@ class LocalSettings(BaseSettings):
         return [Path(folder) for folder in self.scl_image_dirs.split(":") if folder]
 
 
-class GlobalSettings(BaseSettings):
+class GlobalSettings(BaseModel):
     """What the controller of a cluster needs to know.
 
     Attributes:
@@ -206,7 +216,7 @@ class GlobalSettings(BaseSettings):
         scl_tls_ca: CA that the hosts' certificates must be of, PEM; empty: those of the system.
     """
 
-    model_config = SettingsConfigDict(extra="ignore", env_ignore_empty=True, frozen=True)
+    model_config = ConfigDict(frozen=True)
 
     scg_url: Address = "127.0.0.1"
     scg_port: int = Field(default=8100, ge=0, le=65535)
@@ -217,7 +227,7 @@ class GlobalSettings(BaseSettings):
         str,
         _like(r"sqlite:///.+", "sqlite:///PATH is needed, with a fourth / for an absolute path"),
     ] = "sqlite:////var/lib/slackvm/global/store.sqlite"
-    scg_policy: Annotated[str, AfterValidator(_policy)] = DEFAULT_POLICY
+    scg_policy: Annotated[str, AfterValidator(_policy)] = Field(default_factory=_default_policy)
     scg_token: Token = SecretStr("")
     scg_read_token: Token = SecretStr("")
     scg_tls_cert: str = ""
@@ -234,7 +244,7 @@ class NamedToken(NamedTuple):
     value: SecretStr
 
 
-class ClientSettings(BaseSettings):
+class ClientSettings(BaseModel):
     """What the command `slackvm` needs to know; the names in upper case are those in `.env`.
 
     Attributes:
@@ -251,7 +261,7 @@ class ClientSettings(BaseSettings):
         scg_tls_cert: its certificate; empty: it serves without TLS.
     """
 
-    model_config = SettingsConfigDict(extra="ignore", env_ignore_empty=True, frozen=True)
+    model_config = ConfigDict(frozen=True)
 
     slackvm_url: str = ""
     slackvm_token: Token = SecretStr("")
@@ -275,7 +285,7 @@ class ClientSettings(BaseSettings):
 
 
 def load_settings(model: type[Settings], env_file: Path | None = None, **given: Any) -> Settings:
-    """Return the settings; those `given` that are not None win.
+    """Return the settings; those `given` that are not None win. An empty value counts as none.
 
     Args:
         model: whose settings.
@@ -287,28 +297,34 @@ def load_settings(model: type[Settings], env_file: Path | None = None, **given: 
     """
     if env_file is not None and not env_file.is_file():
         raise SettingsError(f"--env-file: there is no file {env_file}")
-    chosen_file = env_file or DEFAULT_ENV_FILE
-    _refuse_broken_lines(chosen_file)
-    chosen = {name: value for name, value in given.items() if value is not None}
-    source: dict[str, Any] = {"_env_file": chosen_file}
+    sources = (_read(env_file or DEFAULT_ENV_FILE), os.environ)
+    known = {name.lower(): value for each in sources for name, value in each.items() if value}
+    chosen: dict[str, Any] = {name: known[name] for name in model.model_fields if name in known}
+    chosen |= {name: value for name, value in given.items() if value is not None}
     try:
-        return model(**source, **chosen)
+        return model(**chosen)
     except ValidationError as error:
         raise SettingsError("; ".join(map(_told, error.errors()))) from None
-    except (OSError, UnicodeDecodeError) as error:
-        raise SettingsError(f"{chosen_file}: cannot be read: {error}") from error
 
 
-def _refuse_broken_lines(env_file: Path) -> None:
-    """Refuse a file with a line that would be passed over."""
+def _read(env_file: Path) -> dict[str, str | None]:
+    """Return the names and values of a file, none where there is no file.
+
+    Raises:
+        SettingsError: it cannot be read, or a line is not NAME=value.
+    """
     if not env_file.is_file():
-        return
+        return {}
+    from dotenv import dotenv_values
+    from dotenv.parser import parse_stream
+
     try:
         with env_file.open(encoding="utf-8") as lines:
             for binding in parse_stream(lines):
                 if binding.error:
                     # The line is not told: it may hold a secret.
                     raise SettingsError(f"{env_file}:{binding.original.line}: not NAME=value")
+        return dotenv_values(env_file)
     except (OSError, UnicodeDecodeError) as error:
         raise SettingsError(f"{env_file}: cannot be read: {error}") from error
 

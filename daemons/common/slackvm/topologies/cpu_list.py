@@ -3,8 +3,6 @@
 import re
 from collections.abc import Iterable
 
-import numpy as np
-
 from slackvm.topologies.errors import MAX_CPUS, TopologyError
 
 _PART = re.compile(r"([0-9]+)(?:-([0-9]+))?")
@@ -21,15 +19,15 @@ def parse_cpu_list(text: str) -> tuple[int, ...]:
         TopologyError: a part is no number or range, a range runs backward, or a number is beyond
             what Linux knows.
     """
-    named = np.zeros(MAX_CPUS, dtype=bool)
+    named: set[int] = set()
     if text.strip():
         for part in text.split(","):
             try:
                 first, last = _range(part.strip())
             except TopologyError as error:
                 raise TopologyError(f"CPU list {_shortened(text)}: {error}") from error
-            named[first : last + 1] = True
-    return tuple(np.flatnonzero(named).tolist())
+            named.update(range(first, last + 1))
+    return tuple(sorted(named))
 
 
 def format_cpu_list(numbers: Iterable[int]) -> str:

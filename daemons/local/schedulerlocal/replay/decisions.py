@@ -6,17 +6,13 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
+from schedulerlocal.replay.orders import PROTOTYPE, STRICT
 from slackvm.model.host import Host
 from slackvm.model.plan import Plan
 from slackvm.model.refusal import Refusal
 from slackvm.monitoring.record import description
 from slackvm.monitoring.trace import Presence, Trace
 from slackvm.operations import Operation
-
-STRICT = "strict"
-PROTOTYPE = "prototype"
-ORDERS = (STRICT, PROTOTYPE)
-"""Departures before the arrivals of a timestamp; or behind them, as the prototype does."""
 
 HOST_NAME = "offline"
 

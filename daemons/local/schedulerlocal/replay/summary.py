@@ -4,9 +4,7 @@ from collections import Counter
 from collections.abc import Iterable
 from dataclasses import asdict, dataclass
 
-from rich import box
-from rich.console import Console
-from rich.table import Table
+import click
 
 from slackvm.model.host import Host
 from slackvm.operations import ACCEPTED, Operation
@@ -49,24 +47,25 @@ class Summary:
         """Return it as plain values."""
         return asdict(self)
 
-    def show(self, console: Console) -> None:
+    def show(self) -> None:
         """Print it for a person."""
-        console.print(
-            f"Replayed {self.source} on {self.cpus} CPUs, {self.memory_mib} MiB", markup=False
-        )
+        click.echo(f"Replayed {self.source} on {self.cpus} CPUs, {self.memory_mib} MiB")
         codes = ", ".join(f"{count} {code}" for code, count in sorted(self.refused.items()))
         refused = f"{sum(self.refused.values())}" + (f" ({codes})" if codes else "")
-        console.print(f"VMs placed {self.placed}, removed {self.removed}, refused {refused}")
+        click.echo(f"VMs placed {self.placed}, removed {self.removed}, refused {refused}")
         if self.skipped:
-            console.print(
+            click.echo(
                 f"{len(self.skipped)} VMs skipped: the recording has memory rows of them only, so "
                 f"they were refused when it was made"
             )
-        table = Table("level", "peak CPUs", "final CPUs", "final VMs", box=box.SIMPLE)
+        width = max(map(len, ("level", *self.levels)))
+        row = f"  {{:<{width}}}   {{:<9}}   {{:<10}}   {{}}".format
+        click.echo(
+            f"\n{row('level', 'peak CPUs', 'final CPUs', 'final VMs')}\n {'-' * (width + 39)}"
+        )
         for level, result in self.levels.items():
-            cells = (result.peak_cpus, result.final_cpus, result.final_vms)
-            table.add_row(level, *map(str, cells))
-        console.print(table)
+            click.echo(row(level, result.peak_cpus, result.final_cpus, result.final_vms))
+        click.echo()
 
 
 def summarise(
