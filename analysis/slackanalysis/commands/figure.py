@@ -64,7 +64,7 @@ def figure(name: str, given: Given, asked: bool) -> None:
     from slackanalysis.figures.inputs import Inputs
     from slackanalysis.figures.notebooks import find
     from slackanalysis.figures.run import FigureError, run_figure
-    from slackanalysis.outputs.manifest import write_manifest
+    from slackanalysis.outputs.manifest import write_figures_manifest
 
     with reported():
         notebook = find(name)
@@ -80,7 +80,7 @@ def figure(name: str, given: Given, asked: bool) -> None:
                 record = run_figure(notebook, values, Inputs(stem.parent / _INPUTS, track))
         except FigureError as error:
             raise click.ClickException(str(error)) from error
-        write_manifest(stem.with_name(f"{stem.name}.{_MANIFEST}"), [record])
+        write_figures_manifest(stem.with_name(f"{stem.name}.{_MANIFEST}"), [record])
     _say(_written(record))
 
 
@@ -109,7 +109,7 @@ def figures(
     """
     from slackanalysis.figures.files import refuse_overwritten, written_files
     from slackanalysis.figures.notebooks import figure_names, find
-    from slackanalysis.outputs.manifest import write_manifest
+    from slackanalysis.outputs.manifest import write_figures_manifest
 
     with reported():
         known = figure_names()
@@ -123,7 +123,7 @@ def figures(
         refuse_overwritten([*outputs, folder / _MANIFEST], [values for _, values in todo])
         records, failures = _draw_all(todo, folder)
         told = {name: str(error) for name, error in failures.items()}
-        write_manifest(folder / _MANIFEST, records, told)
+        write_figures_manifest(folder / _MANIFEST, records, told)
     if failures:
         text = "\n".join(f"{name}: {reason}" for name, reason in told.items())
         message = f"{len(failures)} of {len(todo)} figures failed:\n{text}"

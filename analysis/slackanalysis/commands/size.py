@@ -1,6 +1,6 @@
 """`slackvm-analysis size`: how many hosts request lists take."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 
 import click
@@ -9,10 +9,13 @@ from click.core import ParameterSource
 from rich.console import Console
 from rich.progress import Progress
 
+from slackanalysis.commands.recorded import RecordedCommand, command_line
 from slackanalysis.commands.summary import summary
+from slackanalysis.outputs.manifest import file_record, manifest_path, write_manifest
 from slackanalysis.outputs.tables import check_ending, write_table
 from slackanalysis.sizing import policies
 from slackanalysis.sizing.logs import DifferenceError, decide_logs, decisions_table
+from slackanalysis.sizing.origin import own_policy_file, with_origin
 from slackanalysis.sizing.placement_run import HostSize
 from slackanalysis.sizing.sizing import Sizing, size_clusters, sizing_table
 from slackanalysis.sizing.utilization import AllocationTimeline
@@ -23,7 +26,7 @@ from slackvm.model import DEFAULT_POLICY, SELECTIONS
 from slackvm.model.balance import CRITICAL_SIZE
 from slackvm.model.vm import LARGEST
 from slackvm.service.failures import reported
-from slackvm.topologies import load_topology
+from slackvm.topologies import PRESETS, load_topology
 from slackvm.verification import Rules
 
 _EXAMPLES = """\b
@@ -38,7 +41,7 @@ Examples:
 """
 
 
-@click.command("size", epilog=_EXAMPLES)
+@click.command("size", cls=RecordedCommand, epilog=_EXAMPLES)
 @click.argument(
     "inputs",
     type=click.Path(path_type=Path, exists=True, dir_okay=False),
@@ -125,22 +128,47 @@ def size(
 
     With operations logs (.jsonl) of a controller, of its hosts, or both, the hosts are given: every
     decision is taken anew, host by host and CPU by CPU, and compared. Exit code 1: one differs.
+
+    The table says of each row which hosts, list and code it comes from. FILE.manifest.json has the
+    command, the versions, and the SHA-256 of every file that was read or written.
     """
     are_logs = any(path.suffix == ".jsonl" for path in inputs)
     _check_options(context, are_logs)
     with reported():
         policy_files = filter(None, map(policies.policy_file, policy_names))
-        refuse_overwriting(
-            filter(None, [output, timeline]), [*inputs, *map(Path, topologies), *policy_files]
-        )
+        outputs = filter(None, [output, timeline, manifest_path(output)])
+        refuse_overwriting(outputs, [*inputs, *map(Path, topologies), *policy_files])
         check_ending(output)
+        read = [*inputs, *_files(topologies), *_own_files(policy_names)]
+        records = [file_record(path) for path in read]
         if are_logs:
             chosen = plugins.find(selection, SELECTIONS, plugins.SELECTION_GROUP)
             rules = Rules(chosen, critical_size)
             _replay_logs(inputs, topologies, policy_names, rules, output)
-            return
-        host_size = HostSize(host_cpus, host_memory_mib)
-        _size_lists(inputs[0], host_size, policy_names or (DEFAULT_POLICY,), output, timeline)
+        else:
+            host_size = HostSize(host_cpus, host_memory_mib)
+            _size_lists(inputs[0], host_size, policy_names or (DEFAULT_POLICY,), output, timeline)
+        write_manifest(
+            manifest_path(output),
+            command=command_line(context),
+            parameters=context.params,
+            inputs=records,
+            outputs=filter(None, (output, timeline)),
+        )
+
+
+def _own_files(policy_names: Sequence[str]) -> Iterator[Path]:
+    """Yield the files that define policies of the user's own."""
+    for name in policy_names:
+        if file := own_policy_file(name):
+            yield file
+
+
+def _files(topologies: Sequence[str]) -> Iterator[Path]:
+    """Yield the topologies that are files, and no presets."""
+    for name in topologies:
+        if name not in PRESETS and Path(name).is_file():
+            yield Path(name)
 
 
 def _check_options(context: click.Context, are_logs: bool) -> None:
@@ -205,7 +233,7 @@ def _size_lists(
                 if timeline:
                     timelines.append(_over_time(sizing, allocation))
                 progress.advance(task)
-    table = sizing_table(sizings)
+    table = with_origin(sizing_table(sizings), host_size)
     write_table(output, table)
     if timeline:
         write_table(timeline, pd.concat(timelines, ignore_index=True))

@@ -10,10 +10,13 @@ import joblib
 import pandas as pd
 from rich.console import Console
 
+from slackanalysis.commands.recorded import RecordedCommand, command_line
 from slackanalysis.commands.summary import summary
+from slackanalysis.outputs.manifest import file_record, manifest_path, write_manifest
 from slackanalysis.outputs.tables import check_ending, write_table
 from slackanalysis.progress import tracking
 from slackanalysis.sizing import policies
+from slackanalysis.sizing.origin import own_policy_file
 from slackanalysis.sizing.placement_run import HostSize
 from slackanalysis.sweep.cells import PAPER_MIXES, cells_of, sweep
 from slackanalysis.sweep.published import PUBLISHED_SIZE, PUBLISHED_VMS, agreement
@@ -43,7 +46,7 @@ class Unreachable(click.ClickException):
     exit_code = 3
 
 
-@click.command("sweep", epilog=_EXAMPLES)
+@click.command("sweep", cls=RecordedCommand, epilog=_EXAMPLES)
 @click.option(
     "--output",
     type=click.Path(path_type=Path, dir_okay=False),
@@ -132,7 +135,9 @@ class Unreachable(click.ClickException):
 @click.option(
     "--dask", metavar="ADDRESS", help="Compute on the workers of this Dask scheduler: tcp://…"
 )
+@click.pass_context
 def sweep_command(
+    context: click.Context,
     output: Path,
     folder: Path | None,
     catalogues: tuple[str, ...],
@@ -150,11 +155,15 @@ def sweep_command(
 
     --catalogue, --mix, --vms and --policy may be given several times. What is interrupted goes on
     where it was when the same command is given again; the table is the same as of one run.
+
+    The table says of each row which hosts, list and code it comes from. FILE.manifest.json has the
+    command, the versions, and the SHA-256 of every file that was read or written.
     """
     with reported():
         folder = folder or output.with_name(f"{output.name}.cells")
         policy_files = filter(None, map(policies.policy_file, policy_names))
-        refuse_overwriting([output, folder], [*map(Path, catalogues), *policy_files])
+        outputs = [output, manifest_path(output), folder]
+        refuse_overwriting(outputs, [*map(Path, catalogues), *policy_files])
         check_ending(output)
         cells = cells_of(
             [find_catalogue(name) for name in dict.fromkeys(catalogues)],
@@ -165,6 +174,9 @@ def sweep_command(
             parse_temporality(temporality),
             HostSize(host_cpus, host_memory_mib),
         )
+        own = [Path(name) for name in catalogues if name not in CATALOGUES]
+        own += filter(None, map(own_policy_file, policy_names))
+        records = [file_record(path) for path in own]
         with _computing_on(dask), tracking(Console(stderr=True)) as track:
             advance = track("sizing", len(cells))
             try:
@@ -175,6 +187,13 @@ def sweep_command(
                     "goes on from there"
                 ) from error
         write_table(output, table)
+        write_manifest(
+            manifest_path(output),
+            command=command_line(context),
+            parameters=context.params,
+            inputs=records,
+            outputs=[output],
+        )
     Console(highlight=False).print(summary(table))
     if cells[0].size == PUBLISHED_SIZE and set(table["vms"]) == {PUBLISHED_VMS}:
         _compare_with_published(table)

@@ -1,20 +1,26 @@
-"""The manifest of figures: what made them, so that they can be made again."""
+"""The manifest beside an output: what made it, so that it can be made again and checked."""
 
 import hashlib
 import json
 import platform
 import subprocess
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import asdict, dataclass
 from datetime import UTC, datetime
-from importlib.metadata import version
+from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
+from typing import Any
 
 from slackvm import __version__
 from slackvm.files import replacing
 
-LIBRARIES = ("numpy", "pandas", "pyarrow", "matplotlib", "seaborn", "papermill")
-"""Installed packages that figures depend on."""
+LIBRARIES = (
+    *("numpy", "pandas", "pyarrow", "scipy", "joblib"),
+    *("matplotlib", "seaborn", "papermill"),
+)
+"""Packages that outputs depend on; a manifest has the versions of those that are installed."""
+
+ENDING = ".manifest.json"
 
 _READ_BYTES = 1 << 20
 _DESCRIBE = ("describe", "--always", "--dirty", "--abbrev=40", "--exclude=*")
@@ -48,6 +54,11 @@ class FigureRecord:
     seconds: float
 
 
+def manifest_path(output: Path) -> Path:
+    """Return where the manifest of an output is written: beside it, `hosts.csv.manifest.json`."""
+    return output.with_name(output.name + ENDING)
+
+
 def sha256(path: Path) -> str:
     """Return the SHA-256 of a file in hexadecimal.
 
@@ -62,39 +73,104 @@ def sha256(path: Path) -> str:
 
 
 def file_record(path: Path) -> FileRecord:
-    """Return what identifies a file.
+    """Return what identifies a file, or a folder such as a Parquet data set.
+
+    A folder's SHA-256 is that of the lines `SHA-256 PATH` of its files, sorted by path.
 
     Raises:
         OSError: it cannot be read.
     """
-    return FileRecord(str(path), sha256(path), path.stat().st_size)
+    if not path.is_dir():
+        return FileRecord(str(path), sha256(path), path.stat().st_size)
+    files = sorted(each for each in path.rglob("*") if each.is_file())
+    lines = [f"{sha256(each)} {each.relative_to(path).as_posix()}\n" for each in files]
+    whole = hashlib.sha256("".join(lines).encode()).hexdigest()
+    return FileRecord(str(path), whole, sum(each.stat().st_size for each in files))
 
 
 def write_manifest(
-    path: Path, figures: Iterable[FigureRecord], failed: Mapping[str, str] | None = None
+    path: Path,
+    *,
+    command: Sequence[str],
+    parameters: Mapping[str, object],
+    inputs: Iterable[FileRecord | Path],
+    outputs: Iterable[FileRecord | Path],
+    notes: Mapping[str, object] | None = None,
 ) -> None:
-    """Write the manifest of some figures as JSON, whole or not at all.
+    """Write how a command's outputs were made, as JSON, whole or not at all.
 
     Args:
-        path: the file.
+        path: the manifest, see `manifest_path`.
+        command: the command line, word for word.
+        parameters: the value of each option, defaults included.
+        inputs: every file that was read. A path is hashed now; give the record that `file_record`
+            returned before the file was read where it may have changed since.
+        outputs: the files that were written.
+        notes: what else a reader must know, such as what an importer left out.
+
+    Raises:
+        OSError: it cannot be written, or a file cannot be read.
+    """
+    about = {
+        "command": list(command),
+        "parameters": {name: _plain(value) for name, value in parameters.items()},
+        "inputs": _records(inputs),
+        "outputs": _records(outputs),
+    }
+    _write(path, about | ({"notes": dict(notes)} if notes else {}))
+
+
+def write_figures_manifest(
+    path: Path, figures: Iterable[FigureRecord], failed: Mapping[str, str] | None = None
+) -> None:
+    """Write how some figures were made, as JSON, whole or not at all.
+
+    Args:
+        path: the manifest.
         figures: those that were made.
         failed: why others were not, by the name of their notebook.
 
     Raises:
         OSError: it cannot be written.
     """
+    made = [asdict(figure) for figure in figures]
+    _write(path, {"figures": made, "failed": dict(failed or {})})
+
+
+def _write(path: Path, about: Mapping[str, object]) -> None:
     manifest = {
         "slackvm": __version__,
         "revision": _revision(),
         "python": platform.python_version(),
         "platform": platform.platform(),
-        "libraries": {name: version(name) for name in LIBRARIES},
+        "libraries": _libraries(),
         "made": datetime.now(UTC).isoformat(timespec="seconds"),
-        "figures": [asdict(figure) for figure in figures],
-        "failed": dict(failed or {}),
+        **about,
     }
     with replacing(path) as file:
         file.write_text(json.dumps(manifest, indent=2) + "\n", encoding="utf-8")
+
+
+def _records(files: Iterable[FileRecord | Path]) -> list[dict[str, Any]]:
+    records = (each if isinstance(each, FileRecord) else file_record(each) for each in files)
+    return [asdict(each) for each in dict.fromkeys(records)]
+
+
+def _plain(value: object) -> object:
+    """Return a value as JSON has it."""
+    if isinstance(value, list | tuple):
+        return [_plain(each) for each in value]
+    return value if value is None or isinstance(value, bool | int | float) else str(value)
+
+
+def _libraries() -> dict[str, str]:
+    found = {}
+    for name in LIBRARIES:
+        try:
+            found[name] = version(name)
+        except PackageNotFoundError:
+            continue
+    return found
 
 
 def _revision() -> str | None:

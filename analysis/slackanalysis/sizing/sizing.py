@@ -18,6 +18,7 @@ class Sizing:
 
     Attributes:
         keys: what tells the list from others, as text by column.
+        list_sha256: of the list, see `RequestList.sha256`.
         policy: name of the policy.
         hosts_bound: hosts that no placement can stay below (see `placement_run.volume_bound`).
         hosts: hosts of each level's own cluster, by level as text.
@@ -26,6 +27,7 @@ class Sizing:
     """
 
     keys: Mapping[str, str]
+    list_sha256: str
     policy: str
     hosts_bound: int
     hosts: Mapping[str, int]
@@ -59,6 +61,7 @@ def size_clusters(
     }
     sizing = Sizing(
         keys=requests.keys,
+        list_sha256=requests.sha256,
         policy=policy_name,
         hosts_bound=volume_bound(requests, size),
         hosts={str(level): run.hosts for level, run in separate.items()},
@@ -69,7 +72,7 @@ def size_clusters(
 
 
 def sizing_table(sizings: Iterable[Sizing]) -> pd.DataFrame:
-    """Return a row per sizing: keys, policy, then hosts, then the figures of `Utilization`.
+    """Return a row per sizing: keys, policy, hosts, figures of `Utilization`, `list_sha256`.
 
     Figures end in `_shared` and `_separate`; those of a level, in the level: `hosts_2.0`,
     `oversubscription_shared_2.0`. A level that a list lacks has 0 hosts and no oversubscription.
@@ -103,4 +106,5 @@ def _figures(sizing: Sizing, levels: list[str]) -> dict[str, Any]:
             for of, numbers in clusters.items()
             for level in levels
         },
+        "list_sha256": sizing.list_sha256,
     }

@@ -7,7 +7,6 @@ anew when the requests, the hosts, the policy or the code that decides is anothe
 import json
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import asdict, dataclass
-from functools import cache
 from hashlib import sha256
 from itertools import product
 from pathlib import Path
@@ -17,14 +16,13 @@ import joblib
 import numpy as np
 import pandas as pd
 
-import slackanalysis
-import slackvm.model
+from slackanalysis.sizing.origin import code_sha256, with_origin
 from slackanalysis.sizing.placement_run import HostSize
-from slackanalysis.sizing.policies import find_policy, policy_file
+from slackanalysis.sizing.policies import find_policy
 from slackanalysis.sizing.sizing import Sizing, size_clusters, sizing_table
 from slackanalysis.sizing.utilization import Utilization
 from slackanalysis.workload.catalogue import Catalogue
-from slackanalysis.workload.demand import Demand, request_list
+from slackanalysis.workload.demand import GENERATOR, Demand, request_list
 from slackanalysis.workload.temporality import Temporality
 from slackvm.files import replacing
 
@@ -34,12 +32,6 @@ PAPER_MIXES = tuple(
     for twos in range(0, 101 - ones, 25)
 )
 """The mixes of the published table (SlackVM, IEEE Cluster 2024)."""
-
-_CODE = (
-    *("sizing/placement_run", "sizing/sizing", "sizing/utilization", "workload/catalogue"),
-    *("workload/demand", "workload/mix", "workload/requests", "workload/temporality"),
-)
-"""Modules of this package that cells depend on, beside all of `slackvm.model`."""
 
 
 @dataclass(frozen=True)
@@ -59,8 +51,7 @@ class Cell:
         """
         depends_on = {
             **asdict(self),
-            "policy_code": _code_of(self.policy),
-            "code": _own_code(),
+            "code": code_sha256(self.policy),
             "numpy": np.__version__,
         }
         text = json.dumps(depends_on, sort_keys=True)
@@ -92,10 +83,10 @@ def sweep(
 ) -> pd.DataFrame:
     """Return the table of all cells; those that are in the folder already are not computed again.
 
-    The columns are those of `sizing_table`, behind `vms` and `seed`.
+    The columns are those of `sizing_table`, with `vms` and `seed`, and those of `with_origin`.
 
     Args:
-        cells: what to compute.
+        cells: what to compute, all on hosts of one size.
         folder: where each cell is kept as soon as it is done; made where it is missing.
         jobs: processes to compute with; -1: as many as there are cores. joblib's backend that is in
             force may place them on other machines.
@@ -125,7 +116,12 @@ def sweep(
     first_figure = list(table).index("policy")
     table.insert(first_figure, "vms", [cell.demand.vms for cell in cells])
     table.insert(first_figure + 1, "seed", [cell.demand.seed for cell in cells])
-    return table
+    generated = {
+        "temporality": [str(cell.demand.temporality) for cell in cells],
+        "generator": GENERATOR,
+        "catalogue_sha256": [cell.demand.catalogue.sha256 for cell in cells],
+    }
+    return with_origin(table, cells[0].size, generated)
 
 
 def _computed(index: int, cell: Cell) -> tuple[int, Sizing]:
@@ -142,25 +138,3 @@ def _kept(file: Path) -> Sizing | None:
         return Sizing(**fields, shared=shared, separate=separate)
     except (FileNotFoundError, ValueError, TypeError, KeyError, AttributeError):
         return None
-
-
-@cache
-def _own_code() -> str:
-    here = Path(slackanalysis.__file__).parent
-    model = Path(slackvm.model.__file__).parent
-    return _digest([*(here / f"{name}.py" for name in _CODE), *sorted(model.glob("*.py"))])
-
-
-@cache
-def _code_of(policy: str) -> str:
-    """Return a digest of the file that defines a policy; empty where it is none of Python."""
-    file = policy_file(policy)
-    return _digest([file]) if file else ""
-
-
-def _digest(files: Sequence[Path]) -> str:
-    digest = sha256()
-    for file in files:
-        content = file.read_bytes()
-        digest.update(f"{file.name} {len(content)}\n".encode() + content)
-    return digest.hexdigest()

@@ -5,8 +5,10 @@ Cloud Infrastructures", IEEE Cluster 2024, for the flavours; the workload genera
 the same authors for the profiles, and lists made by it for the arrivals in a day.
 """
 
+import json
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
+from hashlib import sha256
 
 import numpy as np
 from numpy.typing import NDArray
@@ -44,6 +46,11 @@ class Catalogue:
     name: str
     flavours: tuple[Flavour, ...]
     daily_of_500: int | None = None
+
+    @property
+    def sha256(self) -> str:
+        """A SHA-256, in hexadecimal, of the name, the flavours and the daily arrivals."""
+        return sha256(json.dumps(asdict(self)).encode()).hexdigest()
 
 
 @dataclass(frozen=True, slots=True)

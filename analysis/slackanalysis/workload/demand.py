@@ -48,6 +48,9 @@ from slackvm.model import VM
 
 HOUR_WEIGHT_SHAPE = 1.06
 
+GENERATOR = "slackanalysis.workload.demand 1"
+"""The generator and its version, which rises when equal demands no longer give equal lists."""
+
 _PUBLISHED_VMS = 500
 
 

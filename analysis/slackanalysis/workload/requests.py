@@ -3,6 +3,7 @@
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property
+from hashlib import sha256
 
 import numpy as np
 from numpy.typing import NDArray
@@ -45,6 +46,18 @@ class RequestList:
     def most_at_once(self) -> int:
         """The largest number of VMs that are there at one time."""
         return int(np.cumsum(np.where(self.events >= 0, 1, -1)).max(initial=0))
+
+    @cached_property
+    def sha256(self) -> str:
+        """A SHA-256, in hexadecimal, of what is asked for: sizes, levels, times, and the order.
+
+        Names of VMs and the list's keys do not count, nor does how a file writes the numbers.
+        """
+        sizes = [(vm.vcpus, vm.memory_mib, vm.milli) for vm in self.vms]
+        digest = sha256(np.array(sizes, dtype="<i8").tobytes())
+        for times in (self.start_s, self.lifetime_s):
+            digest.update(np.asarray(times, dtype="<f8").tobytes())
+        return digest.hexdigest()
 
     @cached_property
     def events(self) -> NDArray[np.int64]:
