@@ -77,6 +77,7 @@ def test_size_tells_hosts_list_and_code(tmp_path):
 def test_a_sweep_tells_how_its_lists_were_generated(tmp_path):
     output = tmp_path / "sweep.csv"
     asked = ["--catalogue", "azure2017", "--mix", "50-0-50", "--vms", 20, "--seeds", "1-2"]
+    asked += ["--policy", "first-fit", "--policy", "progress"]
     run("sweep", "--output", output, *asked, "--jobs", 1)
     table = pd.read_csv(output)
     assert table["list_sha256"].tolist() == [generated(seed).sha256 for seed in (1, 1, 2, 2)]
