@@ -164,8 +164,8 @@ class LocalDaemon:
 
     def _take_sample(self) -> None:
         view = self.keeper.view
-        # The time at which counters are read, not that at which this thread has its turn again: with
-        # a fast clock a moment between the two would show as a peak of use.
+        # When counters are read, not when this thread has its turn again: with a fast clock a
+        # moment between the two would show as a peak of use.
         time_s = self._clock.now()
         sample = self._sampler.sample(view, self._hypervisor.usage(), time_s)
         if sample is None:
