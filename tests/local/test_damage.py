@@ -55,7 +55,18 @@ DAMAGES: dict[str, tuple[str, str]] = {
     "another header": ("time;cpu\n1;2\n", ":1: the header is not that of a recording"),
     "cut line": ("\n".join([*LINES[:7], LINES[7][:20], ""]), ":8: "),
     "cut last line": (TEXT[:-3], f":{len(LINES)}: column 11 (sb_dsc): 'No' is neither"),
-    "empty line": ("\n".join([*LINES[:7], *["", *LINES[7:]], ""]), ":8: 1 columns instead of 11"),
+    "empty line": (
+        "\n".join([*LINES[:7], *["", *LINES[7:]], ""]),
+        ":8: an empty line instead of 11 columns",
+    ),
+    "time in milliseconds": (
+        changed(2, 1, "1795839810000"),
+        "1795839810000 is no time in seconds: 1e+11 or more; if these are milliseconds, divide by",
+    ),
+    "time in nanoseconds": (
+        changed(2, 1, "1795839810000000000"),
+        "if these are nanoseconds, divide by 1000000000",
+    ),
     "time is a word": (changed(9, 1, "noon"), ":9: column 1 (tmp): 'noon' is not a time"),
     "time is a fraction": (changed(9, 1, "1.5"), ":9: column 1 (tmp): '1.5' is not a time"),
     "time before 0": (changed(2, 1, "-15"), ":2: column 1 (tmp): '-15' is not a time"),

@@ -19,6 +19,7 @@ from slackanalysis.workload.demand import Demand, request_list
 from slackanalysis.workload.host import Workload
 from slackanalysis.workload.requests import RequestList
 from slackanalysis.workload.usage import UsageBlock, usage_over_time
+from slackvm.contents import shown
 from slackvm.model import VM
 from slackvm.monitoring.record import Kind
 from slackvm.monitoring.trace import read_trace
@@ -98,9 +99,9 @@ def recorded_tenants(path: Path) -> Tenants:
         ValueError: the file is no recording, or there is no VM in it.
         OSError: the file cannot be opened.
     """
-    trace = read_trace(path)
+    trace = read_trace(path, with_lines=False)
     if not trace.presences:
-        raise ValueError(f"{path}: no VM in it")
+        raise ValueError(f"{shown(path)}: no VM in it")
     rows, times_s = trace.rows, trace.rows.times
     # A name may be used again, a UUID not.
     vms = [VM(p.uuid, p.vm.vcpus, p.vm.memory_mib, p.vm.level) for p in trace.presences]

@@ -1,27 +1,28 @@
-"""What a recording says about a host and its vNodes, read without holding it in memory."""
+"""What a recording says about a host and its vNodes.
+
+Recordings are read as a replay reads them (`slackvm.monitoring.trace.read_trace`): what one accepts
+or refuses, the other does, with the same message.
+"""
 
 from collections import Counter
-from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 
+import numpy as np
 import pandas as pd
-import pyarrow as pa
-import pyarrow.compute as pc
-import pyarrow.csv
-import pyarrow.parquet
+from numpy.typing import NDArray
 
-from slackvm.monitoring.record import NONE
-from slackvm.monitoring.writing import SCHEMA
-
-_BLOCK_BYTES = 16 << 20
-"""CSV parsed at a time; a row must be shorter, and those of verbose recordings are long."""
+from slackvm.contents import shown
+from slackvm.monitoring.record import Kind
+from slackvm.monitoring.rows import Rows
+from slackvm.monitoring.trace import read_trace
 
 
 def read_vnodes(path: Path) -> pd.DataFrame:
     """Return how the vNodes of a recording evolved.
 
     Args:
-        path: the recording: CSV, tab separated and perhaps gzipped, or Parquet by its ending.
+        path: the recording: CSV or Parquet, perhaps compressed by gzip or zstd; `-` is standard
+            input.
 
     Returns:
         One row per timestamp and vNode, sorted by both: `time_s` (seconds), `level`, `owned_cpus`
@@ -29,13 +30,20 @@ def read_vnodes(path: Path) -> pd.DataFrame:
 
     Raises:
         ValueError: the file is no recording, or there is no vNode in it; the message names it.
-        OSError: the file cannot be opened.
     """
-    columns = {"tmp": "time_s", "sb_oc": "level", "config": "owned_cpus", "val": "used_cpus"}
-    vnodes = _rows(path, columns, "subset", "cpu")
-    if vnodes.empty:
-        raise ValueError(f"{path}: no vNode in it (no row with rec=subset and res=cpu)")
-    return vnodes.sort_values(["time_s", "level"], ignore_index=True)
+    rows = read_trace(path, with_lines=False).rows
+    chosen = np.flatnonzero(rows.kinds == Kind.SUBSET_CPU.value)
+    if not len(chosen):
+        raise ValueError(f"{shown(path)}: no vNode in it (no row with rec=subset and res=cpu)")
+    chosen = chosen[np.lexsort((rows.levels[chosen], rows.steps[chosen]))]
+    return pd.DataFrame(
+        {
+            "time_s": rows.times[rows.steps[chosen]],
+            "level": rows.levels[chosen],
+            "owned_cpus": rows.sizes[chosen],
+            "used_cpus": rows.values[chosen],
+        }
+    )
 
 
 def read_host(path: Path) -> pd.DataFrame:
@@ -49,124 +57,46 @@ def read_host(path: Path) -> pd.DataFrame:
         `used_cpus`; `memory_mib`, `allocated_mib` (to VMs), `used_mib`.
 
     Raises:
-        ValueError: the file is no recording, or lacks the host's rows at some timestamp; the
+        ValueError: the file is no recording, or lacks one of the host's rows at some timestamp; the
             message names it.
-        OSError: the file cannot be opened.
     """
-    parts = []
-    for resource, names in (
-        ("cpu", ("cpus", "owned_cpus", "used_cpus")),
-        ("mem", ("memory_mib", "allocated_mib", "used_mib")),
-    ):
-        size, given, used = names
-        columns = {"tmp": "time_s", "config": size, "val": "use"}
-        host = _rows(path, columns, "global", resource).set_index("time_s")
-        if not host.index.is_unique or not host.index.is_monotonic_increasing:
-            raise ValueError(f"{path}: the host's {resource} rows are not one per timestamp")
-        vnodes = _rows(path, {"tmp": "time_s", "config": given}, "subset", resource)
-        host[given] = vnodes.groupby("time_s")[given].sum().reindex(host.index, fill_value=0)
-        host[used] = host["use"] * host[size]
-        parts.append(host[list(names)])
-    cpu, memory = parts
-    if cpu.empty or not cpu.index.equals(memory.index):
+    rows = read_trace(path, with_lines=False).rows
+    cpu, memory = (np.flatnonzero(rows.kinds == kind.value) for kind in _HOST_KINDS)
+    steps = rows.steps[cpu]
+    if not len(cpu) or not np.array_equal(steps, rows.steps[memory]):
         raise ValueError(
-            f"{path}: no row with rec=global and res=cpu and one with res=mem for each timestamp"
+            f"{shown(path)}: no row with rec=global and res=cpu and one with res=mem for each "
+            "timestamp"
         )
-    return cpu.join(memory).reset_index()
+    return pd.DataFrame(
+        {
+            "time_s": rows.times[steps],
+            "cpus": rows.sizes[cpu],
+            "owned_cpus": _owned(rows, Kind.SUBSET_CPU)[steps],
+            "used_cpus": rows.values[cpu] * rows.sizes[cpu],
+            "memory_mib": rows.sizes[memory],
+            "allocated_mib": _owned(rows, Kind.SUBSET_MEM)[steps],
+            "used_mib": rows.values[memory] * rows.sizes[memory],
+        }
+    )
 
 
-def read_times(path: Path) -> list[int]:
-    """Return the timestamps of a recording in seconds, ascending.
-
-    Raises:
-        ValueError: the file is no recording; the message names it.
-        OSError: the file cannot be opened.
-    """
-    times: set[int] = set()
-    for batch in _readable(path, ("tmp",)):
-        times |= set(pc.unique(batch.column("tmp")).to_pylist())
-    return sorted(times)
+_HOST_KINDS = (Kind.GLOBAL_CPU, Kind.GLOBAL_MEM)
 
 
 def count_vms(path: Path) -> dict[float, int]:
     """Return how many VMs of each level a recording has in all, levels ascending.
 
     Raises:
-        ValueError: the file is no recording.
-        OSError: the file cannot be opened.
-    """
-    return dict(sorted(Counter(levels_of_vms(path).values()).items()))
-
-
-def levels_of_vms(path: Path) -> dict[str, float]:
-    """Return the level of each VM by its UUID, in the order of the file.
-
-    Raises:
-        ValueError: the file is no recording.
-        OSError: the file cannot be opened.
-    """
-    level_of: dict[str, float] = {}
-    for batch in matching(path, ("vm_uuid", "sb_oc"), "vm", "cpu"):
-        pairs = pa.Table.from_batches([batch]).group_by(["vm_uuid", "sb_oc"]).aggregate([])
-        level_of |= dict(zip(pairs["vm_uuid"].to_pylist(), pairs["sb_oc"].to_pylist(), strict=True))
-    return level_of
-
-
-def matching(
-    path: Path, columns: Sequence[str], record: str, resource: str
-) -> Iterator[pa.RecordBatch]:
-    """Yield the rows with this `rec` and `res`, with the columns asked for, piece by piece.
-
-    Raises:
         ValueError: the file is no recording; the message names it.
-        OSError: the file cannot be opened.
     """
-    for batch in _readable(path, (*columns, "rec", "res")):
-        is_wanted = pc.and_(
-            pc.equal(batch.column("rec"), record), pc.equal(batch.column("res"), resource)
-        )
-        yield batch.filter(is_wanted).select(list(columns))
+    levels = Counter(presence.vm.level for presence in read_trace(path, with_lines=False).presences)
+    return dict(sorted(levels.items()))
 
 
-def _readable(path: Path, columns: Sequence[str]) -> Iterator[pa.RecordBatch]:
-    """Yield all rows of a recording; what goes wrong is told by a message that names the file."""
-    try:
-        yield from _batches(path, columns)
-    except (FileNotFoundError, IsADirectoryError, PermissionError):
-        raise
-    except (pa.ArrowException, KeyError, OSError) as error:
-        # Arrow's messages go on for lines with what surrounds the error.
-        reason = str(error).strip("'\"").splitlines()[0]
-        raise ValueError(f"{path}: not a recording of a host ({reason})") from error
-
-
-def _rows(path: Path, columns: Mapping[str, str], record: str, resource: str) -> pd.DataFrame:
-    """Return all rows with this `rec` and `res`; `columns` are those wanted and their new names."""
-    schema = pa.schema([SCHEMA.field(name) for name in columns])
-    batches = list(matching(path, list(columns), record, resource))
-    table: pd.DataFrame = pa.Table.from_batches(batches, schema).to_pandas()
-    return table.rename(columns=dict(columns))
-
-
-def _batches(path: Path, columns: Sequence[str]) -> Iterator[pa.RecordBatch]:
-    types = pa.schema([SCHEMA.field(name) for name in columns])
-    if path.suffix == ".parquet":
-        with pyarrow.parquet.ParquetFile(path) as parquet:
-            missing = set(columns) - set(parquet.schema_arrow.names)
-            if missing:
-                raise KeyError(f"no column {', '.join(sorted(missing))}")
-            for batch in parquet.iter_batches(columns=list(columns)):
-                yield batch.select(list(columns)).cast(types)
-    else:
-        with pa.input_stream(path) as stream:
-            yield from pyarrow.csv.open_csv(
-                stream,
-                read_options=pyarrow.csv.ReadOptions(block_size=_BLOCK_BYTES),
-                parse_options=pyarrow.csv.ParseOptions(delimiter="\t", quote_char=False),
-                convert_options=pyarrow.csv.ConvertOptions(
-                    include_columns=list(columns),
-                    column_types=types,
-                    null_values=[NONE],
-                    strings_can_be_null=True,
-                ),
-            )
+def _owned(rows: Rows, kind: Kind) -> NDArray[np.int64]:
+    """Return what all vNodes own of one resource, shape (steps,)."""
+    chosen = rows.kinds == kind.value
+    owned = np.zeros(len(rows.times), dtype=np.int64)
+    np.add.at(owned, rows.steps[chosen], rows.sizes[chosen])
+    return owned

@@ -39,7 +39,8 @@ Examples:
 @click.option(
     "--load",
     type=click.Path(path_type=Path),
-    help="Replay this: a recording (.csv, .csv.gz, .parquet) or an operations log (.jsonl).",
+    help="Replay this: a recording (CSV or Parquet, also compressed by gzip or zstd; - is standard "
+    "input) or an operations log (.jsonl).",
 )
 @click.option(
     "--order",

@@ -71,7 +71,7 @@ class Columns:
     Attributes:
         path: the file.
         values: use of each row, shape (rows,).
-        lines: the rows as CSV.
+        lines: the rows as CSV; none where they were not asked for.
         filled: rows so far.
     """
 
@@ -101,6 +101,7 @@ class Columns:
         """Return a column of texts, once: it is not kept, for it is large."""
         return Coded(self._codes.pop(name), list(self._known.pop(name)))
 
-    def error(self, problem: str, row: int, column: str) -> TraceError:
-        """Return an error about one row."""
-        return TraceError(self.path, problem, row + self._first_line, column)
+    def error(self, problem: str, row: int | None, column: str) -> TraceError:
+        """Return an error about one row of a column; None: about the whole column."""
+        line = None if row is None else row + self._first_line
+        return TraceError(self.path, problem, line, column)

@@ -1,8 +1,6 @@
 """Reading a recording from a CSV or Parquet file, and where a file is broken."""
 
-import gzip
 import re
-import zlib
 from pathlib import Path
 
 import numpy as np
@@ -12,7 +10,9 @@ import pyarrow.csv
 import pyarrow.parquet
 from numpy.typing import NDArray
 
-from slackvm.monitoring.columns import TEXT, TYPES, Columns, Lines, line_ends
+from slackvm.contents import ContentsError, is_parquet, read_contents, without_bom
+from slackvm.monitoring.columns import TYPES, Columns, Lines, line_ends
+from slackvm.monitoring.parquet import ColumnError, as_in_csv
 from slackvm.monitoring.record import COLUMNS, HEADER, NONE, UNCHANGED, TraceError, quoted
 
 _NUMBER = re.compile(rb"[+-]?([0-9]+\.?[0-9]*|\.[0-9]+)([eE][+-]?[0-9]+)?")
@@ -22,27 +22,28 @@ _BATCH = 1 << 17
 """Rows of Parquet that are read at a time."""
 
 
-def read_columns(path: Path) -> Columns:
-    """Read a recording: Parquet by its ending, otherwise CSV, gzipped or not.
+def read_columns(path: Path, *, with_lines: bool = True) -> Columns:
+    """Read a recording: CSV or Parquet, perhaps compressed by gzip or zstd; `-` is standard input.
+
+    Args:
+        path: the file.
+        with_lines: whether the rows are kept as CSV, too.
 
     Raises:
         TraceError: the file cannot be read, or is not made of such columns.
     """
     try:
-        if path.suffix == ".parquet":
-            return _read_parquet(path)
-        return _read_csv(path, _decompressed(path.read_bytes()))
-    except (EOFError, zlib.error, gzip.BadGzipFile) as error:
-        raise TraceError(path, f"the compressed file is damaged: {error}") from error
+        data = read_contents(path)
+    except ContentsError as error:
+        raise TraceError(path, str(error)) from error
     except OSError as error:
         raise TraceError(path, error.strerror or str(error)) from error
+    if is_parquet(data) or path.suffix == ".parquet":
+        return _read_parquet(path, data, with_lines)
+    return _read_csv(path, without_bom(data), with_lines)
 
 
-def _decompressed(data: bytes) -> bytes:
-    return gzip.decompress(data) if data.startswith(b"\x1f\x8b") else data
-
-
-def _read_csv(path: Path, data: bytes) -> Columns:
+def _read_csv(path: Path, data: bytes, with_lines: bool) -> Columns:
     has_returns = b"\r" in data
     if has_returns:
         data = data.replace(b"\r\n", b"\n")
@@ -59,7 +60,8 @@ def _read_csv(path: Path, data: bytes) -> Columns:
         broken = _first_broken_line(path, data, ends, 0)
         raise broken or TraceError(path, "a stray carriage return")
     columns = Columns(path, len(ends) - 1, first_line=2)
-    columns.lines = Lines(data, ends)
+    if with_lines:
+        columns.lines = Lines(data, ends)
     buffer = pa.py_buffer(data)
     first = 0
     while first < len(ends) - 1:
@@ -100,7 +102,8 @@ def _first_broken_line(
         fields = data[ends[row] : ends[row + 1] - 1].split(b"\t")
         line = row + 2
         if len(fields) != len(COLUMNS):
-            problem = f"{len(fields)} columns instead of {len(COLUMNS)}: the line is cut or damaged"
+            found = f"{len(fields)} columns" if fields != [b""] else "an empty line"
+            problem = f"{found} instead of {len(COLUMNS)} columns: the line is cut or damaged"
             return TraceError(path, problem, line)
         for column, field in zip(COLUMNS, fields, strict=True):
             broken = _broken_field(column, field)
@@ -121,73 +124,46 @@ def _broken_field(column: str, field: bytes) -> str | None:
     return None
 
 
-def _read_parquet(path: Path) -> Columns:
+def _read_parquet(path: Path, data: bytes, with_lines: bool) -> Columns:
     try:
-        with pyarrow.parquet.ParquetFile(path, page_checksum_verification=True) as file:
-            names = file.schema_arrow.names
-            missing = [name for name in COLUMNS if name not in names]
-            if missing:
-                raise TraceError(path, f"no column {', '.join(missing)}")
-            if any(names.count(name) > 1 for name in COLUMNS):
-                raise TraceError(path, "a column is there twice")
+        with pyarrow.parquet.ParquetFile(
+            pa.BufferReader(data), page_checksum_verification=True
+        ) as file:
+            _check_columns(path, file.schema_arrow.names)
             rows = file.metadata.num_rows
             if not rows:
                 raise TraceError(path, "there is no row", 1)
             columns = Columns(path, rows, first_line=1)
             sink = pa.BufferOutputStream()
             for batch in file.iter_batches(_BATCH, columns=list(COLUMNS)):
-                piece = _as_in_csv(pa.Table.from_batches([batch]))
+                try:
+                    piece = as_in_csv(pa.Table.from_batches([batch]))
+                except ColumnError as error:
+                    row = None if error.row is None else columns.filled + error.row
+                    raise columns.error(str(error), row, error.column) from None
                 columns.add(piece)
-                _render(piece, sink)
-    except (FileNotFoundError, IsADirectoryError, TraceError):
+                if with_lines:
+                    _render(piece, sink)
+    except TraceError:
         raise
     except (pa.ArrowException, OSError, ValueError, MemoryError) as error:
         reason = " ".join(str(error).split())
         raise TraceError(path, f"not a readable Parquet recording: {reason}") from error
-    data = sink.getvalue().to_pybytes()
-    columns.lines = Lines(data, np.concatenate([[0], line_ends(data)]))
-    if columns.filled != rows or len(columns.lines.ends) != rows + 1:
-        raise TraceError(path, "it has fewer rows than it says, or a line break in a text")
+    if columns.filled != rows:
+        raise TraceError(path, "it has fewer rows than it says")
+    if with_lines:
+        # A line break in a text would end a line early; the rules refuse it for every column.
+        lines = sink.getvalue().to_pybytes()
+        columns.lines = Lines(lines, np.concatenate([[0], line_ends(lines)]))
     return columns
 
 
-def _as_in_csv(batch: pa.Table) -> pa.Table:
-    """Return rows of a Parquet file with the types and the texts that CSV has."""
-    columns = {name: _as_text(batch.column(name)) for name in COLUMNS if TYPES[name] == TEXT}
-    times, values = batch.column("tmp"), batch.column("val")
-    if not pa.types.is_integer(times.type) or times.null_count:
-        raise pa.ArrowInvalid("column tmp is not whole seconds in every row")
-    if pa.types.is_temporal(values.type) or values.null_count:
-        raise pa.ArrowInvalid("column val is not a number in every row")
-    columns["tmp"] = _as_text(times)
-    columns["val"] = values.cast(pa.float64())
-    columns["sb_oc"] = _memory_levels(columns["sb_oc"], columns["res"])
-    return pa.table({name: columns[name] for name in COLUMNS})
-
-
-def _as_text(column: pa.ChunkedArray) -> pa.DictionaryArray:
-    if pa.types.is_dictionary(column.type):
-        column = column.cast(column.type.value_type)
-    coded = column.combine_chunks().dictionary_encode()
-    texts = [str(value) for value in coded.dictionary.to_pylist()]
-    codes = coded.indices.cast(pa.int32())
-    if codes.null_count:
-        codes = pc.fill_null(codes, len(texts))
-        texts.append(NONE)
-    return pa.DictionaryArray.from_arrays(codes, pa.array(texts, pa.string()))
-
-
-def _memory_levels(levels: pa.DictionaryArray, resources: pa.DictionaryArray) -> pa.Array:
-    """Return the levels with `1` instead of `1.0` in rows about memory, as CSV has it."""
-    texts = levels.dictionary.to_pylist()
-    if "1.0" not in texts:
-        return levels
-    is_memory = pc.equal(resources.cast(pa.string()), "mem")
-    is_one = pc.equal(levels.indices, texts.index("1.0"))
-    codes = pc.if_else(
-        pc.and_(is_memory, is_one), pa.scalar(len(texts), pa.int32()), levels.indices
-    )
-    return pa.DictionaryArray.from_arrays(codes, pa.array([*texts, "1"], pa.string()))
+def _check_columns(path: Path, names: list[str]) -> None:
+    missing = [name for name in COLUMNS if name not in names]
+    if missing:
+        raise TraceError(path, f"no column {', '.join(missing)}; needed: {' '.join(COLUMNS)}")
+    if any(names.count(name) > 1 for name in COLUMNS):
+        raise TraceError(path, "a column is there twice")
 
 
 def _render(piece: pa.Table, sink: pa.BufferOutputStream) -> None:

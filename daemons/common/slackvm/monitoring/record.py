@@ -17,6 +17,9 @@ from collections.abc import Sequence
 from enum import IntEnum
 from pathlib import Path
 
+from slackvm.contents import shown
+from slackvm.seconds import LATEST_S, why_too_late
+
 COLUMNS = (
     "tmp",
     "rec",
@@ -67,7 +70,9 @@ class TraceError(ValueError):
     def __init__(
         self, path: Path | str, problem: str, line: int | None = None, column: str | None = None
     ) -> None:
-        place = str(path) if line is None else f"{path}:{line}"
+        place = shown(Path(path))
+        if line is not None:
+            place += f":{line}"
         if column is not None:
             place += f": column {COLUMNS.index(column) + 1} ({column})"
         super().__init__(f"{place}: {problem}")
@@ -93,11 +98,14 @@ def parse_time(text: str) -> int:
     """Return a time in seconds.
 
     Raises:
-        ValueError: it is not written as whole seconds, without leading zeros.
+        ValueError: it is not written as whole seconds, without leading zeros; or it is so late that
+            it must be in another unit.
     """
-    if not re.fullmatch(r"0|[1-9][0-9]{0,17}", text):
+    if not re.fullmatch(r"0|[1-9][0-9]{0,29}", text):
         raise ValueError(f"{quoted(text)} is not a time in whole seconds, 0 or more")
-    return int(text)
+    if (time := int(text)) >= LATEST_S:
+        raise ValueError(f"{text} {why_too_late(time)}")
+    return time
 
 
 def parse_level(text: str) -> float | None:

@@ -67,13 +67,13 @@ class Rows:
     is_verbose: bool
 
 
-def read_rows(path: Path) -> Rows:
-    """Read a recording and check each row.
+def read_rows(path: Path, *, with_lines: bool = True) -> Rows:
+    """Read a recording and check each row; see `slackvm.monitoring.reading.read_columns`.
 
     Raises:
         TraceError: the file cannot be read or a row breaks a rule; names line and column.
     """
-    columns = read_columns(path)
+    columns = read_columns(path, with_lines=with_lines)
     kinds = _kinds(columns)
     times, starts, steps = _times(columns)
     values = columns.values

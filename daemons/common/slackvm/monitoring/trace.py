@@ -46,8 +46,8 @@ class Trace:
     skipped: tuple[str, ...]
 
 
-def read_trace(path: Path) -> Trace:
-    """Read a recording and check it.
+def read_trace(path: Path, *, with_lines: bool = True) -> Trace:
+    """Read a recording and check it; see `slackvm.monitoring.reading.read_columns`.
 
     A VM arrives at the timestamp of its first cpu row and leaves after its last; its last size
     counts. A VM without memory rows is an error. One without cpu rows is, too, but in a recording
@@ -56,7 +56,7 @@ def read_trace(path: Path) -> Trace:
     Raises:
         TraceError: the file cannot be read or breaks a rule; names line and column.
     """
-    rows = read_rows(path)
+    rows = read_rows(path, with_lines=with_lines)
     first_cpu, last_cpu = _first_and_last(rows, Kind.VM_CPU)
     first_mem, last_mem = _first_and_last(rows, Kind.VM_MEM)
     _refuse_changed_levels(rows, first_cpu)

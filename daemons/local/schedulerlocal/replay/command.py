@@ -13,6 +13,7 @@ from schedulerlocal.replay.decisions import decide
 from schedulerlocal.replay.recording import write_replay
 from schedulerlocal.replay.summary import Summary, summarise
 from slackvm import plugins
+from slackvm.contents import shown
 from slackvm.files import refuse_overwriting, replacing
 from slackvm.model.host import Host
 from slackvm.model.selection import SELECTIONS
@@ -117,7 +118,7 @@ def _replay(load: Path, host: Host, order: str, outputs: Outputs) -> None:
             f"refused, {refusal.code}: {refusal.message}",
             err=True,
         )
-    outputs.show(summarise(str(load), host, decisions.operations, trace.skipped))
+    outputs.show(summarise(shown(load), host, decisions.operations, trace.skipped))
 
 
 def _verify(load: Path, host: Host, outputs: Outputs) -> None:

@@ -1,0 +1,66 @@
+"""What an input file holds: from a path, a pipe or standard input, and decompressed.
+
+The first bytes tell gzip, zstd and Parquet, not the name of the file.
+"""
+
+import gzip
+import sys
+import zlib
+from pathlib import Path
+
+STANDARD_INPUT = Path("-")
+
+_GZIP = b"\x1f\x8b"
+_ZSTD = b"\x28\xb5\x2f\xfd"
+_PARQUET = b"PAR1"
+_BOM = b"\xef\xbb\xbf"
+
+
+class ContentsError(ValueError):
+    """A file whose contents cannot be read; the message says why, without the file's name."""
+
+
+def shown(path: Path) -> str:
+    """Return how messages name an input: `-` is standard input."""
+    return "standard input" if path == STANDARD_INPUT else str(path)
+
+
+def read_contents(path: Path) -> bytes:
+    """Return everything that an input holds; gzip and zstd are decompressed.
+
+    Args:
+        path: a file, a device or a pipe; `-` is standard input, which can be read once.
+
+    Raises:
+        ContentsError: the compressed data is cut or damaged.
+        OSError: the file cannot be read; the error names it.
+    """
+    data = sys.stdin.buffer.read() if path == STANDARD_INPUT else path.read_bytes()
+    if data.startswith(_GZIP):
+        try:
+            return gzip.decompress(data)
+        except (EOFError, zlib.error, gzip.BadGzipFile) as error:
+            raise ContentsError(f"the gzip data is cut or damaged: {error}") from error
+    if data.startswith(_ZSTD):
+        return _without_zstd(data)
+    return data
+
+
+def is_parquet(data: bytes) -> bool:
+    """Return whether these are the contents of a Parquet file."""
+    return data.startswith(_PARQUET)
+
+
+def without_bom(data: bytes) -> bytes:
+    """Return a text without the byte order mark that some programs write before it."""
+    return data.removeprefix(_BOM)
+
+
+def _without_zstd(data: bytes) -> bytes:
+    import pyarrow as pa  # only few inputs need it, and it takes long
+
+    try:
+        with pa.CompressedInputStream(pa.BufferReader(data), "zstd") as stream:
+            return bytes(stream.read())
+    except OSError as error:
+        raise ContentsError(f"the zstd data is cut or damaged: {error}") from error
