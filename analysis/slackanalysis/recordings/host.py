@@ -11,18 +11,17 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
+from slackanalysis.recordings.reading import read_recording
 from slackvm.contents import shown
 from slackvm.monitoring.record import Kind
 from slackvm.monitoring.rows import Rows
-from slackvm.monitoring.trace import read_trace
 
 
 def read_vnodes(path: Path) -> pd.DataFrame:
     """Return how the vNodes of a recording evolved.
 
     Args:
-        path: the recording: CSV or Parquet, perhaps compressed by gzip or zstd; `-` is standard
-            input.
+        path: the recording: CSV or Parquet, perhaps compressed by gzip or zstd.
 
     Returns:
         One row per timestamp and vNode, sorted by both: `time_s` (seconds), `level`, `owned_cpus`
@@ -31,7 +30,7 @@ def read_vnodes(path: Path) -> pd.DataFrame:
     Raises:
         ValueError: the file is no recording, or there is no vNode in it; the message names it.
     """
-    rows = read_trace(path, with_lines=False).rows
+    rows = read_recording(path).rows
     chosen = np.flatnonzero(rows.kinds == Kind.SUBSET_CPU.value)
     if not len(chosen):
         raise ValueError(f"{shown(path)}: no vNode in it (no row with rec=subset and res=cpu)")
@@ -60,7 +59,7 @@ def read_host(path: Path) -> pd.DataFrame:
         ValueError: the file is no recording, or lacks one of the host's rows at some timestamp; the
             message names it.
     """
-    rows = read_trace(path, with_lines=False).rows
+    rows = read_recording(path).rows
     cpu, memory = (np.flatnonzero(rows.kinds == kind.value) for kind in _HOST_KINDS)
     steps = rows.steps[cpu]
     if not len(cpu) or not np.array_equal(steps, rows.steps[memory]):
@@ -84,13 +83,23 @@ def read_host(path: Path) -> pd.DataFrame:
 _HOST_KINDS = (Kind.GLOBAL_CPU, Kind.GLOBAL_MEM)
 
 
+def read_times(path: Path) -> list[int]:
+    """Return the timestamps of a recording in seconds, ascending.
+
+    Raises:
+        ValueError: the file is no recording; the message names it.
+    """
+    times: list[int] = read_recording(path).rows.times.tolist()
+    return times
+
+
 def count_vms(path: Path) -> dict[float, int]:
     """Return how many VMs of each level a recording has in all, levels ascending.
 
     Raises:
         ValueError: the file is no recording; the message names it.
     """
-    levels = Counter(presence.vm.level for presence in read_trace(path, with_lines=False).presences)
+    levels = Counter(presence.vm.level for presence in read_recording(path).presences)
     return dict(sorted(levels.items()))
 
 

@@ -5,9 +5,10 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 
+from slackanalysis.recordings.reading import read_recording
 from slackvm.contents import shown
 from slackvm.monitoring.record import Kind
-from slackvm.monitoring.trace import Trace, read_trace
+from slackvm.monitoring.trace import Trace
 
 BUSY_PERCENTILE = 0.95
 """Which percentile of a VM's use stands for how busy it gets."""
@@ -17,8 +18,7 @@ def read_levels(path: Path) -> pd.DataFrame:
     """Return what the VMs of each level add up to over time.
 
     Args:
-        path: the recording: CSV or Parquet, perhaps compressed by gzip or zstd; `-` is standard
-            input.
+        path: the recording: CSV or Parquet, perhaps compressed by gzip or zstd.
 
     Returns:
         One row per timestamp and level, sorted by both, of zeros where no VM is there: `time_s`
@@ -86,7 +86,7 @@ def read_vm_use(path: Path) -> pd.DataFrame:
 
 
 def _read(path: Path) -> Trace:
-    trace = read_trace(path, with_lines=False)
+    trace = read_recording(path)
     if not trace.presences:
         raise ValueError(f"{shown(path)}: no VM in it (no row with rec=vm and res=cpu)")
     return trace

@@ -1,7 +1,9 @@
 """Reading vNodes out of a recording."""
 
 import gzip
+from io import StringIO
 
+import pandas as pd
 import pyarrow as pa
 import pyarrow.parquet
 import pytest
@@ -12,7 +14,8 @@ from slackanalysis.workload.trace import write_trace
 
 
 def test_vnodes_come_as_a_tidy_table(monitoring, vnodes_csv):
-    assert read_vnodes(monitoring).to_csv(index=False) == vnodes_csv
+    expected = pd.read_csv(StringIO(vnodes_csv)).drop(columns="elapsed_s")
+    assert read_vnodes(monitoring).equals(expected)
 
 
 def test_vms_are_counted_once_each(monitoring):
