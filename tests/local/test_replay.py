@@ -9,7 +9,7 @@ import pytest
 
 from command import slackvm_local
 from recordings import rows, vnodes_by_time
-from traces import Guest, trace
+from traces import HEADER, Guest, trace
 
 LAPTOP = "--topology=i7-1185g7"  # 8 CPUs, 31776 MiB
 
@@ -157,6 +157,30 @@ def test_numbers_written_otherwise_are_written_plainly(tmp_path: Path) -> None:
     odd = odd.replace("\t1024\tsubset-1\t", "\t1024.0\tsubset-1.0\t").replace("a\t1\t", "a\t1.0\t")
     assert odd != text
     assert replay(tmp_path, odd) == replay(tmp_path, text)
+
+
+@pytest.mark.parametrize(
+    ("column", "text"),
+    [
+        ("config", "7"),
+        ("config", "8.0"),
+        ("sb_unused", "3"),
+        ("sb_dsc", '{"a":1}'),
+        ("sb_dsc", "None"),
+    ],
+)
+def test_what_rows_about_vnodes_hold_is_decided_however_they_are_written(
+    column: str, text: str, tmp_path: Path
+) -> None:
+    """Their use alone is taken over, at timestamps with a change and without one."""
+    plain = trace(GUESTS, TIMES, whole=True)
+    expected = replay(tmp_path, plain)
+    place = HEADER.split("\t").index(column)
+    lines = [line.split("\t") for line in plain.splitlines()]
+    for fields in lines[1:]:
+        if fields[1] == "subset":
+            fields[place] = text
+    assert replay(tmp_path, "".join("\t".join(fields) + "\n" for fields in lines)) == expected
 
 
 def test_windows_line_ends_and_a_missing_last_one_are_read(tmp_path: Path) -> None:

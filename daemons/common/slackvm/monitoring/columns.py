@@ -89,12 +89,13 @@ class Columns:
         """Append the next rows: a table with the columns `COLUMNS` of the types `TYPES`."""
         piece = piece.unify_dictionaries().combine_chunks()
         here = slice(self.filled, self.filled + piece.num_rows)
-        self.values[here] = piece.column("val").to_numpy()
+        # By DLPack: `to_numpy` would load pandas, which takes as long as 200,000 rows.
+        self.values[here] = np.from_dlpack(piece.column("val").chunk(0))
         for name, known in self._known.items():
             column = piece.column(name).chunk(0)
             texts = column.dictionary.to_pylist()
             number = np.array([known.setdefault(text, len(known)) for text in texts], np.int32)
-            self._codes[name][here] = number[column.indices.to_numpy()]
+            self._codes[name][here] = number[np.from_dlpack(column.indices)]
         self.filled = here.stop
 
     def take(self, name: str) -> Coded:

@@ -16,6 +16,7 @@ from slackvm.monitoring.record import (
     NONE,
     RECORDS,
     RESOURCES,
+    UNCHANGED,
     Kind,
     parse_description,
     parse_label,
@@ -48,7 +49,8 @@ class Rows:
         owners: index of the row's VM in `uuids` and `names`, -1 in rows about no VM.
         uuids: UUIDs that occur, once each.
         names: the name that belongs to each UUID.
-        plain: True where every field is written just as this project writes a row about a VM.
+        plain: True where every field is written just as this project writes such a row; one about
+            a vNode, as where the vNode is as it was before.
         is_verbose: whether descriptions hold whole objects, as the prototype's recordings do.
     """
 
@@ -81,7 +83,7 @@ def read_rows(path: Path, *, with_lines: bool = True) -> Rows:
     refuse(columns, "val", wrong, lambda row: f"{values[row]} is not a use: 0 to {LARGEST}")
     sizes, plain = _sizes(columns)
     levels = _levels(columns, kinds, plain)
-    is_verbose = _descriptions(columns, plain)
+    is_verbose = _descriptions(columns, kinds, plain)
     owners, uuids, names = _labels(columns, kinds)
     _refuse_duplicates(columns, kinds, steps, levels, owners)
     return Rows(
@@ -127,8 +129,8 @@ def _written_as(coded: Coded, values: Collection[object]) -> Mask:
     return np.array(same, dtype=np.bool_)[coded.codes]
 
 
-def _is_null(coded: Coded) -> Mask:
-    return np.array([text == NONE for text in coded.texts], dtype=np.bool_)[coded.codes]
+def _is(coded: Coded, text: str) -> Mask:
+    return np.array([each == text for each in coded.texts], dtype=np.bool_)[coded.codes]
 
 
 def _kinds(columns: Columns) -> NDArray[np.int8]:
@@ -168,14 +170,15 @@ def _sizes(columns: Columns) -> tuple[NDArray[np.int64], Mask]:
     return np.array(parsed, dtype=np.int64)[coded.codes], _written_as(coded, parsed)
 
 
-def _descriptions(columns: Columns, plain: Mask) -> bool:
+def _descriptions(columns: Columns, kinds: NDArray[np.int8], plain: Mask) -> bool:
     """Return whether any description holds whole objects; rows with one are not `plain`."""
+    is_vnode = (kinds == Kind.SUBSET_CPU.value) | (kinds == Kind.SUBSET_MEM.value)
     unused = columns.take("sb_unused")
     _parsed(columns, "sb_unused", unused, parse_unused)
-    plain &= _is_null(unused)
+    plain &= np.where(is_vnode, _is(unused, "0"), _is(unused, NONE))
     descriptions = columns.take("sb_dsc")
     verbose = _parsed(columns, "sb_dsc", descriptions, parse_description)
-    plain &= _is_null(descriptions)
+    plain &= np.where(is_vnode, _is(descriptions, UNCHANGED), _is(descriptions, NONE))
     return any(verbose)
 
 
@@ -200,7 +203,7 @@ def _levels(columns: Columns, kinds: NDArray[np.int8], plain: Mask) -> NDArray[n
         write = subset_name if name == "subset" else str
         as_cpu = _written_as(coded, [None if p is None else write(p) for p in parsed])
         as_memory = np.isin(coded.texts, ("1", MEMORY_SUBSET))[coded.codes]
-        plain &= np.where(is_memory, as_memory, as_cpu)
+        plain &= np.where(is_memory & ~is_host, as_memory, as_cpu)
         read[name] = level
     levels = read["sb_oc"]
     refuse(
@@ -220,7 +223,7 @@ def _labels(
     uuids, names = columns.take("vm_uuid"), columns.take("vm_cmn")
     for name, coded in (("vm_uuid", uuids), ("vm_cmn", names)):
         _parsed(columns, name, coded, parse_label)
-        is_null = _is_null(coded)
+        is_null = _is(coded, NONE)
         refuse(columns, name, is_null & is_vm, lambda _: "None in a row about a VM")
         refuse(columns, name, ~is_null & ~is_vm, lambda _: "a VM in a row about no VM")
     name_of = np.zeros(len(uuids.texts), dtype=np.int32)

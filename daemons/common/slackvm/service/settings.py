@@ -15,6 +15,10 @@ DEFAULT_ENV_FILE = Path(".env")
 """The file of settings where none is named: in the current folder."""
 
 
+_CONFIG = ConfigDict(frozen=True, defer_build=True)
+"""A command needs one of the models; the others are not built."""
+
+
 class SettingsError(ValueError):
     """A setting has a value that is not allowed, or the file of settings cannot be read."""
 
@@ -153,7 +157,7 @@ class LocalSettings(BaseModel):
         topo_exclude: CPUs of this host that VMs never get, as a Linux CPU list.
     """
 
-    model_config = ConfigDict(frozen=True)
+    model_config = _CONFIG
 
     scl_url: Address = "127.0.0.1"
     scl_port: int = Field(default=8099, ge=0, le=65535)
@@ -216,7 +220,7 @@ class GlobalSettings(BaseModel):
         scl_tls_ca: CA that the hosts' certificates must be of, PEM; empty: those of the system.
     """
 
-    model_config = ConfigDict(frozen=True)
+    model_config = _CONFIG
 
     scg_url: Address = "127.0.0.1"
     scg_port: int = Field(default=8100, ge=0, le=65535)
@@ -261,7 +265,7 @@ class ClientSettings(BaseModel):
         scg_tls_cert: its certificate; empty: it serves without TLS.
     """
 
-    model_config = ConfigDict(frozen=True)
+    model_config = _CONFIG
 
     slackvm_url: str = ""
     slackvm_token: Token = SecretStr("")
