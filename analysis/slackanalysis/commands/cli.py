@@ -21,6 +21,11 @@ for name, place, summary in (
         "Write the request list of a cluster, or the trace of a host that fills up.",
     ),
     (
+        "import",
+        "import_traces:import_traces",
+        "Make a request list of a public trace, and where it has use over time, a recording.",
+    ),
+    (
         "size",
         "size:size",
         "Size clusters for the request lists in REQUESTS (CSV, gzipped CSV or Parquet).",

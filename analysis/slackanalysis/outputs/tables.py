@@ -2,6 +2,7 @@
 
 import gzip
 from pathlib import Path
+from typing import IO
 
 import pandas as pd
 import pyarrow as pa
@@ -10,6 +11,9 @@ import pyarrow.parquet
 from slackvm.files import replacing
 
 ENDINGS = (".csv", ".csv.gz", ".parquet")
+
+_ROWS = 1 << 17
+"""Rows that are written at a time."""
 
 
 def check_ending(path: Path) -> Path:
@@ -37,6 +41,18 @@ def write_table(path: Path, table: pd.DataFrame) -> None:
             columns = pa.Table.from_pandas(table, preserve_index=False).replace_schema_metadata()
             pyarrow.parquet.write_table(columns, temporary, write_page_checksum=True)
             return
-        text = table.to_csv(index=False, lineterminator="\n").encode()
-        # No name and time of writing inside.
-        temporary.write_bytes(gzip.compress(text, 6, mtime=0) if path.suffix == ".gz" else text)
+        with temporary.open("wb") as file:
+            if path.suffix != ".gz":
+                _write_rows(table, file)
+                return
+            # No name and time of writing inside.
+            with gzip.GzipFile("", "wb", 6, fileobj=file, mtime=0) as packed:
+                _write_rows(table, packed)
+
+
+def _write_rows(table: pd.DataFrame, file: IO[bytes] | gzip.GzipFile) -> None:
+    """Write a table as CSV, piece by piece: the text of all of it takes more than the table."""
+    for first in range(0, max(len(table), 1), _ROWS):
+        rows = table.iloc[first : first + _ROWS]
+        text = rows.to_csv(index=False, header=first == 0, lineterminator="\n")
+        file.write(text.encode())

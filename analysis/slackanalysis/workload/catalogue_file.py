@@ -63,3 +63,12 @@ def find_catalogue(name: str) -> Catalogue:
         for entry in document.flavours
     )
     return Catalogue(document.name, flavours)
+
+
+def catalogue_text(catalogue: Catalogue) -> str:
+    """Return a catalogue as the YAML that `find_catalogue` reads."""
+    flavours = [
+        {"vcpus": each.vcpus, "memory_gib": each.memory_mib / GIB, "count": each.count}
+        for each in catalogue.flavours
+    ]
+    return yaml.safe_dump({"name": catalogue.name, "flavours": flavours}, sort_keys=False)

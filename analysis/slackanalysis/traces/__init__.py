@@ -1,0 +1,1 @@
+"""Public traces of other clouds as request lists and recordings."""
