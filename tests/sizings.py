@@ -4,6 +4,7 @@ import numpy as np
 import pandas as pd
 
 from slackanalysis.sweep.cells import PAPER_MIXES
+from slackanalysis.workload.catalogue import CATALOGUES
 
 PROVIDERS = ("azure2017", "ovhcloud2023")
 
@@ -28,4 +29,17 @@ def sizings(seeds: int = 3, policies=("first-fit",), sizes=(500,)) -> pd.DataFra
                                 row[f"{what}_unallocated_peak_{cluster}"] = left
                                 row[f"{what}_allocated_peak_{cluster}"] = hosts * of_host - left
                         rows.append(row)
-    return pd.DataFrame(rows)
+    return with_setting(pd.DataFrame(rows))
+
+
+def with_setting(table: pd.DataFrame) -> pd.DataFrame:
+    """Return sizings with the columns of origin that the published setting has."""
+    hashes = {name: catalogue.sha256 for name, catalogue in CATALOGUES.items()}
+    return table.assign(
+        list_sha256="made up",
+        host_cpus=32,
+        host_memory_mib=131_072,
+        temporality="360,8640,7",
+        generator="made up",
+        catalogue_sha256=table["provider"].map(hashes),
+    )

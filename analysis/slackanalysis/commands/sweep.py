@@ -19,7 +19,7 @@ from slackanalysis.sizing import policies
 from slackanalysis.sizing.origin import own_policy_file
 from slackanalysis.sizing.placement_run import HostSize
 from slackanalysis.sweep.cells import PAPER_MIXES, cells_of, sweep
-from slackanalysis.sweep.published import PUBLISHED_SIZE, PUBLISHED_VMS, agreement
+from slackanalysis.sweep.published import agreement, has_all_cells, why_not_comparable
 from slackanalysis.workload.catalogue import CATALOGUES
 from slackanalysis.workload.catalogue_file import find_catalogue
 from slackanalysis.workload.mix import parse_mix
@@ -195,8 +195,7 @@ def sweep_command(
             outputs=[output],
         )
     Console(highlight=False).print(summary(table))
-    if cells[0].size == PUBLISHED_SIZE and set(table["vms"]) == {PUBLISHED_VMS}:
-        _compare_with_published(table)
+    _compare_with_published(table)
     click.echo(f"{output}: {len(table)} rows")
 
 
@@ -204,10 +203,13 @@ def _compare_with_published(table: pd.DataFrame) -> None:
     for policy, rows in table.groupby("policy", sort=False):
         if found := agreement(rows):
             click.echo(
-                f"{policy}: on average a list saves {found.mean_saved:.2%} of its hosts, in the "
-                f"published table {found.published_mean_saved:.2%}; the correlation over its cells "
-                f"is {found.correlation:.2f}"
+                f"{policy}: over the {found.cells} published cells of several levels a shared "
+                f"cluster saves {found.mean_saved:.2%} of the hosts on average, in the published "
+                f"table {found.published_mean_saved:.2%}; the correlation is "
+                f"{found.correlation:.2f}"
             )
+    if has_all_cells(table) and (reason := why_not_comparable(table)):
+        click.echo(reason)
 
 
 def _parse_seeds(text: str) -> range:

@@ -1,6 +1,6 @@
 """What is claimed of published inputs, how close we must come, and whether we do.
 
-A claim belongs to one input, told by the SHA-256 of its file. For any other input nothing is
+A claim belongs to one input, told by SHA-256. For any other input nothing is
 asserted. docs/reproduction.md shows all claims in one table.
 """
 
@@ -20,12 +20,14 @@ class Claim:
         value: the number.
         tolerance: how far from it ours may be.
         unit: unit of both.
+        is_known_to_fail: whether the report says that ours is not that near.
     """
 
     name: str
     value: float
     tolerance: float
     unit: str
+    is_known_to_fail: bool = False
 
 
 class Verdict(StrEnum):
@@ -35,6 +37,9 @@ class Verdict(StrEnum):
     FAILS = "fails"
     OTHER_INPUT = "not the published input"
 
+
+KNOWN = "as the report says"
+"""Reason of a claim that does not hold and that docs/reproduction.md says does not."""
 
 FIG_3_S = 30_000
 """Time of the claims about Fig. 3, in seconds since the first sample: the figure's right end."""
@@ -50,17 +55,22 @@ FIG_3 = (
 """Read off the published figure, so not exact."""
 
 GAINS = (
-    Claim("mean gain over the 30 cells, first fit", 3.91, 0.7, "%"),
-    Claim("correlation with the published cells, first fit", 1.0, 0.1, ""),
+    Claim("mean gain, 18 cells with 1:1 and another level, first fit", 4.55, 0.43, "%"),
+    Claim("mean gain, 6 cells of 2:1 and 3:1 alone, first fit", 5.87, 1.26, "%", True),
+    Claim("mean gain, all 24 cells of several levels, first fit", 4.88, 0.46, "%", True),
+    Claim("correlation over the 24 cells of several levels, first fit", 1.0, 0.11, ""),
 )
-"""Of request lists of our own generator: both catalogues, 15 mixes, 500 VMs, seeds 1 to 20."""
+"""Of request lists of our own generator: both catalogues, 15 mixes, 500 VMs, seeds 1 to 20.
 
-OUR_LISTS = 600
-OUR_LISTS_SHA256 = "061574c806e860b6ec550c528da9e00e5b49cb2669380172d67218f681842948"
-"""How many lists those are, and their `slackanalysis.sweep.reproduced.digest`."""
+The tolerance of a mean is the prediction interval of one seed more of our generator
+(`slackanalysis.sweep.reproduction.groups_of`), since the published table is of one seed. That of
+the correlation goes down to 0.89, the lower end of the same interval of the correlations of each of
+the 20 seeds with the mean of the others, by Fisher's transformation.
+"""
 
-LISTS_SHA256 = "073c7d9b4885c7d54e044fdcb4d66172469c8bf35c0aa47b338a8802547c07f8"
-"""The 30 request lists of one seed that the authors' generator made."""
+OUR_SEEDS = range(1, 21)
+OUR_LISTS_SHA256 = "beca9be131b1aa4120a413edd017e42bb1f90a6709968ba1c764f86382670e72"
+"""Their `slackanalysis.sweep.published.lists_digest`, by provider, mix, VMs, temporality, seed."""
 
 LISTS = (
     Claim("hosts for the 30 lists, shared, first fit", 1808, 0, "hosts"),
@@ -69,11 +79,15 @@ LISTS = (
     Claim("hosts for the 30 lists, separate, progress", 1866, 0, "hosts"),
     Claim("volume bound of the 30 lists", 1779, 0, "hosts"),
 )
-"""Of these lists, on hosts of 32 CPUs and 128 GiB; found by two independent programs."""
+"""Of the 30 request lists of one seed that the authors' generator made, on hosts of 32 CPUs and
+128 GiB; found by two independent programs."""
 
 
 def check(
-    claims: Sequence[Claim], found: Mapping[str, float], is_published_input: bool
+    claims: Sequence[Claim],
+    found: Mapping[str, float],
+    is_published_input: bool,
+    reason: str = "",
 ) -> pd.DataFrame:
     """Return one row per claim: what is claimed, what was found, and the verdict.
 
@@ -81,15 +95,17 @@ def check(
         claims: the claims.
         found: our number for each, by the claim's name.
         is_published_input: whether ours comes of the input that the claims belong to.
+        reason: why it does not.
 
     Returns:
-        `claim`, `published`, `ours`, `difference`, `tolerance`, `unit`, `verdict`.
+        `claim`, `published`, `ours`, `difference`, `tolerance`, `unit`, `verdict`, `reason`.
     """
     rows = []
     for claim in claims:
         ours = found[claim.name]
         is_close = abs(ours - claim.value) <= claim.tolerance
         verdict = Verdict.HOLDS if is_close else Verdict.FAILS
+        known = KNOWN if claim.is_known_to_fail and not is_close else ""
         rows.append(
             {
                 "claim": claim.name,
@@ -99,21 +115,22 @@ def check(
                 "tolerance": claim.tolerance,
                 "unit": claim.unit,
                 "verdict": (verdict if is_published_input else Verdict.OTHER_INPUT).value,
+                "reason": known if is_published_input else reason,
             }
         )
     return pd.DataFrame(rows)
 
 
 def require(checked: pd.DataFrame) -> None:
-    """Raise an error if a claim fails.
+    """Raise an error if a claim fails, but where the report says that it does.
 
     Raises:
         AssertionError: names the claims that fail, with both numbers.
     """
-    failed = checked[checked["verdict"] == Verdict.FAILS.value]
+    fails = (checked["verdict"] == Verdict.FAILS.value) & (checked["reason"] != KNOWN)
     told = [
         f"{row.claim}: {row.ours:g} {row.unit}, published {row.published:g} ± {row.tolerance:g}"
-        for row in failed.itertuples()
+        for row in checked[fails].itertuples()
     ]
     if told:
         raise AssertionError("claims of the paper do not hold: " + "; ".join(told))

@@ -21,6 +21,16 @@ def shares(mixes: "pd.Series[str]") -> pd.DataFrame:
     return parts.astype(int).set_axis(LEVELS, axis=1)
 
 
+def has_several_levels(mixes: "pd.Series[str]") -> "pd.Series[bool]":
+    """Return which mixes have VMs of two levels or more, so that sharing can save anything.
+
+    Raises:
+        ValueError: a mix is not written as `50-0-50`.
+    """
+    several: pd.Series[bool] = (shares(mixes) > 0).sum(axis=1) > 1
+    return several
+
+
 def sorted_by_mix(table: pd.DataFrame) -> pd.DataFrame:
     """Return a table sorted by its columns `provider` and `mix`, these by their shares.
 

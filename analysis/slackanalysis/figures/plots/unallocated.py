@@ -15,6 +15,7 @@ from slackanalysis.figures.saving import DEFAULT_FORMATS, SavedFigure, save_figu
 from slackanalysis.sweep.interval import over_seeds
 from slackanalysis.sweep.mixes import sorted_by_mix
 from slackanalysis.sweep.published import PUBLISHED_SIZE, published_hosts
+from slackanalysis.sweep.reproduction import of_comparable
 from slackanalysis.workload.catalogue import GIB
 
 CLUSTERS = ("separate", "shared")
@@ -57,7 +58,8 @@ def unallocated(table: pd.DataFrame) -> pd.DataFrame:
     Returns:
         One row per provider and mix, as `slackanalysis.sweep.interval.over_seeds`: for each cluster
         and resource `cpus_shared_percent` and so on; `published_cpus_shared_percent` and so on
-        are what is published, at an instant that is not told, nan where nothing is.
+        are what is published, at an instant that is not told, nan where nothing is that may be
+        compared (`slackanalysis.sweep.published.comparable`).
 
     Raises:
         ValueError: a column is missing, or a mix is not percent of 1:1, 2:1 and 3:1.
@@ -74,7 +76,9 @@ def unallocated(table: pd.DataFrame) -> pd.DataFrame:
             names.append(f"{resource}_{cluster}_percent")
             shares[names[-1]] = 100 * left / (left + given)
     ours = over_seeds(shares, ["provider", "mix"], names)
-    return sorted_by_mix(ours.merge(_published_hosts(), on=["provider", "mix"], how="left"))
+    return sorted_by_mix(
+        ours.merge(of_comparable(_published_hosts(), table), on=["provider", "mix"], how="left")
+    )
 
 
 def _published_hosts() -> pd.DataFrame:
