@@ -34,6 +34,7 @@ Examples:
   slackvm-analysis workload --requests requests.csv.gz --mix 50-0-50
   slackvm-analysis size requests.csv.gz --output hosts.csv
   slackvm-analysis size requests.csv.gz --output hosts.csv --policy first-fit --policy progress
+  zstd -dc requests.csv.zst | slackvm-analysis size - --output hosts.csv
   slackvm-analysis size requests.csv.gz --output hosts.csv --policy tight:tightest_memory
   slackvm-analysis size requests.csv.gz --output hosts.csv --host-cpus 64 --host-memory-mib 524288
   slackvm-analysis size controller/operations.jsonl host1.jsonl host2.jsonl \\
@@ -44,7 +45,7 @@ Examples:
 @click.command("size", cls=RecordedCommand, epilog=_EXAMPLES)
 @click.argument(
     "inputs",
-    type=click.Path(path_type=Path, exists=True, dir_okay=False),
+    type=click.Path(path_type=Path, exists=True, dir_okay=False, allow_dash=True),
     metavar="REQUESTS | LOG...",
     nargs=-1,
     required=True,
@@ -121,7 +122,9 @@ def size(
     output: Path,
     timeline: Path | None,
 ) -> None:
-    """Size clusters for the request lists in REQUESTS (CSV, gzipped CSV or Parquet).
+    """Size clusters for the request lists in REQUESTS.
+
+    REQUESTS is CSV or Parquet, perhaps compressed by gzip or zstd; - is standard input.
 
     For each list: the smallest number of hosts on which no VM is refused, for one cluster that all
     levels share and for one cluster per level, and the number that no placement can stay below.

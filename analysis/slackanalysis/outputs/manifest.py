@@ -12,6 +12,7 @@ from pathlib import Path
 from typing import Any
 
 from slackvm import __version__
+from slackvm.contents import raw_contents, shown
 from slackvm.files import replacing
 
 LIBRARIES = (
@@ -73,13 +74,16 @@ def sha256(path: Path) -> str:
 
 
 def file_record(path: Path) -> FileRecord:
-    """Return what identifies a file, or a folder such as a Parquet data set.
+    """Return what identifies a file, a pipe, or a folder such as a Parquet data set.
 
     A folder's SHA-256 is that of the lines `SHA-256 PATH` of its files, sorted by path.
 
     Raises:
         OSError: it cannot be read.
     """
+    if not path.is_dir() and not path.is_file():
+        data = raw_contents(path)
+        return FileRecord(shown(path), hashlib.sha256(data).hexdigest(), len(data))
     if not path.is_dir():
         return FileRecord(str(path), sha256(path), path.stat().st_size)
     files = sorted(each for each in path.rglob("*") if each.is_file())

@@ -1,13 +1,19 @@
 """How many hosts sharing saves, worked out from a table of sizings."""
 
 from collections.abc import Sequence
+from io import BytesIO
 from pathlib import Path
+from typing import Any
 
+import numpy as np
 import pandas as pd
 import pyarrow as pa
 import pyarrow.parquet
+from numpy.typing import NDArray
 
 from slackanalysis.sweep.interval import over_seeds
+from slackvm.contents import is_parquet, read_contents, shown, without_bom
+from slackvm.model.vm import LARGEST
 
 NEEDED = ("provider", "mix", "policy", "hosts_shared", "hosts_separate", "hosts_bound")
 """Columns without which a table is none of sizings."""
@@ -17,31 +23,74 @@ def read_sizings(path: Path) -> pd.DataFrame:
     """Return a table that `slackvm-analysis sweep` or `size` has written.
 
     Args:
-        path: Parquet by its ending, else CSV, perhaps gzipped.
+        path: CSV or Parquet, perhaps compressed by gzip or zstd, or a folder of Parquet files.
 
     Returns:
         The table, with a column `seed` (1 where it has none).
 
     Raises:
-        ValueError: the file is no such table; the message names it and what is missing.
+        ValueError: the file is no such table; the message names it, and what is missing or the row
+            as counted behind the header from 1.
         OSError: the file cannot be opened.
     """
     try:
-        if path.suffix == ".parquet":
-            table: pd.DataFrame = pyarrow.parquet.read_table(path).to_pandas()
-        else:
-            table = pd.read_csv(path, dtype={"provider": str, "mix": str, "policy": str})
+        table = _read(path)
     except (FileNotFoundError, IsADirectoryError, PermissionError):
         raise
-    except (pa.ArrowException, OSError, EOFError, ValueError) as error:
+    except (pa.ArrowException, OSError, EOFError, ValueError, OverflowError) as error:
         reason = (str(error).splitlines() or [type(error).__name__])[0]
-        raise ValueError(f"{path}: cannot be read ({reason})") from error
+        raise ValueError(f"{shown(path)}: cannot be read ({reason})") from error
     missing = [name for name in NEEDED if name not in table]
     if missing:
-        raise ValueError(f"{path}: no table of sizings: column {', '.join(missing)} is missing")
+        raise ValueError(
+            f"{shown(path)}: no table of sizings: column {', '.join(missing)} is missing"
+        )
     if table.empty:
-        raise ValueError(f"{path}: no sizing in it")
+        raise ValueError(f"{shown(path)}: no sizing in it")
+    for name in _KEYS:
+        if table[name].isna().any():
+            row = int(table[name].isna().to_numpy().argmax()) + 1
+            raise ValueError(f"{shown(path)}: row {row}: {name} is missing")
+        table[name] = table[name].astype(str)
+    for count in _COUNTS:
+        table[count] = _hosts(path, table[count])
     return table if "seed" in table else table.assign(seed=1)
+
+
+_KEYS = ("provider", "mix", "policy")
+_COUNTS = ("hosts_shared", "hosts_separate", "hosts_bound")
+
+
+def _read(path: Path) -> pd.DataFrame:
+    if path.is_dir():
+        return _checked(pyarrow.parquet.read_table(path))
+    data = read_contents(path)
+    if is_parquet(data) or path.suffix == ".parquet":
+        return _checked(pyarrow.parquet.read_table(pa.BufferReader(data)))
+    return pd.read_csv(BytesIO(without_bom(data)), dtype=dict.fromkeys(_KEYS, str))
+
+
+def _checked(table: pa.Table) -> pd.DataFrame:
+    """Return a table of Parquet; times and truth values are no numbers of hosts."""
+    for field in table.schema:
+        is_count = field.name in _COUNTS
+        if pa.types.is_temporal(field.type) or (is_count and pa.types.is_boolean(field.type)):
+            raise ValueError(f"column {field.name} is of type {field.type}, which no sizing has")
+    frame: pd.DataFrame = table.to_pandas()
+    return frame
+
+
+def _hosts(path: Path, column: "pd.Series[Any]") -> NDArray[np.int64]:
+    numbers = pd.to_numeric(column, errors="coerce").to_numpy(np.float64, na_value=np.nan)
+    with np.errstate(invalid="ignore"):
+        wrong = ~((numbers >= 1) & (numbers <= LARGEST) & (numbers % 1 == 0))
+    if wrong.any() or column.dtype == bool:
+        row = int(wrong.argmax())
+        raise ValueError(
+            f"{shown(path)}: row {row + 1}: {column.name}: {column.iloc[row]!s:.40} is not "
+            f"allowed: a whole number from 1 to {LARGEST}"
+        )
+    return numbers.astype(np.int64)
 
 
 def of_policy(table: pd.DataFrame, policy: str) -> pd.DataFrame:

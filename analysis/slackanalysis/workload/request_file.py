@@ -5,6 +5,7 @@ One row per VM: any columns that tell lists apart, then `vm` (name), `vcpus`, `m
 of the file.
 """
 
+import re
 from collections.abc import Iterable, Iterator
 from pathlib import Path
 
@@ -16,8 +17,17 @@ import pyarrow.parquet
 from numpy.typing import NDArray
 
 from slackanalysis.outputs.tables import write_table
+from slackanalysis.workload.request_columns import names_of, numbers_of, texts_of
 from slackanalysis.workload.requests import RequestList
+from slackvm.contents import ContentsError, is_parquet, read_contents, shown, without_bom
 from slackvm.model import VM
+from slackvm.typed_columns import ColumnError
+
+_INDEX = re.compile(r"__index_level_[0-9]+__")
+"""Columns that pandas adds for an index without a name."""
+
+_EXACT = 2**53
+"""Whole numbers below are exact as floats."""
 
 COLUMNS = ("vm", "vcpus", "memory_mib", "level", "start_s", "lifetime_s")
 
@@ -36,7 +46,9 @@ def read_requests(path: Path) -> list[RequestList]:
     """Return the lists of a file in the order in which they begin.
 
     Args:
-        path: the file: Parquet by its ending, else CSV, perhaps gzipped.
+        path: CSV or Parquet, perhaps compressed by gzip or zstd; `-` is standard input. In Parquet,
+            `start_s` and `lifetime_s` may be durations, and `start_s` timestamps: they become
+            seconds since the earliest start of the file.
 
     Raises:
         ValueError: the file is no such table; the message tells the column, or the row as counted
@@ -44,22 +56,30 @@ def read_requests(path: Path) -> list[RequestList]:
         OSError: the file cannot be opened.
     """
     table = _read(path)
-    names = [str(name) for name in table]
+    names = table.column_names
     keys = names[: names.index("vm")] if "vm" in names else []
     if sorted(names[len(keys) :]) != sorted(COLUMNS) or len(set(names)) < len(names):
+        found = ",".join(names)[:400].encode("unicode_escape").decode()
         raise ValueError(
-            f"{path}: the columns are {','.join(names)}; needed: any that tell lists apart, "
+            f"{shown(path)}: the columns are {found}; needed: any that tell lists apart, "
             f"then {','.join(COLUMNS)}"
         )
-    if table.empty:
-        raise ValueError(f"{path}: no request in it")
-    numbers = {name: _numbers(path, table, name) for name in COLUMNS[1:]}
-    _check_above(path, numbers, "start_s", numbers["start_s"] >= 0, "0 or more")
-    _check_above(path, numbers, "lifetime_s", numbers["lifetime_s"] > 0, "more than 0")
-    vms = _vms(path, table["vm"].tolist(), numbers)
+    if not table.num_rows:
+        raise ValueError(f"{shown(path)}: no request in it")
+    try:
+        vm_names = names_of(table["vm"])
+        numbers = {name: numbers_of(name, table[name]) for name in COLUMNS[1:]}
+        texts = pd.DataFrame({key: texts_of(table[key]) for key in keys})
+        _refuse_lost_lifetimes(numbers["start_s"], numbers["lifetime_s"])
+    except ColumnError as error:
+        row = "" if error.row is None else f"row {error.row + 1}: "
+        raise ValueError(f"{shown(path)}: {row}{error.column}: {error}") from None
+    except (pa.ArrowException, OverflowError) as error:
+        raise ValueError(f"{shown(path)}: cannot be read ({_first_line(error)})") from error
+    vms = _vms(path, vm_names, numbers)
     lists = []
-    for rows in _rows_of_lists(table, keys):
-        chosen = {key: str(table[key].iloc[rows[0]]) for key in keys}
+    for rows in _rows_of_lists(texts, table.num_rows):
+        chosen = {key: texts[key].iloc[rows[0]] for key in keys}
         _check_names(path, [vms[row].name for row in rows], rows)
         start_s, lifetime_s = (numbers[name][rows] for name in ("start_s", "lifetime_s"))
         lists.append(RequestList(chosen, [vms[row] for row in rows], start_s, lifetime_s))
@@ -86,55 +106,64 @@ def _whole(seconds: NDArray[np.float64]) -> NDArray[np.float64] | NDArray[np.int
     return whole if (whole == seconds).all() else seconds
 
 
-def _read(path: Path) -> pd.DataFrame:
+def _read(path: Path) -> pa.Table:
     """Return the table as it stands in the file: that of CSV is all text."""
     try:
-        if path.suffix == ".parquet":
-            return pd.DataFrame(pyarrow.parquet.read_table(path).to_pandas())
-        # The header is read as a row, so that every column is text.
-        options = pyarrow.csv.ReadOptions(autogenerate_column_names=True, use_threads=False)
-        lines = pyarrow.csv.ParseOptions(ignore_empty_lines=False)
-        with pa.input_stream(path) as stream:
-            rows = pyarrow.csv.read_csv(stream, read_options=options, parse_options=lines)
-        text = pa.table([column.cast(pa.string()) for column in rows.columns], rows.column_names)
+        data = read_contents(path)
+        if is_parquet(data) or path.suffix == ".parquet":
+            return _read_parquet(data)
+        return _read_csv(without_bom(data))
     except (FileNotFoundError, IsADirectoryError, PermissionError):
         raise
-    except (pa.ArrowException, OSError) as error:
-        # Arrow's messages go on for lines with what surrounds the error.
-        raise ValueError(f"{path}: cannot be read ({str(error).splitlines()[0]})") from error
-    table = pd.DataFrame(text.to_pandas())
-    header = table.iloc[0].tolist()
-    return table.iloc[1:].set_axis(header, axis=1).reset_index(drop=True)
+    except (ContentsError, pa.ArrowException, OSError, ValueError, MemoryError) as error:
+        raise ValueError(f"{shown(path)}: cannot be read ({_first_line(error)})") from error
 
 
-def _rows_of_lists(table: pd.DataFrame, keys: list[str]) -> Iterator[list[int]]:
-    if not keys:
-        yield list(range(len(table)))
+def _first_line(error: Exception) -> str:
+    """Return what is wrong; Arrow's messages go on for lines with what surrounds the error."""
+    return (str(error).splitlines() or [type(error).__name__])[0]
+
+
+def _read_parquet(data: bytes) -> pa.Table:
+    table = pyarrow.parquet.read_table(pa.BufferReader(data), page_checksum_verification=True)
+    indexes = [name for name in table.column_names if _INDEX.fullmatch(name)]
+    return table.drop_columns(indexes)
+
+
+def _read_csv(data: bytes) -> pa.Table:
+    # The header is read as a row: a name may be there twice, which is told later.
+    columns = data.partition(b"\n")[0].count(b",") + 1
+    rows = pyarrow.csv.read_csv(
+        pa.BufferReader(data),
+        read_options=pyarrow.csv.ReadOptions(
+            autogenerate_column_names=True, use_threads=False, block_size=len(data) + 1
+        ),
+        parse_options=pyarrow.csv.ParseOptions(ignore_empty_lines=False),
+        convert_options=pyarrow.csv.ConvertOptions(
+            column_types={f"f{number}": pa.string() for number in range(columns)}
+        ),
+    )
+    header = [str(column[0]) for column in rows.columns]
+    return rows.slice(1).rename_columns(header)
+
+
+def _refuse_lost_lifetimes(start_s: NDArray[np.float64], lifetime_s: NDArray[np.float64]) -> None:
+    lost = start_s + lifetime_s <= start_s
+    if lost.any():
+        row = int(np.argmax(lost))
+        problem = (
+            f"{lifetime_s[row]:.15g} is too short beside a start of {start_s[row]:.15g} s to be "
+            "counted; count times from the start of the trace"
+        )
+        raise ColumnError("lifetime_s", problem, row)
+
+
+def _rows_of_lists(texts: pd.DataFrame, rows: int) -> Iterator[list[int]]:
+    if not len(texts.columns):
+        yield list(range(rows))
         return
-    for rows in table.groupby(keys, sort=False, dropna=False).indices.values():
-        yield [int(row) for row in rows]
-
-
-def _numbers(path: Path, table: pd.DataFrame, name: str) -> NDArray[np.float64]:
-    numbers = pd.to_numeric(table[name], errors="coerce").to_numpy(np.float64, na_value=np.nan)
-    wrong = np.flatnonzero(~np.isfinite(numbers))
-    if len(wrong):
-        found = table[name].iloc[wrong[0]]
-        raise ValueError(f"{path}: row {wrong[0] + 1}: {name}: {found!r} is not a number")
-    return numbers
-
-
-def _check_above(
-    path: Path,
-    numbers: dict[str, NDArray[np.float64]],
-    name: str,
-    allowed: NDArray[np.bool_],
-    what: str,
-) -> None:
-    if not allowed.all():
-        wrong = int(np.argmin(allowed))
-        found = numbers[name][wrong]
-        raise ValueError(f"{path}: row {wrong + 1}: {name}: {found:g} is not allowed: {what}")
+    for found in texts.groupby(list(texts.columns), sort=False).indices.values():
+        yield [int(row) for row in found]
 
 
 def _vms(path: Path, names: list[str], numbers: dict[str, NDArray[np.float64]]) -> list[VM]:
@@ -144,13 +173,16 @@ def _vms(path: Path, names: list[str], numbers: dict[str, NDArray[np.float64]]) 
         try:
             vms.append(VM(*request))
         except ValueError as error:
-            raise ValueError(f"{path}: row {len(vms) + 1}: {error}") from error
+            raise ValueError(f"{shown(path)}: row {len(vms) + 1}: {error}") from error
     return vms
 
 
 def _counts(numbers: NDArray[np.float64]) -> list[int]:
     """Return whole numbers as such; others as they are: the model refuses them by name."""
-    return [int(number) if number.is_integer() else number for number in numbers.tolist()]
+    return [
+        int(number) if number.is_integer() and abs(number) < _EXACT else number
+        for number in numbers.tolist()
+    ]
 
 
 def _check_names(path: Path, names: list[str], rows: list[int]) -> None:
@@ -159,5 +191,5 @@ def _check_names(path: Path, names: list[str], rows: list[int]) -> None:
     seen: set[str] = set()
     for name, row in zip(names, rows, strict=True):
         if name in seen:
-            raise ValueError(f"{path}: row {row + 1}: vm: {name!r} is in this list already")
+            raise ValueError(f"{shown(path)}: row {row + 1}: vm: {name!r} is in this list already")
         seen.add(name)

@@ -3,9 +3,12 @@
 The first bytes tell gzip, zstd and Parquet, not the name of the file.
 """
 
+import errno
 import gzip
+import stat
 import sys
 import zlib
+from collections.abc import Hashable
 from pathlib import Path
 
 STANDARD_INPUT = Path("-")
@@ -29,13 +32,13 @@ def read_contents(path: Path) -> bytes:
     """Return everything that an input holds; gzip and zstd are decompressed.
 
     Args:
-        path: a file, a device or a pipe; `-` is standard input, which can be read once.
+        path: a file, a device or a pipe; `-` is standard input.
 
     Raises:
         ContentsError: the compressed data is cut or damaged.
         OSError: the file cannot be read; the error names it.
     """
-    data = sys.stdin.buffer.read() if path == STANDARD_INPUT else path.read_bytes()
+    data = raw_contents(path)
     if data.startswith(_GZIP):
         try:
             return gzip.decompress(data)
@@ -44,6 +47,34 @@ def read_contents(path: Path) -> bytes:
     if data.startswith(_ZSTD):
         return _without_zstd(data)
     return data
+
+
+def raw_contents(path: Path) -> bytes:
+    """Return everything that an input holds, as it is.
+
+    A pipe gives what it holds only once: it is kept for who asks again, such as a manifest.
+
+    Raises:
+        OSError: the file cannot be read; the error names it.
+    """
+    stream: Hashable
+    if path == STANDARD_INPUT:
+        if sys.stdin is None:
+            raise OSError(errno.EBADF, "standard input is closed")
+        stream = sys.stdin
+    else:
+        status = path.stat()
+        if stat.S_ISREG(status.st_mode) or stat.S_ISDIR(status.st_mode):
+            return path.read_bytes()
+        stream = (path, status.st_dev, status.st_ino)
+    if stream not in _kept:
+        is_standard = path == STANDARD_INPUT
+        _kept[stream] = sys.stdin.buffer.read() if is_standard else path.read_bytes()
+    return _kept[stream]
+
+
+_kept: dict[Hashable, bytes] = {}
+"""What pipes and standard input held."""
 
 
 def is_parquet(data: bytes) -> bool:

@@ -1,6 +1,15 @@
 """`slackvm-analysis size` as its user meets it."""
 
+import gzip
+import hashlib
+import json
+import os
+import subprocess
+import sys
+import threading
+
 import pandas as pd
+import pyarrow as pa
 import pytest
 from click.testing import CliRunner, Result
 
@@ -14,6 +23,10 @@ x,a,2,1024,1.0,0,60
 x,b,3,2048,2.0,0,60
 y,a,4,1024,2.0,0,60
 """
+
+
+def zstd(data: bytes) -> bytes:
+    return bytes(pa.compress(data, "zstd", asbytes=True))
 
 
 def run(*arguments: object) -> Result:
@@ -158,3 +171,35 @@ def test_help_has_examples():
     result = run("size", "--help")
     assert result.exit_code == 0
     assert "slackvm-analysis size requests.csv.gz --output hosts.csv" in result.stdout
+
+
+@pytest.mark.parametrize("pack", [bytes, gzip.compress, zstd])
+@pytest.mark.parametrize("source", ["-", "/dev/stdin", "fifo"])
+def test_lists_come_from_pipes_too(tmp_path, requests, source, pack):
+    """The manifest has the hash of what the pipe held."""
+    run("size", requests, "--output", tmp_path / "of_file.csv")
+    content = pack(requests.read_bytes())
+    if source == "fifo":
+        os.mkfifo(tmp_path / source)
+        source = tmp_path / source
+        threading.Thread(target=source.write_bytes, args=[content], daemon=True).start()
+    command = ["-m", "slackanalysis", "size", str(source), "--output", "of_pipe.csv"]
+    result = subprocess.run(
+        [sys.executable, *command],
+        input=content,
+        capture_output=True,
+        check=False,
+        cwd=tmp_path,
+    )
+    assert result.returncode == 0, result.stderr
+    assert (tmp_path / "of_pipe.csv").read_bytes() == (tmp_path / "of_file.csv").read_bytes()
+    manifest = json.loads((tmp_path / "of_pipe.csv.manifest.json").read_text())
+    assert manifest["inputs"][0]["sha256"] == hashlib.sha256(content).hexdigest()
+
+
+def test_what_is_wrong_with_standard_input_is_told(tmp_path):
+    arguments = ["size", "-", "--output", str(tmp_path / "x.csv")]
+    result = CliRunner().invoke(cli, arguments, input="a,b\n")
+    assert result.exit_code == 2
+    assert "standard input: the columns are a,b; needed:" in result.output
+    assert not list(tmp_path.iterdir())

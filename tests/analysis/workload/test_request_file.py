@@ -4,7 +4,11 @@ import gzip
 
 import numpy as np
 import pandas as pd
+import pyarrow as pa
+import pyarrow.parquet
 import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
 
 from slackanalysis.workload.request_file import read_requests, write_requests
 from slackanalysis.workload.requests import RequestList
@@ -142,3 +146,160 @@ def test_arrivals_come_before_departures_of_the_same_time_in_the_order_of_the_fi
     vms = [VM(name, 1, 1, 1.0) for name in "abcd"]
     requests = RequestList({}, vms, np.array([5.0, 0, 5, 0]), np.array([5.0, 5, 1, 9]))
     assert requests.events.tolist() == [1, 3, 0, 2, ~1, ~2, ~3, ~0]
+
+
+ROWS = {
+    "vm": ["a", "b"],
+    "vcpus": [2, 4],
+    "memory_mib": [1024, 2048],
+    "level": [1.0, 2.0],
+    "start_s": [0, 30],
+    "lifetime_s": [3600, 7200],
+}
+NEW_YEAR = 1_767_225_600
+
+
+def parquet(tmp_path, **columns):
+    path = tmp_path / "requests.parquet"
+    pyarrow.parquet.write_table(pa.table({**ROWS, **columns}), path)
+    return path
+
+
+@pytest.mark.parametrize(
+    "columns",
+    [
+        {"start_s": pa.array([NEW_YEAR, NEW_YEAR + 30], pa.timestamp("s"))},
+        {"start_s": pa.array([NEW_YEAR * 1000, (NEW_YEAR + 30) * 1000], pa.timestamp("ms", "UTC"))},
+        {
+            "start_s": pa.array(
+                [NEW_YEAR * 10**9, (NEW_YEAR + 30) * 10**9], pa.timestamp("ns", "Europe/Paris")
+            )
+        },
+        {"start_s": pa.array([0, 30_000], pa.duration("ms"))},
+        {"lifetime_s": pa.array([3600 * 10**6, 7200 * 10**6], pa.duration("us"))},
+        {"vcpus": pa.array([2.0, 4.0]), "memory_mib": pa.array(["1024", " 2048.0"])},
+        {"memory_mib": pa.array([1024, 2048]).cast(pa.decimal128(21, 2))},
+        {"vm": pa.array(["a", "b"]).dictionary_encode()},
+        {"__index_level_0__": pa.array([7, 8])},
+    ],
+)
+def test_typed_columns_are_converted_with_their_unit(tmp_path, columns):
+    (found,) = read_requests(parquet(tmp_path, **columns))
+    assert found.vms == [VM("a", 2, 1024, 1.0), VM("b", 4, 2048, 2.0)]
+    assert found.start_s.tolist() == [0, 30]
+    assert found.lifetime_s.tolist() == [3600, 7200]
+
+
+@pytest.mark.parametrize("kind", [pa.float32(), pa.float16()])
+def test_levels_as_short_floats_are_what_was_meant(tmp_path, kind):
+    levels = pa.array(np.array([1.1, 1.5], np.float32)).cast(kind)
+    (found,) = read_requests(parquet(tmp_path, level=levels))
+    assert found.levels == [1.1, 1.5]
+
+
+@pytest.mark.parametrize(
+    ("columns", "told"),
+    [
+        ({"vcpus": [True, True]}, "vcpus: the column is of type bool; needed: numbers"),
+        ({"level": [True, True]}, "level: the column is of type bool; needed: numbers"),
+        ({"start_s": [False, True]}, "start_s: the column is of type bool; needed: seconds"),
+        (
+            {"vcpus": pa.array([2, 4], pa.duration("s"))},
+            "vcpus: the column is of type duration[s]; needed: numbers",
+        ),
+        (
+            {"lifetime_s": pa.array([2, 4], pa.timestamp("s"))},
+            "lifetime_s: the column is of type timestamp[ms]; needed: seconds or durations",
+        ),
+        ({"start_s": pa.array([1, 2], pa.time64("us"))}, "start_s: the column is of type time64"),
+        ({"vm": ["a", None]}, "row 2: vm: None is not a name"),
+        ({"vm": pa.array([b"a", b"b"])}, "vm: the column is of type binary; needed: text"),
+        ({"vcpus": pa.array([2, None], pa.int64())}, "row 2: vcpus: None is not a number"),
+        ({"start_s": pa.array([0, None], pa.timestamp("s"))}, "row 2: start_s: None is not a"),
+        ({"level": [1.0, float("nan")]}, "row 2: level: nan is not a number"),
+        ({"vcpus": [2, 10**15]}, "row 2: vcpus 1000000000000000 is not allowed"),
+        ({"vcpus": [2, 1e300]}, "row 2: vcpus 1e+300 is not allowed"),
+        ({"start_s": [0, NEW_YEAR * 1000]}, "row 2: start_s: 1767225600000 is no time in seconds"),
+        ({"start_s": [0, NEW_YEAR * 10**9]}, "if these are nanoseconds, divide by 1000000000"),
+        ({"start_s": [0, 2**53 + 1]}, "row 2: start_s: 9.00719925474099e+15 is no time in sec"),
+        ({"lifetime_s": [1, 10**12]}, "row 2: lifetime_s: 1000000000000 is no time in seconds"),
+        ({"lifetime_s": pa.array([-1, 1], pa.duration("s"))}, "row 1: lifetime_s: -1 is not all"),
+    ],
+)
+def test_columns_of_other_types_and_lost_times_are_refused(tmp_path, columns, told):
+    path = parquet(tmp_path, **columns)
+    with pytest.raises(ValueError, match=r"requests\.parquet: ") as error:
+        read_requests(path)
+    assert told in str(error.value)
+    assert "\n" not in str(error.value)
+
+
+@pytest.mark.parametrize(
+    ("row", "told"),
+    [
+        ("c,2,4096,1.0,1e18,1", "row 1: start_s: 1e+18 is no time in seconds"),
+        ("c,2,4096,1.0,9007199254740993,0.5", "row 1: start_s: 9.00719925474099e+15 is no time"),
+        ("c,2,4096,1.0,99999999999,1e-6", "row 1: lifetime_s: 1e-06 is too short beside a start"),
+        ("c,0x10,4096,1.0,0,1", "row 1: vcpus: '0x10' is not a number"),
+        ("c,1_0,4096,1.0,0,1", "row 1: vcpus: '1_0' is not a number"),
+        ("c,True,4096,1.0,0,1", "row 1: vcpus: 'True' is not a number"),
+        ("c,2,4096,1.0,2026-01-01 00:00:00,1", "row 1: start_s: '2026-01-01 00:00:00' is not a"),
+    ],
+)
+def test_numbers_that_would_be_misread_are_refused(tmp_path, row, told):
+    with pytest.raises(ValueError, match=r"requests\.csv: ") as error:
+        read(tmp_path, f"{','.join(ROWS)}\n{row}\n")
+    assert told in str(error.value)
+
+
+@pytest.mark.parametrize(
+    "pack", [bytes, gzip.compress, lambda data: pa.compress(data, "zstd", asbytes=True)]
+)
+def test_contents_count_not_the_name(tmp_path, pack):
+    expected = read(tmp_path, GOOD, "plain.csv")
+    path = tmp_path / "requests.txt"
+    for content in (GOOD.encode(), b"\xef\xbb\xbf" + GOOD.replace("\n", "\r\n").encode()):
+        path.write_bytes(pack(content))
+        assert [each.vms for each in read_requests(path)] == [each.vms for each in expected]
+    write_requests(tmp_path / "requests.parquet", expected)
+    path.write_bytes(pack((tmp_path / "requests.parquet").read_bytes()))
+    assert [each.vms for each in read_requests(path)] == [each.vms for each in expected]
+
+
+@settings(max_examples=300, deadline=None)
+@given(data=st.data())
+@pytest.mark.parametrize("name", ["plain", "gzip", "zstd", "parquet"])
+def test_any_damage_ends_in_one_line(tmp_path_factory, name, data):
+    """Bytes are overwritten, removed or repeated; what is read is a list of requests still."""
+    folder = tmp_path_factory.mktemp("damage")
+    content = GOOD.encode()
+    if name == "parquet":
+        content = parquet(folder).read_bytes()
+    elif name != "plain":
+        content = pa.compress(content, name, asbytes=True)
+    for _ in range(data.draw(st.integers(1, 3))):
+        place = data.draw(st.integers(0, len(content)))
+        size = data.draw(st.integers(0, 20))
+        junk = data.draw(
+            st.one_of(
+                st.binary(max_size=8),
+                st.sampled_from([b"\n", b",", b'"', b"\0", b"1e999", b"nan", b"-", b"\r", b"None"]),
+            )
+        )
+        content = content[:place] + junk + content[place + size :]
+    path = folder / "requests"
+    path.write_bytes(content)
+    told = refusal(path)
+    assert told is None or (told.startswith(f"{path}: ") and "\n" not in told)
+
+
+def refusal(path):
+    """Return why a file is refused; None where it is read, as lists that sizing can take."""
+    try:
+        lists = read_requests(path)
+    except ValueError as error:
+        return str(error)
+    for requests in lists:
+        assert len(requests.vms) == len(requests.start_s) > 0
+        assert (requests.end_s > requests.start_s).all()
+    return None

@@ -12,8 +12,9 @@ from numpy.typing import NDArray
 
 from slackvm.contents import ContentsError, is_parquet, read_contents, without_bom
 from slackvm.monitoring.columns import TYPES, Columns, Lines, line_ends
-from slackvm.monitoring.parquet import ColumnError, as_in_csv
+from slackvm.monitoring.parquet import as_in_csv
 from slackvm.monitoring.record import COLUMNS, HEADER, NONE, UNCHANGED, TraceError, quoted
+from slackvm.typed_columns import ColumnError
 
 _NUMBER = re.compile(rb"[+-]?([0-9]+\.?[0-9]*|\.[0-9]+)([eE][+-]?[0-9]+)?")
 _PIECE = 8 << 20
