@@ -158,7 +158,8 @@ def test_one_policy_is_the_default_everywhere(tmp_path, requests):
     run("sweep", *cell, "--output", tmp_path / "sweep.csv")
     for name in ("hosts.csv", "sweep.csv"):
         assert set(pd.read_csv(tmp_path / name)["policy"]) == {DEFAULT_POLICY}
-    assert GlobalSettings.model_fields["scg_policy"].default == DEFAULT_POLICY
+    of_controller = GlobalSettings.model_fields["scg_policy"]
+    assert of_controller.get_default(call_default_factory=True) == DEFAULT_POLICY
 
 
 def test_a_place_that_cannot_be_written_is_told(requests):
