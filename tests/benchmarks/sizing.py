@@ -6,7 +6,8 @@ import time
 from collections.abc import Iterator
 
 from benchmarks.harness import Result
-from slackanalysis.sizing.placement_run import HostSize, serve
+from slackanalysis.sizing.hosts import HostSize
+from slackanalysis.sizing.placement_run import serve
 from slackanalysis.sizing.sizing import size_clusters
 from slackanalysis.sweep.cells import PAPER_MIXES
 from slackanalysis.workload.catalogue import CATALOGUES

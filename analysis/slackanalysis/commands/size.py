@@ -2,22 +2,32 @@
 
 from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
+from typing import NamedTuple
 
 import click
 import pandas as pd
 from click.core import ParameterSource
 from rich.console import Console
-from rich.progress import Progress
 
+from slackanalysis.commands.host_options import MOST_HOSTS, chosen_hosts, host_options
 from slackanalysis.commands.recorded import RecordedCommand, command_line
-from slackanalysis.commands.summary import summary
+from slackanalysis.commands.summary import json_summary, refusals_summary, summary
 from slackanalysis.outputs.manifest import file_record, manifest_path, write_manifest
 from slackanalysis.outputs.tables import check_ending, write_table
+from slackanalysis.progress import tracking
 from slackanalysis.sizing import policies
 from slackanalysis.sizing.logs import DifferenceError, decide_logs, decisions_table
 from slackanalysis.sizing.origin import own_policy_file, with_origin
-from slackanalysis.sizing.placement_run import HostSize
-from slackanalysis.sizing.sizing import Sizing, size_clusters, sizing_table
+from slackanalysis.sizing.power import parse_power
+from slackanalysis.sizing.sizing import (
+    Question,
+    SizedList,
+    Sizing,
+    clusters_of,
+    refusals_table,
+    size_lists,
+    sizing_table,
+)
 from slackanalysis.sizing.utilization import AllocationTimeline
 from slackanalysis.workload.request_file import read_requests
 from slackvm import plugins
@@ -36,7 +46,9 @@ Examples:
   slackvm-analysis size requests.csv.gz --output hosts.csv --policy first-fit --policy progress
   zstd -dc requests.csv.zst | slackvm-analysis size - --output hosts.csv
   slackvm-analysis size requests.csv.gz --output hosts.csv --policy tight:tightest_memory
-  slackvm-analysis size requests.csv.gz --output hosts.csv --host-cpus 64 --host-memory-mib 524288
+  slackvm-analysis size requests.csv.gz --output hosts.csv --host 32:128:3 --host 64:512
+  slackvm-analysis size requests.csv.gz --output hosts.csv --hosts 40 --refusals refused.csv
+  slackvm-analysis size requests.csv.gz --output hosts.csv --hour-s 360 --power 100:350
   slackvm-analysis size controller/operations.jsonl host1.jsonl host2.jsonl \\
       --topology epyc-7662 --topology host2.json --output decisions.csv
 """
@@ -50,21 +62,20 @@ Examples:
     nargs=-1,
     required=True,
 )
+@host_options
 @click.option(
-    "--host-cpus",
+    "--hosts",
+    "count",
     metavar="N",
-    type=click.IntRange(1, LARGEST),
-    default=32,
-    show_default=True,
-    help="CPUs of each host.",
+    type=click.IntRange(1, MOST_HOSTS),
+    help="Place VMs on so many hosts and count refusals; default: find the fewest hosts that "
+    "refuse nobody. Separate clusters share N in proportion to their volume bounds.",
 )
 @click.option(
-    "--host-memory-mib",
-    metavar="MIB",
-    type=click.IntRange(1, LARGEST),
-    default=131072,
-    show_default=True,
-    help="Memory of each host.",
+    "--refusals",
+    type=click.Path(path_type=Path, dir_okay=False),
+    metavar="FILE",
+    help="With --hosts: write each refused VM and the reason there, likewise.",
 )
 @click.option(
     "--policy",
@@ -109,18 +120,25 @@ Examples:
     metavar="FILE",
     help="Write there what is allocated at each time, likewise.",
 )
+@click.option("--json", "as_json", is_flag=True, help="Print the summary as JSON.")
 @click.pass_context
 def size(
     context: click.Context,
     inputs: tuple[Path, ...],
+    host_texts: tuple[str, ...],
     host_cpus: int,
     host_memory_mib: int,
+    hour_s: float,
+    power_texts: tuple[str, ...],
+    count: int | None,
+    refusals: Path | None,
     policy_names: tuple[str, ...],
     topologies: tuple[str, ...],
     selection: str,
     critical_size: int,
     output: Path,
     timeline: Path | None,
+    as_json: bool,
 ) -> None:
     """Size clusters for the request lists in REQUESTS.
 
@@ -128,6 +146,7 @@ def size(
 
     For each list: the smallest number of hosts on which no VM is refused, for one cluster that all
     levels share and for one cluster per level, and the number that no placement can stay below.
+    With --hosts, the number of hosts is given, and the VMs that are refused are counted.
 
     With operations logs (.jsonl) of a controller, of its hosts, or both, the hosts are given: every
     decision is taken anew, host by host and CPU by CPU, and compared. Exit code 1: one differs.
@@ -139,7 +158,7 @@ def size(
     _check_options(context, are_logs)
     with reported():
         policy_files = filter(None, map(policies.policy_file, policy_names))
-        outputs = filter(None, [output, timeline, manifest_path(output)])
+        outputs = filter(None, [output, timeline, refusals, manifest_path(output)])
         refuse_overwriting(outputs, [*inputs, *map(Path, topologies), *policy_files])
         check_ending(output)
         read = [*inputs, *_files(topologies), *_own_files(policy_names)]
@@ -149,14 +168,20 @@ def size(
             rules = Rules(chosen, critical_size)
             _replay_logs(inputs, topologies, policy_names, rules, output)
         else:
-            host_size = HostSize(host_cpus, host_memory_mib)
-            _size_lists(inputs[0], host_size, policy_names or (DEFAULT_POLICY,), output, timeline)
+            if refusals and count is None:
+                raise ValueError("--refusals goes with --hosts: otherwise no VM is refused")
+            hosts = chosen_hosts(context, host_texts, host_cpus, host_memory_mib)
+            power = parse_power(power_texts, hosts) if power_texts else None
+            question = Question(hosts, count, hour_s, power)
+            names = tuple(dict.fromkeys(policy_names)) or (DEFAULT_POLICY,)
+            files = _Files(output, timeline, refusals)
+            _size_lists(inputs[0], question, names, files, as_json=as_json)
         write_manifest(
             manifest_path(output),
             command=command_line(context),
             parameters=context.params,
             inputs=records,
-            outputs=filter(None, (output, timeline)),
+            outputs=filter(None, (output, timeline, refusals)),
         )
 
 
@@ -188,7 +213,10 @@ def _check_options(context: click.Context, are_logs: bool) -> None:
         raise click.UsageError("--policy: a log is compared with one policy")
 
 
-_OF_LISTS = ("host_cpus", "host_memory_mib", "timeline")
+_OF_LISTS = (
+    *("host_texts", "host_cpus", "host_memory_mib", "hour_s", "power_texts", "count"),
+    *("refusals", "timeline", "as_json"),
+)
 _OF_LOGS = ("topologies", "selection", "critical_size")
 
 
@@ -213,35 +241,46 @@ def _replay_logs(
     click.echo(f"{output}: {sum(len(log.operations) for log in logs)} rows")
 
 
+class _Files(NamedTuple):
+    """Where tables go."""
+
+    output: Path
+    timeline: Path | None
+    refusals: Path | None
+
+
 def _size_lists(
     requests: Path,
-    host_size: HostSize,
+    question: Question,
     policy_names: Sequence[str],
-    output: Path,
-    timeline: Path | None,
+    files: _Files,
+    *,
+    as_json: bool,
 ) -> None:
-    if timeline:
-        check_ending(timeline)
+    for path in filter(None, files):
+        check_ending(path)
     chosen = {name: policies.find_policy(name) for name in policy_names}
     lists = read_requests(requests)
-    sizings: list[Sizing] = []
-    timelines: list[pd.DataFrame] = []
-    console = Console(stderr=True)
-    with Progress(console=console, transient=True, disable=not console.is_terminal) as progress:
-        task = progress.add_task("sizing", total=len(chosen) * len(lists))
+    sized: list[SizedList] = []
+    with tracking(Console(stderr=True)) as track:
+        advance = track("sizing", len(chosen) * sum(map(clusters_of, lists)))
         for name, policy in chosen.items():
-            for each in lists:
-                sizing, allocation = size_clusters(each, host_size, policy, name)
-                sizings.append(sizing)
-                if timeline:
-                    timelines.append(_over_time(sizing, allocation))
-                progress.advance(task)
-    table = with_origin(sizing_table(sizings), host_size)
-    write_table(output, table)
-    if timeline:
-        write_table(timeline, pd.concat(timelines, ignore_index=True))
-    Console(highlight=False).print(summary(table))
-    click.echo(f"{output}: {len(table)} rows")
+            sized += size_lists(lists, question, policy, name, advance)
+    table = with_origin(sizing_table(each.sizing for each in sized), question.hosts)
+    write_table(files.output, table)
+    if files.timeline:
+        timelines = [_over_time(each.sizing, each.timelines) for each in sized]
+        write_table(files.timeline, pd.concat(timelines, ignore_index=True))
+    if files.refusals:
+        write_table(files.refusals, refusals_table(sized))
+    if as_json:
+        click.echo(json_summary(table))
+        return
+    console = Console(highlight=False)
+    console.print(summary(table))
+    if len(refused := refusals_table(sized)):
+        console.print(refusals_summary(refused))
+    click.echo(f"{files.output}: {len(table)} rows")
 
 
 def _over_time(sizing: Sizing, timelines: Mapping[str, AllocationTimeline]) -> pd.DataFrame:

@@ -10,14 +10,15 @@ import joblib
 import pandas as pd
 from rich.console import Console
 
+from slackanalysis.commands.host_options import chosen_hosts, host_options
 from slackanalysis.commands.recorded import RecordedCommand, command_line
-from slackanalysis.commands.summary import summary
+from slackanalysis.commands.summary import json_summary, summary
 from slackanalysis.outputs.manifest import file_record, manifest_path, write_manifest
 from slackanalysis.outputs.tables import check_ending, write_table
 from slackanalysis.progress import tracking
 from slackanalysis.sizing import policies
 from slackanalysis.sizing.origin import own_policy_file
-from slackanalysis.sizing.placement_run import HostSize
+from slackanalysis.sizing.power import parse_power
 from slackanalysis.sweep.cells import PAPER_MIXES, cells_of, sweep
 from slackanalysis.sweep.published import agreement, has_all_cells, why_not_comparable
 from slackanalysis.workload.catalogue import CATALOGUES
@@ -26,7 +27,6 @@ from slackanalysis.workload.mix import parse_mix
 from slackanalysis.workload.temporality import Temporality, parse_temporality
 from slackvm.files import refuse_overwriting
 from slackvm.model import DEFAULT_POLICY
-from slackvm.model.vm import LARGEST
 from slackvm.service.failures import reported
 
 _DASK_TIMEOUT_S = 10
@@ -36,6 +36,7 @@ _EXAMPLES = """\b
 Examples:
   slackvm-analysis sweep --output paper.parquet --policy first-fit --seeds 1-20
   slackvm-analysis sweep --output mine.parquet --catalogue mine.yaml --mix 50-0-50 --vms 1000
+  slackvm-analysis sweep --output mixed.parquet --host 32:128:3 --host 64:512 --hour-s 360
   slackvm-analysis sweep --output paper.parquet --seeds 1-100 --dask tcp://scheduler:8786
 """
 
@@ -110,22 +111,7 @@ class Unreachable(click.ClickException):
     show_default=True,
     help="Seconds of an hour, seconds of a day, and days.",
 )
-@click.option(
-    "--host-cpus",
-    metavar="N",
-    type=click.IntRange(1, LARGEST),
-    default=32,
-    show_default=True,
-    help="CPUs of each host.",
-)
-@click.option(
-    "--host-memory-mib",
-    metavar="MIB",
-    type=click.IntRange(1, LARGEST),
-    default=131072,
-    show_default=True,
-    help="Memory of each host.",
-)
+@host_options
 @click.option(
     "--jobs",
     metavar="N",
@@ -135,6 +121,7 @@ class Unreachable(click.ClickException):
 @click.option(
     "--dask", metavar="ADDRESS", help="Compute on the workers of this Dask scheduler: tcp://…"
 )
+@click.option("--json", "as_json", is_flag=True, help="Print the summary as JSON.")
 @click.pass_context
 def sweep_command(
     context: click.Context,
@@ -146,10 +133,14 @@ def sweep_command(
     seeds: str,
     policy_names: tuple[str, ...],
     temporality: str,
+    host_texts: tuple[str, ...],
     host_cpus: int,
     host_memory_mib: int,
+    hour_s: float,
+    power_texts: tuple[str, ...],
     jobs: int | None,
     dask: str | None,
+    as_json: bool,
 ) -> None:
     """Size clusters for every combination of catalogue, mix, number of VMs, seed and policy.
 
@@ -165,6 +156,7 @@ def sweep_command(
         outputs = [output, manifest_path(output), folder]
         refuse_overwriting(outputs, [*map(Path, catalogues), *policy_files])
         check_ending(output)
+        hosts = chosen_hosts(context, host_texts, host_cpus, host_memory_mib)
         cells = cells_of(
             [find_catalogue(name) for name in dict.fromkeys(catalogues)],
             [parse_mix(mix) for mix in dict.fromkeys(mixes)],
@@ -172,7 +164,9 @@ def sweep_command(
             _parse_seeds(seeds),
             list(dict.fromkeys(policy_names)),
             parse_temporality(temporality),
-            HostSize(host_cpus, host_memory_mib),
+            hosts,
+            hour_s=hour_s,
+            power=parse_power(power_texts, hosts) if power_texts else None,
         )
         own = [Path(name) for name in catalogues if name not in CATALOGUES]
         own += filter(None, map(own_policy_file, policy_names))
@@ -194,6 +188,9 @@ def sweep_command(
             inputs=records,
             outputs=[output],
         )
+    if as_json:
+        click.echo(json_summary(table))
+        return
     Console(highlight=False).print(summary(table))
     _compare_with_published(table)
     click.echo(f"{output}: {len(table)} rows")

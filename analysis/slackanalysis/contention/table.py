@@ -22,7 +22,9 @@ from slackanalysis.contention.arrangements import (
 )
 from slackanalysis.contention.pools import Move, Pools, pools_over_time
 from slackanalysis.contention.tenants import Tenants, generated_tenants, recorded_tenants
-from slackanalysis.sizing.placement_run import HostSize, PlacementRun, serve_on_fewest
+from slackanalysis.sizing.hosts import HostSize
+from slackanalysis.sizing.placement_run import serve_on_fewest
+from slackanalysis.sizing.trials import PlacementRun
 from slackanalysis.workload.demand import Demand
 from slackanalysis.workload.mix import mix_text
 from slackanalysis.workload.requests import RequestList

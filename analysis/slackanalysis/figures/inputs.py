@@ -10,7 +10,7 @@ from typing import Any
 
 from slackanalysis.outputs.tables import write_table
 from slackanalysis.progress import Track, untracked
-from slackanalysis.sizing.placement_run import HostSize
+from slackanalysis.sizing.hosts import HostSize
 from slackanalysis.sweep.cells import PAPER_MIXES, cells_of, sweep
 from slackanalysis.sweep.published import PUBLISHED_SIZE, PUBLISHED_VMS
 from slackanalysis.workload.catalogue import CATALOGUES

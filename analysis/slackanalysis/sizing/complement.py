@@ -11,7 +11,7 @@ from collections.abc import Iterable, Sequence
 import numpy as np
 import pandas as pd
 
-from slackanalysis.sizing.placement_run import HostSize
+from slackanalysis.sizing.hosts import HostSize
 from slackanalysis.workload.catalogue import GIB, Catalogue, capped_mib
 from slackanalysis.workload.requests import RequestList
 

@@ -9,7 +9,7 @@ import pandas as pd
 
 import slackanalysis
 import slackvm.model
-from slackanalysis.sizing.placement_run import HostSize
+from slackanalysis.sizing.hosts import Hosts, HostSize
 from slackanalysis.sizing.policies import policy_file
 from slackvm import __version__
 
@@ -18,17 +18,18 @@ _PACKAGES = ("sizing", "workload")
 
 
 def with_origin(
-    table: pd.DataFrame, size: HostSize, generated: Mapping[str, object] | None = None
+    table: pd.DataFrame, hosts: Hosts, generated: Mapping[str, object] | None = None
 ) -> pd.DataFrame:
     """Return a table of sizings with the columns that say where its rows come from.
 
     They come last, behind `list_sha256` (`RequestList.sha256` of the list that was sized):
-    `host_cpus` and `host_memory_mib` of each host; what `generated` has; `slackvm_version`; and
-    `code_sha256`, a digest of the code that decides and of the policy's own file.
+    `host_cpus` and `host_memory_mib` of each host, or `host_pattern` where there are several kinds;
+    what `generated` has; `slackvm_version`; and `code_sha256`, a digest of the code that decides
+    and of the policy's own file.
 
     Args:
         table: as `sizing.sizing_table` returns it.
-        size: what each host offers.
+        hosts: what each host offers.
         generated: of lists that were generated, by column: `temporality`, `generator` and
             `catalogue_sha256`; a value for all rows, or one for each.
 
@@ -37,8 +38,7 @@ def with_origin(
     """
     of_policy = {name: code_sha256(name) for name in table["policy"].unique()}
     columns = {
-        "host_cpus": size.cpus,
-        "host_memory_mib": size.memory_mib,
+        **_of_hosts(hosts),
         **(generated or {}),
         "slackvm_version": __version__,
         "code_sha256": table["policy"].map(of_policy),
@@ -46,6 +46,12 @@ def with_origin(
     if clash := columns.keys() & set(table):
         raise ValueError(f"column {sorted(clash)[0]} cannot tell lists apart: it is a result")
     return pd.concat([table, pd.DataFrame(columns, index=table.index)], axis=1)
+
+
+def _of_hosts(hosts: Hosts) -> dict[str, object]:
+    if isinstance(hosts, HostSize):
+        return {"host_cpus": hosts.cpus, "host_memory_mib": hosts.memory_mib}
+    return {"host_pattern": str(hosts)}
 
 
 @cache

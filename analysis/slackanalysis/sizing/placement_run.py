@@ -1,108 +1,67 @@
-"""A cluster of equal hosts that serves a list of requests, and how many hosts it takes.
-
-Every decision is `slackvm.model`'s, as on the controller of a real cluster.
-"""
+"""Serving a list of requests on a cluster that exists on paper, and how many hosts it takes."""
 
 import math
-from dataclasses import dataclass
+from collections.abc import Iterable
 
 import numpy as np
-from numpy.typing import NDArray
 
+from slackanalysis.sizing.hosts import Hosts
+from slackanalysis.sizing.trials import OnRefusal, PlacementRun, Trial, run_trials
 from slackanalysis.workload.requests import RequestList
-from slackvm.model import POLICIES, VM, Fleet, HostSummary, Policy, place
+from slackvm.model import VM, Policy
 from slackvm.model.vm import MILLI
 
-OPENING_LAST = (POLICIES["first-fit"], POLICIES["progress-packed"])
-"""Policies that use an empty host only where no other takes the VM, and then the first."""
 
-
-@dataclass(frozen=True, slots=True)
-class HostSize:
-    """What each host of a cluster offers: CPUs and MiB."""
-
-    cpus: int
-    memory_mib: int
-
-
-@dataclass(frozen=True)
-class PlacementRun:
-    """What became of a list of requests on a cluster that refused none.
-
-    Attributes:
-        hosts: number of hosts of the cluster.
-        host: index of the host at which each event of the list happened, shape (events,).
-        gained: CPUs that its vNodes gained by it, below 0 where they lost some, shape (events,).
-    """
-
-    hosts: int
-    host: NDArray[np.int64]
-    gained: NDArray[np.int64]
-
-
-def serve(
-    requests: RequestList, size: HostSize, hosts: int, policy: Policy, *, may_grow: bool = False
-) -> PlacementRun | None:
-    """Serve a list on `hosts` empty hosts; return None if a request is refused.
+def serve(requests: RequestList, hosts: Hosts, count: int, policy: Policy) -> PlacementRun | None:
+    """Serve a list on so many empty hosts; return None if a request is refused.
 
     Args:
         requests: the list.
-        size: what each host offers.
-        hosts: number of hosts.
+        hosts: what each host offers.
+        count: number of hosts.
         policy: which of those that take a VM gets it.
-        may_grow: add an empty host where a request would be refused.
 
     Raises:
-        ValueError: the policy's scores are none.
+        PolicyError: the policy fails, or does not give one number for each host.
     """
-    fleet = Fleet(_empty(number, size) for number in range(hosts))
-    vms = requests.vms
-    host_of = [0] * len(vms)
-    where, gained = [], []
-    for event in requests.events.tolist():
-        if event >= 0:
-            host = place(fleet, vms[event], policy).host
-            if host is None:
-                if not may_grow:
-                    return None
-                host = fleet.add(_empty(len(fleet), size))
-            host_of[event] = host
-            gained.append(fleet.take(host, vms[event]))
-        else:
-            host = host_of[~event]
-            gained.append(-fleet.give_back(host, vms[~event]))
-        where.append(host)
-    return PlacementRun(
-        len(fleet), np.array(where, dtype=np.int64), np.array(gained, dtype=np.int64)
-    )
+    return run_trials([Trial(requests, hosts, count, OnRefusal.STOP)], policy)[0]
 
 
-def serve_on_fewest(requests: RequestList, size: HostSize, policy: Policy) -> PlacementRun:
+def serve_on_fewest(requests: RequestList, hosts: Hosts, policy: Policy) -> PlacementRun:
     """Serve a list on the smallest number of hosts that refuses nobody.
+
+    Raises:
+        ValueError: a VM is larger than every host, and the message names it; or the policy fails.
+    """
+    return completed(run_trials([fewest(requests, hosts)], policy))[0]
+
+
+def fewest(requests: RequestList, hosts: Hosts) -> Trial:
+    """Return the trial that finds the smallest number of hosts that refuses nobody.
 
     Numbers are tried upward from the volume bound, since with some policies one host more may
     refuse a VM that one host fewer takes.
 
     Raises:
-        ValueError: a VM is larger than a host, and the message names it; or the policy's scores
-            are none.
+        ValueError: a VM is larger than every host, and the message names it.
     """
     for vm in requests.vms:
-        _check_fits(requests, vm, size)
-    hosts = volume_bound(requests, size)
-    # With such a policy a host more changes nothing until the others refuse a VM, so that a trial
-    # need not begin anew.
-    may_grow = policy in OPENING_LAST
-    while (run := serve(requests, size, hosts, policy, may_grow=may_grow)) is None:
-        hosts += 1
-    return run
+        _check_fits(requests, vm, hosts)
+    return Trial(requests, hosts, volume_bound(requests, hosts))
 
 
-def volume_bound(requests: RequestList, size: HostSize) -> int:
+def completed(runs: Iterable[PlacementRun | None]) -> list[PlacementRun]:
+    """Return the runs of trials that cannot end early."""
+    return [run for run in runs if run is not None]
+
+
+def volume_bound(requests: RequestList, hosts: Hosts) -> int:
     """Return the number of hosts that no placement can stay below.
 
-    It is the maximum over time of `max(ceil(sum of allocation / level / CPUs of a host), ceil(sum
-    of MiB / MiB of a host))`, as if VMs could be cut to any size.
+    It is the smallest number whose CPUs and memory, in sum, hold at every time the sum of
+    allocation / level and the sum of MiB, as if VMs could be cut to any size. Of equal hosts that
+    is the maximum over time of `max(ceil(sum of allocation / level / CPUs of a host), ceil(sum of
+    MiB / MiB of a host))`; of several kinds, of the first hosts of the pattern.
     """
     if not requests.vms:
         return 0
@@ -116,18 +75,21 @@ def volume_bound(requests: RequestList, size: HostSize) -> int:
     sign = np.where(is_arrival, 1, -1)
     most_units = int(np.cumsum(sign * (vcpus * MILLI * unit // millis)[vm]).max())
     most_memory = int(np.cumsum(sign * memory[vm]).max())
-    return max(-(-most_units // (unit * size.cpus)), -(-most_memory // size.memory_mib))
+    return hosts.fewest(-(-most_units // unit), most_memory)
 
 
-def _empty(number: int, size: HostSize) -> HostSummary:
-    return HostSummary(f"host{number}", size.cpus, size.memory_mib, size.cpus, size.memory_mib, {})
-
-
-def _check_fits(requests: RequestList, vm: VM, size: HostSize) -> None:
+def _check_fits(requests: RequestList, vm: VM, hosts: Hosts) -> None:
+    kinds = hosts.kinds
+    if any(vm.vcpus <= kind.cpus and vm.memory_mib <= kind.memory_mib for kind in kinds):
+        return
+    which = f"VM {vm.name}{f' of {requests.name}' if requests.keys else ''}"
     for needed, there, unit in (
-        (vm.vcpus, size.cpus, "CPUs"),
-        (vm.memory_mib, size.memory_mib, "MiB"),
+        (vm.vcpus, max(kind.cpus for kind in kinds), "CPUs"),
+        (vm.memory_mib, max(kind.memory_mib for kind in kinds), "MiB"),
     ):
         if needed > there:
-            which = f" of {requests.name}" if requests.keys else ""
-            raise ValueError(f"VM {vm.name}{which} needs {needed} {unit}, a host has {there}")
+            most = "a host has" if len(kinds) == 1 else "the largest host has"
+            raise ValueError(f"{which} needs {needed} {unit}, {most} {there}")
+    raise ValueError(
+        f"{which} needs {vm.vcpus} CPUs and {vm.memory_mib} MiB, and no kind of host has both"
+    )

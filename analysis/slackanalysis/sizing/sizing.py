@@ -1,15 +1,19 @@
 """How many hosts a list of requests takes: one shared cluster against one cluster per level."""
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import asdict, dataclass
 from typing import Any
 
 import pandas as pd
 
-from slackanalysis.sizing.placement_run import HostSize, serve_on_fewest, volume_bound
-from slackanalysis.sizing.utilization import AllocationTimeline, Utilization
+from slackanalysis.sizing.hosts import Hosts
+from slackanalysis.sizing.placement_run import completed, fewest, volume_bound
+from slackanalysis.sizing.power import PowerCurve
+from slackanalysis.sizing.refusals import CODES, RefusedVM
+from slackanalysis.sizing.trials import OnRefusal, PlacementRun, Trial, run_trials
+from slackanalysis.sizing.utilization import HOUR_S, AllocationTimeline, Utilization
 from slackanalysis.workload.requests import RequestList
-from slackvm.model import Policy, PolicyError
+from slackvm.model import VM, Policy, PolicyError
 
 
 @dataclass(frozen=True)
@@ -24,6 +28,7 @@ class Sizing:
         hosts: hosts of each level's own cluster, by level as text.
         shared: one cluster for all levels.
         separate: the clusters of the levels, together.
+        may_refuse: the number of hosts was given, so that VMs may have been refused.
     """
 
     keys: Mapping[str, str]
@@ -33,42 +38,172 @@ class Sizing:
     hosts: Mapping[str, int]
     shared: Utilization
     separate: Utilization
+    may_refuse: bool = False
+
+
+@dataclass(frozen=True)
+class Question:
+    """What is asked about each list.
+
+    Attributes:
+        hosts: what each host offers.
+        count: number of hosts of the shared cluster, and of the separate clusters together (see
+            `shared_out`); None: the smallest that refuses nobody, of each cluster.
+        hour_s: seconds of a list that are an hour, for host-hours and energy.
+        power: what hosts draw; None: no energy is worked out.
+    """
+
+    hosts: Hosts
+    count: int | None = None
+    hour_s: float = HOUR_S
+    power: PowerCurve | None = None
+
+
+@dataclass(frozen=True)
+class SizedList:
+    """What became of a list: its sizing, and by cluster, `shared` and `separate`, how.
+
+    Attributes:
+        requests: the list.
+        sizing: its figures.
+        timelines: what is allocated over time.
+        refused: each VM that no host took, and the number of hosts that it was refused by.
+    """
+
+    requests: RequestList
+    sizing: Sizing
+    timelines: Mapping[str, AllocationTimeline]
+    refused: Mapping[str, Sequence[tuple[VM, float, RefusedVM, int]]]
 
 
 def size_clusters(
-    requests: RequestList, size: HostSize, policy: Policy, policy_name: str
+    requests: RequestList, hosts: Hosts, policy: Policy, policy_name: str
 ) -> tuple[Sizing, Mapping[str, AllocationTimeline]]:
-    """Return what a list takes on hosts of that size, and the timelines `shared` and `separate`.
+    """Return what one list takes, and the timelines `shared` and `separate`: see `size_lists`."""
+    (sized,) = size_lists([requests], Question(hosts), policy, policy_name)
+    return sized.sizing, sized.timelines
+
+
+def size_lists(
+    lists: Sequence[RequestList],
+    question: Question,
+    policy: Policy,
+    policy_name: str,
+    progress: Callable[[int], object] = lambda _: None,
+) -> list[SizedList]:
+    """Return what each list takes, on one cluster and on one cluster for each level.
+
+    Args:
+        lists: the lists.
+        question: what is asked about each.
+        policy: places the VMs.
+        policy_name: its name.
+        progress: called with the number of clusters that are done since the call before; there
+            are `clusters_of` a list.
 
     Raises:
-        ValueError: a VM is larger than a host, or the policy fails.
+        ValueError: a VM is larger than every host where none may be refused; there are fewer hosts
+            than levels; or the policy fails, and the message names it.
     """
-    levels = requests.levels
+    trials: list[Trial] = []
+    for requests in lists:
+        parts = [requests.of_level(level) for level in requests.levels]
+        # A list of one level has a cluster of its own already.
+        trials += _trials([requests], question)
+        trials += _trials(parts, question) if len(parts) > 1 else []
     try:
-        shared = serve_on_fewest(requests, size, policy)
-        separate = {
-            # A list of one level has a cluster of its own already.
-            level: shared if len(levels) == 1 else serve_on_fewest(part, size, policy)
-            for level, part in ((level, requests.of_level(level)) for level in levels)
-        }
+        runs = iter(completed(run_trials(trials, policy, progress=progress)))
     except PolicyError as error:
         raise PolicyError(f"policy {policy_name}: {error}") from error
-    timelines = {
-        "shared": AllocationTimeline(requests, [(levels, shared)]),
-        "separate": AllocationTimeline(
-            requests, [([level], run) for level, run in separate.items()]
-        ),
+    sized = []
+    for requests in lists:
+        shared = next(runs)
+        levels = requests.levels
+        separate = {level: next(runs) if len(levels) > 1 else shared for level in levels}
+        sized.append(_sized(requests, question, policy_name, shared, separate))
+    return sized
+
+
+def clusters_of(requests: RequestList) -> int:
+    """Return how many clusters are worked out for a list: one for all levels, one for each."""
+    levels = len(requests.levels)
+    return 1 + (levels if levels > 1 else 0)
+
+
+def shared_out(count: int, bounds: Sequence[int]) -> list[int]:
+    """Share hosts out among the clusters of the levels, in proportion to their volume bounds.
+
+    Each gets one host at least; what is left over goes to the largest remainders (Hamilton's
+    method), of equal ones to the lowest level.
+
+    Raises:
+        ValueError: there are fewer hosts than levels.
+    """
+    if count < len(bounds):
+        raise ValueError(
+            f"{count} hosts are not allowed: a cluster for each of {len(bounds)} levels needs "
+            f"{len(bounds)} or more"
+        )
+    left = count - len(bounds)
+    quotas = [left * bound / sum(bounds) for bound in bounds]
+    hosts = [1 + int(quota) for quota in quotas]
+    by_remainder = sorted(range(len(bounds)), key=lambda level: int(quotas[level]) - quotas[level])
+    for level in by_remainder[: count - sum(hosts)]:
+        hosts[level] += 1
+    return hosts
+
+
+def _trials(parts: Sequence[RequestList], question: Question) -> list[Trial]:
+    if question.count is None:
+        return [fewest(part, question.hosts) for part in parts]
+    if len(parts) == 1:
+        counts = [question.count]
+    else:
+        bounds = [volume_bound(part, question.hosts) for part in parts]
+        counts = shared_out(question.count, bounds)
+    return [
+        Trial(part, question.hosts, count, OnRefusal.RECORD)
+        for part, count in zip(parts, counts, strict=True)
+    ]
+
+
+def _sized(
+    requests: RequestList,
+    question: Question,
+    policy_name: str,
+    shared: PlacementRun,
+    separate: Mapping[float, PlacementRun],
+) -> SizedList:
+    served = {
+        "shared": [(requests.levels, shared)],
+        "separate": [([level], run) for level, run in separate.items()],
+    }
+    timelines = {of: AllocationTimeline(requests, runs) for of, runs in served.items()}
+    figures = {
+        of: timeline.utilization(question.hosts, question.hour_s, question.power)
+        for of, timeline in timelines.items()
     }
     sizing = Sizing(
         keys=requests.keys,
         list_sha256=requests.sha256,
         policy=policy_name,
-        hosts_bound=volume_bound(requests, size),
+        hosts_bound=volume_bound(requests, question.hosts),
         hosts={str(level): run.hosts for level, run in separate.items()},
-        shared=timelines["shared"].occupancy(size),
-        separate=timelines["separate"].occupancy(size),
+        shared=figures["shared"],
+        separate=figures["separate"],
+        may_refuse=question.count is not None,
     )
-    return sizing, timelines
+    refused = {
+        of: [
+            (part.vms[vm.vm], float(part.start_s[vm.vm]), vm, run.hosts)
+            for levels, run in runs
+            if run.refused
+            for part in [requests if len(levels) > 1 else requests.of_level(levels[0])]
+            for vm in run.refused
+        ]
+        for of, runs in served.items()
+    }
+    return SizedList(requests, sizing, timelines, refused)
 
 
 def sizing_table(sizings: Iterable[Sizing]) -> pd.DataFrame:
@@ -93,7 +228,16 @@ def sizing_table(sizings: Iterable[Sizing]) -> pd.DataFrame:
 
 def _figures(sizing: Sizing, levels: list[str]) -> dict[str, Any]:
     clusters = {"shared": asdict(sizing.shared), "separate": asdict(sizing.separate)}
-    figures = [name for name in clusters["shared"] if name not in ("hosts", "oversubscription")]
+    for numbers in clusters.values():
+        refused = numbers.pop("refused")
+        if sizing.may_refuse:
+            numbers["refused"] = sum(refused.values())
+            numbers |= {f"refused_{code}": refused.get(code, 0) for code in CODES}
+    figures = [
+        name
+        for name, value in clusters["shared"].items()
+        if name not in ("hosts", "oversubscription") and value is not None
+    ]
     return {
         "policy": sizing.policy,
         "hosts_shared": sizing.shared.hosts,
@@ -108,3 +252,39 @@ def _figures(sizing: Sizing, levels: list[str]) -> dict[str, Any]:
         },
         "list_sha256": sizing.list_sha256,
     }
+
+
+def refusals_table(lists: Iterable[SizedList]) -> pd.DataFrame:
+    """Return a row for each VM that no host took, in the order in which they were refused.
+
+    Columns: the keys of its list, `policy`, `cluster` (`shared` or `separate`), `vm`, `vcpus`,
+    `memory_mib`, `level`, `time_s` (of the request), `code` (see
+    `slackanalysis.sizing.refusals.RefusedVM`, as for the next two), `hosts_with_cpus`,
+    `hosts_with_memory`, and `hosts`: how many hosts refused it.
+    """
+    rows = [
+        {
+            **sized.requests.keys,
+            "policy": sized.sizing.policy,
+            "cluster": cluster,
+            "vm": vm.name,
+            "vcpus": vm.vcpus,
+            "memory_mib": vm.memory_mib,
+            "level": vm.level,
+            "time_s": time_s,
+            "code": refused.code,
+            "hosts_with_cpus": refused.hosts_with_cpus,
+            "hosts_with_memory": refused.hosts_with_memory,
+            "hosts": hosts,
+        }
+        for sized in lists
+        for cluster, all_refused in sized.refused.items()
+        for vm, time_s, refused, hosts in all_refused
+    ]
+    return pd.DataFrame(rows, columns=None if rows else list(_OF_REFUSALS))
+
+
+_OF_REFUSALS = (
+    *("policy", "cluster", "vm", "vcpus", "memory_mib", "level", "time_s", "code"),
+    *("hosts_with_cpus", "hosts_with_memory", "hosts"),
+)

@@ -1,16 +1,20 @@
 """What a cluster has allocated and left over, over time and at the peak."""
 
+from collections import Counter
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
-from slackanalysis.sizing.placement_run import HostSize, PlacementRun
+from slackanalysis.sizing.hosts import Hosts, sizes
+from slackanalysis.sizing.power import PowerCurve
+from slackanalysis.sizing.trials import PlacementRun
 from slackanalysis.workload.requests import RequestList
 
-_SECONDS_OF_AN_HOUR = 3600
+HOUR_S = 3600.0
+"""Seconds of an hour, where the clock of a list is that of the world."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -23,7 +27,7 @@ class Utilization:
 
     Attributes:
         hosts: number of hosts.
-        host_hours: hours that hosts have at least one VM, summed over the hosts.
+        host_hours: hours, by the list's clock, that hosts have at least one VM, summed over them.
         cpus_allocated_mean: CPUs allocated, on average over time.
         cpus_unallocated_mean: CPUs left, likewise.
         cpus_allocated_peak: CPUs allocated at the peak.
@@ -34,6 +38,8 @@ class Utilization:
         memory_mib_unallocated_peak: MiB left then.
         oversubscription: by level as text, vCPUs per CPU that its vNodes own, both over time: below
             the level, since each vNode owns whole CPUs and no fewer than its largest VM has.
+        energy_kwh: energy of the hosts, by the list's clock; None where no power curve is given.
+        refused: number of VMs that no host took, by reason (`slackanalysis.sizing.refusals.CODES`).
     """
 
     hosts: int
@@ -47,6 +53,8 @@ class Utilization:
     memory_mib_allocated_peak: int
     memory_mib_unallocated_peak: int
     oversubscription: Mapping[str, float]
+    energy_kwh: float | None = None
+    refused: Mapping[str, int] = field(default_factory=dict)
 
 
 class AllocationTimeline:
@@ -71,15 +79,29 @@ class AllocationTimeline:
         )
         self._gained = np.zeros(len(events), dtype=np.int64)
         self._newly_used = np.zeros(len(events), dtype=np.int64)
+        self._host = np.full(len(events), -1)
+        self._runs = [run for _, run in runs]
         for levels, run in runs:
             served = np.isin(self._level, levels)
             self._gained[served] = run.gained
-            self._newly_used[served] = _newly_used(run.host, self._sign[served])
+            self._host[served] = run.host
+            placed = served.copy()
+            placed[served] = run.host >= 0
+            self._newly_used[placed] = _newly_used(self._host[placed], self._sign[placed])
+        # A VM that was refused is not there.
+        self._sign = np.where(self._host < 0, 0, self._sign)
         self._levels = requests.levels
-        self._hosts = sum(run.hosts for _, run in runs)
 
-    def occupancy(self, size: HostSize) -> Utilization:
-        """Return the figures of the cluster of hosts of that size."""
+    def utilization(
+        self, hosts: Hosts, hour_s: float = HOUR_S, power: PowerCurve | None = None
+    ) -> Utilization:
+        """Return the figures of the cluster.
+
+        Args:
+            hosts: what each host offers.
+            hour_s: seconds of the list that are an hour.
+            power: what hosts draw.
+        """
         lasts = np.diff(self._time, append=self._time[-1:])
         whole = float(lasts.sum())
 
@@ -87,7 +109,10 @@ class AllocationTimeline:
             return float(numbers @ lasts) / whole
 
         cpus, memory = np.cumsum(self._gained), np.cumsum(self._sign * self._memory)
-        all_cpus, all_memory = self._hosts * size.cpus, self._hosts * size.memory_mib
+        all_cpus, all_memory = (
+            sum(int(numbers.sum()) for numbers in of_runs)
+            for of_runs in zip(*(sizes(hosts, run.hosts) for run in self._runs), strict=True)
+        )
         peak = int(memory.argmax())
         in_use = np.cumsum(self._newly_used)
         oversubscription = {}
@@ -95,10 +120,12 @@ class AllocationTimeline:
             is_its = self._level == level
             owned = np.cumsum(np.where(is_its, self._gained, 0))
             allocation = np.cumsum(np.where(is_its, self._sign * self._vcpus, 0))
-            oversubscription[str(level)] = mean(allocation) / mean(owned)
+            # A level of which every VM was refused owns nothing.
+            ratio = mean(allocation) / mean(owned) if owned.any() else np.nan
+            oversubscription[str(level)] = ratio
         return Utilization(
-            hosts=self._hosts,
-            host_hours=float(in_use @ lasts) / _SECONDS_OF_AN_HOUR,
+            hosts=sum(run.hosts for run in self._runs),
+            host_hours=float(in_use @ lasts) / hour_s,
             cpus_allocated_mean=mean(cpus),
             cpus_unallocated_mean=all_cpus - mean(cpus),
             cpus_allocated_peak=int(cpus[peak]),
@@ -108,7 +135,15 @@ class AllocationTimeline:
             memory_mib_allocated_peak=int(memory[peak]),
             memory_mib_unallocated_peak=all_memory - int(memory[peak]),
             oversubscription=oversubscription,
+            energy_kwh=self._energy_kwh(hosts, hour_s, power) if power else None,
+            refused=dict(Counter(vm.code for run in self._runs for vm in run.refused)),
         )
+
+    def _energy_kwh(self, hosts: Hosts, hour_s: float, power: PowerCurve) -> float:
+        lasts = np.diff(self._time, append=self._time[-1:])
+        kind = hosts.kind_of(np.maximum(self._host, 0))
+        watts = np.cumsum(power.change_w(hosts, kind, self._newly_used, self._gained))
+        return float(watts @ lasts) / hour_s / 1000
 
     def over_time(self) -> pd.DataFrame:
         """Return one row per time at which anything happens, with what there is after all of it.

@@ -13,7 +13,7 @@ from typing import Any
 
 import pandas as pd
 
-from slackanalysis.sizing.placement_run import HostSize
+from slackanalysis.sizing.hosts import HostSize
 from slackanalysis.sweep.mixes import has_several_levels
 from slackanalysis.workload.catalogue import CATALOGUES
 from slackanalysis.workload.temporality import Temporality

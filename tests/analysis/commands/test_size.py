@@ -93,7 +93,25 @@ def test_a_policy_of_the_users_own_is_found_in_the_folder(tmp_path, requests, mo
         (["--host-cpus", "0"], "0 is not in the range 1<=x<=1000000000"),
         (["--host-cpus", "2"], "VM b of x needs 3 CPUs, a host has 2"),
         (["--host-memory-mib", "2000"], "VM b of x needs 2048 MiB, a host has 2000"),
-        (["--hosts", "2"], "No such option"),
+        (["--host", "2:16"], "VM b of x needs 3 CPUs, a host has 2"),
+        (["--host", "2:16", "--host", "1:64"], "VM b of x needs 3 CPUs, the largest host has 2"),
+        (["--host", "8:1", "--host", "2:64"], "needs 3 CPUs and 2048 MiB, and no kind of host has"),
+        (["--host", "8"], "host '8' is not allowed: CPUS:GIB or CPUS:GIB:COUNT"),
+        (["--host", "8:16:0"], "host '8:16:0': 0 hosts are not allowed: 1 to 1000000000"),
+        (["--host", "0:16"], "host '0:16': 0 CPUs are not allowed"),
+        (["--host", "8:-1"], "host '8:-1' is not allowed"),
+        (["--host", "8:1e3"], "host '8:1e3' is not allowed"),
+        (["--host", "8:16", "--host-cpus", "8"], "--host and --host-cpus both give the size"),
+        (["--host", "8:16", "--host-memory-mib", "8"], "--host and --host-memory-mib both give"),
+        (["--hosts", "0"], "0 is not in the range 1<=x<=1000000"),
+        (["--hosts", "1"], "1 hosts are not allowed: a cluster for each of 2 levels needs 2"),
+        (["--refusals", "refused.csv"], "--refusals goes with --hosts"),
+        (["--hour-s", "0"], "0.0 is not in the range"),
+        (["--hour-s", "nan"], "nan is not"),
+        (["--power", "100"], "power '100' is not allowed: IDLE:PEAK in watts"),
+        (["--power", "200:100"], "power '200:100' is not allowed"),
+        (["--power", "nan:100"], "power 'nan:100' is not allowed"),
+        (["--power", "1:2", "--power", "1:2"], "power is given 2 times; allowed: one"),
         (["--timeline", "timeline.txt"], "timeline.txt: a table is written to a name in .csv"),
     ],
 )
@@ -105,6 +123,61 @@ def test_what_is_wrong_is_told_and_nothing_is_written(
     assert result.exit_code == 2
     assert told in result.stderr
     assert list(tmp_path.iterdir()) == [requests]
+
+
+def test_hosts_of_several_kinds_are_added_in_the_order_of_the_pattern(tmp_path):
+    """Each VM fills the kind that it fits; a pattern of three hosts, of which one is large."""
+    path, output = tmp_path / "requests.csv", tmp_path / "hosts.csv"
+    rows = [f"vm{number},{vcpus},1024,1.0,0,60" for number, vcpus in enumerate([8, 4, 8, 4])]
+    path.write_text("vm,vcpus,memory_mib,level,start_s,lifetime_s\n" + "\n".join(rows) + "\n")
+    result = run(
+        *("size", path, "--output", output, "--policy", "first-fit"),
+        *("--host", "4:1:2", "--host", "8:1.5"),
+    )
+    assert result.exit_code == 0, result.output
+    row = pd.read_csv(output).iloc[0]
+    # The second VM of 8 CPUs needs the large host of the second round.
+    assert (row["hosts_shared"], row["hosts_bound"]) == (6, 5)
+    assert row["host_pattern"] == "4:1:2,8:1.5:1"
+    assert row["cpus_unallocated_peak_shared"] == 4 * 4 + 2 * 8 - 24
+
+
+def test_a_given_number_of_hosts_refuses_and_says_what_and_why(tmp_path, requests):
+    """List x needs 2 CPUs at 1:1, and 3 for b; on two hosts of 3 CPUs the 4 vCPUs of y are none."""
+    output, refused = tmp_path / "hosts.csv", tmp_path / "refused.parquet"
+    result = run(
+        *("size", requests, "--output", output, "--refusals", refused),
+        *("--host-cpus", 3, "--hosts", 2, "--host-memory-mib", 2048),
+    )
+    assert result.exit_code == 0, result.output
+    table = pd.read_csv(output)
+    assert table["refused_shared"].tolist() == [0, 1]
+    assert table["refused_too_large_shared"].tolist() == [0, 1]
+    assert table["hosts_shared"].tolist() == table["hosts_separate"].tolist() == [2, 2]
+    row = pd.read_parquet(refused).query("cluster == 'shared'").iloc[0]
+    assert (row["mix"], row["vm"], row["code"], row["hosts"]) == ("y", "a", "too_large", 2)
+    assert (row["hosts_with_cpus"], row["hosts_with_memory"]) == (0, 2)
+    assert "VMs refused" in result.stdout
+    assert "too_large" in result.stdout
+
+
+def test_energy_and_hours_go_by_the_clock_of_the_list(tmp_path, requests):
+    """List y: 4 vCPUs at 2:1 for 60 s, so 4 of 8 CPUs of one host, for an hour of its clock."""
+    output = tmp_path / "hosts.csv"
+    options = ["--host-cpus", 8, "--hour-s", 60, "--power", "100:300"]
+    result = run("size", requests, "--output", output, *options)
+    assert result.exit_code == 0, result.output
+    row = pd.read_csv(output).set_index("mix").loc["y"]
+    assert row["host_hours_shared"] == 1
+    assert row["energy_kwh_shared"] == pytest.approx((100 + 200 * 4 / 8) / 1000)
+    assert "kWh" in result.stdout
+
+
+def test_the_summary_is_printed_as_json(tmp_path, requests):
+    result = run("size", requests, "--output", tmp_path / "hosts.csv", "--host-cpus", 4, "--json")
+    (row,) = json.loads(result.stdout)
+    assert (row["policy"], row["lists"], row["hosts_shared"]) == (DEFAULT_POLICY, 2, 3)
+    assert row["saved_share"] == pytest.approx(1 - 3 / row["hosts_separate"])
 
 
 def test_a_broken_file_is_told_with_its_row(tmp_path, requests):

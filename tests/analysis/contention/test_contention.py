@@ -15,7 +15,8 @@ from slackanalysis.contention.arrangements import (
 )
 from slackanalysis.contention.table import PLACED_BY, contention_of
 from slackanalysis.contention.tenants import Tenants, recorded_tenants
-from slackanalysis.sizing.placement_run import HostSize, serve_on_fewest
+from slackanalysis.sizing.hosts import HostSize
+from slackanalysis.sizing.placement_run import serve_on_fewest
 from slackanalysis.workload.requests import RequestList
 from slackanalysis.workload.usage import UsageBlock
 from slackvm.model import VM, Host

@@ -11,7 +11,7 @@ from slackanalysis.contention.arrangements import ARRANGEMENTS
 from slackanalysis.contention.table import contention_of_recordings, contention_over_seeds
 from slackanalysis.contention.tenants import generated_tenants
 from slackanalysis.figures.plots.contention import draw_contention, summarise
-from slackanalysis.sizing.placement_run import HostSize
+from slackanalysis.sizing.hosts import HostSize
 from slackanalysis.workload.catalogue import CATALOGUES, PROFILES
 from slackanalysis.workload.demand import Demand, request_list
 from slackanalysis.workload.mix import parse_mix

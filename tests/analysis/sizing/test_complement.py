@@ -6,7 +6,7 @@ import pytest
 from drawings import legend_texts, overlaps
 from slackanalysis.figures.plots.levels_complement import draw_levels_complement
 from slackanalysis.sizing.complement import of_catalogues, of_requests
-from slackanalysis.sizing.placement_run import HostSize
+from slackanalysis.sizing.hosts import HostSize
 from slackanalysis.workload.catalogue import CATALOGUES
 from slackanalysis.workload.requests import RequestList
 from slackvm.model import VM

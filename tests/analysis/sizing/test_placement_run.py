@@ -1,36 +1,21 @@
 """Clusters of as few hosts as a list takes: against the published rule, and a naive program."""
 
-import random
 from fractions import Fraction
 from math import ceil
 
 import numpy as np
 import pytest
 
-from slackanalysis.sizing.placement_run import HostSize, serve, serve_on_fewest, volume_bound
-from slackanalysis.sizing.sizing import size_clusters
+from analysis.sizing.lists import random_list
+from slackanalysis.sizing.hosts import HostSize
+from slackanalysis.sizing.placement_run import serve, serve_on_fewest, volume_bound
+from slackanalysis.sizing.sizing import Question, size_lists
 from slackanalysis.workload.request_file import read_requests
 from slackanalysis.workload.requests import RequestList
 from slackvm.model import POLICIES, VM
 
 SIZE = HostSize(8, 16_384)
 PAPER_SIZE = HostSize(32, 131_072)
-
-
-def random_list(seed: int, count: int = 60, levels=(1.0, 1.4, 3.0)) -> RequestList:
-    chance = random.Random(seed)
-    vms = [
-        VM(
-            f"vm{number}",
-            chance.choice([1, 1, 2, 3, 5, 8]),
-            chance.choice([512, 1024, 4000, 9000]),
-            chance.choice(levels),
-        )
-        for number in range(count)
-    ]
-    start_s = [float(chance.randrange(10)) for _ in vms]
-    lifetime_s = [float(chance.randrange(1, 8)) for _ in vms]
-    return RequestList({"seed": str(seed)}, vms, np.array(start_s), np.array(lifetime_s))
 
 
 def alive_over_time(requests: RequestList):
@@ -143,7 +128,8 @@ def test_the_reference_lists_take_the_hosts_that_are_known(reference_data) -> No
     sums = {}
     cells = {}
     for name in ("first-fit", "progress"):
-        sizings = [size_clusters(each, PAPER_SIZE, POLICIES[name], name)[0] for each in lists]
+        sized = size_lists(lists, Question(PAPER_SIZE), POLICIES[name], name)
+        sizings = [each.sizing for each in sized]
         sums[name] = (
             sum(sizing.shared.hosts for sizing in sizings),
             sum(sizing.separate.hosts for sizing in sizings),

@@ -4,7 +4,7 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from slackanalysis.sizing.placement_run import HostSize
+from slackanalysis.sizing.hosts import HostSize
 from slackanalysis.sizing.sizing import size_clusters, sizing_table
 from slackanalysis.workload.requests import RequestList
 from slackvm.model import POLICIES, VM

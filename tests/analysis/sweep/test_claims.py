@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 from sizings import sizings
-from slackanalysis.sizing.placement_run import HostSize
+from slackanalysis.sizing.hosts import HostSize
 from slackanalysis.sweep import claims
 from slackanalysis.sweep.cells import PAPER_MIXES, cells_of, sweep
 from slackanalysis.sweep.claims import Claim, Verdict, check, require

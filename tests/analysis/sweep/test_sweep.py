@@ -16,7 +16,7 @@ import pytest
 from click.testing import CliRunner, Result
 
 from slackanalysis.commands.cli import cli
-from slackanalysis.sizing.placement_run import HostSize
+from slackanalysis.sizing.hosts import HostSize
 from slackanalysis.sweep.cells import PAPER_MIXES, cells_of, sweep
 from slackanalysis.workload.catalogue import CATALOGUES
 from slackanalysis.workload.mix import parse_mix

@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 
 import slackanalysis.workload.demand
-from slackanalysis.sizing.placement_run import HostSize
+from slackanalysis.sizing.hosts import HostSize
 from slackanalysis.sizing.sizing import size_clusters
 from slackanalysis.workload.catalogue import CATALOGUES
 from slackanalysis.workload.demand import Demand, apportioned, request_list

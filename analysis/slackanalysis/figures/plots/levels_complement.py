@@ -12,7 +12,7 @@ from matplotlib.ticker import FuncFormatter
 
 from slackanalysis.figures import style
 from slackanalysis.figures.saving import DEFAULT_FORMATS, SavedFigure, save_figure
-from slackanalysis.sizing.placement_run import HostSize
+from slackanalysis.sizing.hosts import HostSize
 from slackanalysis.workload.catalogue import GIB
 
 _HEIGHT_INCHES = 3.0

@@ -11,6 +11,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from slackvm.model.fleet import Candidates, Fleet
+from slackvm.model.policies import DeclaredPolicy
 from slackvm.model.vm import VM
 
 
@@ -53,16 +54,64 @@ def place(
     if excluded:
         fits[list(excluded)] = False
     fits.flags.writeable = False
+    host, scores = choose(candidates, policy, lambda index: fleet.names[index])
+    return Placement(host, scores, candidates)
+
+
+def choose(
+    candidates: Candidates,
+    policy: Callable[[Candidates], NDArray[np.float64]],
+    name: Callable[[int], str] = "host{}".format,
+) -> tuple[int | None, NDArray[np.float64]]:
+    """Return the best host that takes a VM (None: no host does), and the score of every host.
+
+    Args:
+        candidates: the hosts considered for the VM.
+        policy: scores them.
+        name: gives a host's name by its index, for errors.
+
+    Raises:
+        PolicyError: the policy fails, or does not give one number for each host.
+    """
+    fits = candidates.fits
     scores = np.where(fits, scores_by(policy, candidates), -np.inf)
-    if not len(fleet):
-        return Placement(None, scores, candidates)
+    if not len(scores):
+        return None, scores
     best = int(scores.argmax())
     if math.isnan(scores[best]):
-        raise PolicyError(f"the policy's score of host {fleet.names[best]} is not a number")
+        raise PolicyError(f"the policy's score of host {name(best)} is not a number")
     if not fits[best]:
         # Nobody takes it, or whoever does has a score of minus infinity, too.
         best = int(fits.argmax())
-    return Placement(best if fits[best] else None, scores, candidates)
+    return best if fits[best] else None, scores
+
+
+def choose_for_each(
+    candidates: Candidates, policy: DeclaredPolicy
+) -> tuple[NDArray[np.int64], NDArray[np.bool_]]:
+    """Return for many requests at once what `choose` gives for each.
+
+    Args:
+        candidates: of each request its own hosts, shape (requests, hosts).
+        policy: scores them.
+
+    Returns:
+        The best host of each request, and whether there is one, both of shape (requests,).
+    """
+    fits = candidates.fits
+    row = np.arange(len(fits))
+    if policy.in_order:
+        best = fits.argmax(axis=1)
+        return best, fits[row, best]
+    with np.errstate(divide="ignore", invalid="ignore"):
+        scores = np.where(fits, policy(candidates), -np.inf)
+    best = scores.argmax(axis=1)
+    taken = fits[row, best]
+    if not taken.all():
+        none_best = ~taken
+        best[none_best] = fits[none_best].argmax(axis=1)
+        taken = fits[row, best]
+    return best, taken
 
 
 def scores_by(

@@ -3,9 +3,6 @@
 from collections.abc import Iterable
 from dataclasses import dataclass
 
-import numpy as np
-from numpy.typing import NDArray
-
 from slackvm.model.vm import VM
 
 CODES = frozenset({"no_cpu", "no_memory", "too_large", "name_taken", "unknown", "overcommitted"})
@@ -73,19 +70,6 @@ def size_refusal(
         if needed > free:
             return Refusal(code, needed, free, unit)
     return None
-
-
-def has_room(
-    vm: VM,
-    growth: NDArray[np.int64],
-    cpus_free: NDArray[np.int64],
-    memory_free_mib: NDArray[np.int64],
-) -> NDArray[np.bool_]:
-    """Return for each host whether `size_refusal` would be None.
-
-    What is too large for a host is more than it has free, so two of the four checks do.
-    """
-    return (growth <= cpus_free) & (memory_free_mib >= vm.memory_mib)
 
 
 def most_hopeful(refusals: Iterable[Refusal]) -> Refusal:
