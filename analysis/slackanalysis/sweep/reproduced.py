@@ -11,7 +11,7 @@ from slackanalysis.progress import Track, untracked
 from slackanalysis.recordings.host import read_times, read_vnodes
 from slackanalysis.recordings.time import in_window, since_first_sample
 from slackanalysis.sizing.placement_run import volume_bound
-from slackanalysis.sizing.sizing import size_clusters
+from slackanalysis.sizing.sizing import Question, size_lists
 from slackanalysis.sweep import claims
 from slackanalysis.sweep.cells import PAPER_MIXES, Cell, cells_of, sweep
 from slackanalysis.sweep.published import (
@@ -113,9 +113,8 @@ def check_lists(path: Path) -> pd.DataFrame:
     lists = read_requests(path)
     numbers: list[float] = []
     for policy in POLICIES_OF_LISTS:
-        sizings = [
-            size_clusters(each, PUBLISHED_SIZE, POLICIES[policy], policy)[0] for each in lists
-        ]
+        sized = size_lists(lists, Question(PUBLISHED_SIZE), POLICIES[policy], policy)
+        sizings = [each.sizing for each in sized]
         numbers.append(sum(sizing.shared.hosts for sizing in sizings))
         numbers.append(sum(sizing.separate.hosts for sizing in sizings))
     numbers.append(sum(volume_bound(each, PUBLISHED_SIZE) for each in lists))

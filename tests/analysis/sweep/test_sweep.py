@@ -171,6 +171,7 @@ def test_a_policy_of_the_users_own_is_another_one_when_its_file_is(tmp_path: Pat
     """Told by a process each, since a module is loaded once."""
     script = (
         "from slackanalysis.sweep.cells import *;"
+        "from slackanalysis.sizing.hosts import HostSize;"
         "from slackanalysis.workload.catalogue import CATALOGUES;"
         "print(Cell(Demand(CATALOGUES['azure2017']), HostSize(4, 4), 'own_spread:own').file_name)"
     )
