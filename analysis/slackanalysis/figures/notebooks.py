@@ -26,7 +26,7 @@ FOLDER = _INSTALLED if _INSTALLED.is_dir() else _PACKAGE.with_name("notebooks")
 WALK_THROUGH = "demo"
 """The notebook that is no figure: a guided tour."""
 
-WIDTHS_IN = (2.0, 20.0)
+WIDTHS_IN = (3.0, 14.0)
 """Smallest and largest width of a figure in inches."""
 
 FORMATS = ("pdf", "png", "svg")

@@ -25,35 +25,35 @@ class Look:
 
 _LEVELS: dict[float, Look] = {
     1.0: Look("#01489e", "o", ""),
-    2.0: Look("#ed900f", "s", "////"),
-    3.0: Look("#0c8762", "^", "...."),
-    1.5: Look("#52c7fe", "D", "\\\\\\\\"),
-    4.0: Look("#de62a3", "v", "xxxx"),
-    1.25: Look("#500c7f", "P", "----"),
-    2.5: Look("#b2320f", "X", "||||"),
-    5.0: Look("#73ab21", "<", "++++"),
-    6.0: Look("#9d4bb0", ">", "oooo"),
-    8.0: Look("#1c6501", "p", "////...."),
-    7.0: Look("#b27801", "h", "\\\\\\\\...."),
-    10.0: Look("#c2a0fd", "*", "xxxx...."),
+    2.0: Look("#ed900f", "s", "///"),
+    3.0: Look("#0c8762", "^", "..."),
+    1.5: Look("#52c7fe", "D", "\\\\\\"),
+    4.0: Look("#de62a3", "v", "xxx"),
+    1.25: Look("#500c7f", "P", "---"),
+    2.5: Look("#b2320f", "X", "|||"),
+    5.0: Look("#73ab21", "<", "+++"),
+    6.0: Look("#9d4bb0", ">", "oo"),
+    8.0: Look("#1c6501", "p", "///..."),
+    7.0: Look("#b27801", "h", "\\\\\\..."),
+    10.0: Look("#c2a0fd", "*", "xxx..."),
 }
 _PROVIDERS: dict[str, Look] = {
     "ovhcloud2023": Look("#0173b2", "o", ""),
-    "azure2017": Look("#de8f05", "s", "////"),
+    "azure2017": Look("#de8f05", "s", "///"),
 }
 _OTHER_PROVIDERS = (
-    Look("#029e73", "^", "...."),
-    Look("#cc78bc", "D", "\\\\\\\\"),
-    Look("#8c3b00", "v", "xxxx"),
-    Look("#56b4e9", "P", "----"),
-    Look("#6b6b00", "X", "||||"),
-    Look("#7b3fa0", "<", "++++"),
-    Look("#e0607e", ">", "oooo"),
-    Look("#004d40", "p", "////...."),
-    Look("#b8860b", "h", "\\\\\\\\...."),
-    Look("#3f51b5", "*", "xxxx...."),
-    Look("#8bc34a", "d", "----...."),
-    Look("#b71c1c", "8", "||||...."),
+    Look("#029e73", "^", "..."),
+    Look("#cc78bc", "D", "\\\\\\"),
+    Look("#8c3b00", "v", "xxx"),
+    Look("#56b4e9", "P", "---"),
+    Look("#6b6b00", "X", "|||"),
+    Look("#7b3fa0", "<", "+++"),
+    Look("#e0607e", ">", "oo"),
+    Look("#004d40", "p", "///..."),
+    Look("#b8860b", "h", "\\\\\\..."),
+    Look("#3f51b5", "*", "xxx..."),
+    Look("#8bc34a", "d", "---..."),
+    Look("#b71c1c", "8", "|||..."),
 )
 
 
@@ -64,8 +64,14 @@ def levels(values: Iterable[float]) -> dict[float, Look]:
 
 
 def providers(names: Iterable[str]) -> dict[str, Look]:
-    """Return the look of each provider, in the order in which figures show them."""
-    ordered = sorted(set(names), reverse=True)
+    """Return the look of each provider, in the order in which figures show them.
+
+    Those of the paper come first, the others by their name.
+    """
+    known = list(_PROVIDERS)
+    ordered = sorted(
+        set(names), key=lambda name: (known.index(name) if name in known else len(known), name)
+    )
     return _looks(ordered, _PROVIDERS, _OTHER_PROVIDERS)
 
 

@@ -74,8 +74,8 @@ class Points:
 
 def points(figure: Figure) -> Points:
     """Return the sizes of a figure's texts: the smallest are still legible in print (6 points)."""
-    is_narrow = figure.get_figwidth() < _NARROW_IN
-    return Points(7.5, 7.0, 6.5) if is_narrow else Points(9.0, 8.0, 7.5)
+    narrow = is_narrow(figure.get_figwidth())
+    return Points(7.5, 7.0, 6.5) if narrow else Points(9.0, 8.0, 7.5)
 
 
 def new_figure(
@@ -118,6 +118,25 @@ def new_figure(
     return figure, axes
 
 
+def is_narrow(width_in: float) -> bool:
+    """Return whether a figure is as wide as a column of text: panels stand below one another."""
+    return width_in < _NARROW_IN
+
+
+def panels(count: int, width_in: float, least_in: float) -> tuple[int, int]:
+    """Return rows and columns for that many panels, each at least `least_in` inches wide."""
+    most = max(1, int(width_in / least_in))
+    rows = -(-count // most)
+    return rows, -(-count // rows)
+
+
+def rotation(labels: Iterable[str], room_in: float, size: float) -> int:
+    """Return by how many degrees labels of ticks are turned so that they fit side by side."""
+    texts = list(labels)
+    letters = len(texts) * (max(map(len, texts)) + 1)
+    return 90 if letters * _EM_PER_LETTER * size / 72 > room_in else 0
+
+
 def level_name(level: float) -> str:
     """Return how a level is written in figures: `1.5:1`."""
     return f"{level:g}:1"
@@ -155,6 +174,13 @@ def wrapped(text: str, width_in: float, size: float, lines: int = 3) -> str:
     return "\n".join(line.rstrip() for line in broken)
 
 
+def title(axes: Axes, text: str, **options: Any) -> None:
+    """Write what a panel shows above it."""
+    figure = axes.get_figure(root=True)
+    size = 9.0 if figure is None else points(figure).label
+    axes.set_title(text, fontsize=size, pad=4, **options)
+
+
 def finish(axes: Axes, grid: str = "y") -> None:
     """Give axes the lines that all figures have."""
     axes.grid(axis=grid, linewidth=0.4, alpha=0.6)  # type: ignore[arg-type]
@@ -171,12 +197,19 @@ def thousands(axes: Axes, *which: str) -> None:
 def time_axis(axes: Axes, span: TimeSpan, *, has_label: bool = True) -> None:
     """Make the axis x one of time since the first sample, in a sensible unit."""
     figure = axes.get_figure(root=True)
-    is_narrow = figure is not None and figure.get_figwidth() < _NARROW_IN
+    narrow = figure is not None and is_narrow(figure.get_figwidth())
     axes.set_xlim(*span.in_units((span.begin_s, span.end_s)))
-    axes.xaxis.set_major_locator(MultipleLocator(span.tick_step(5 if is_narrow else 9)))
+    axes.xaxis.set_major_locator(MultipleLocator(span.tick_step(5 if narrow else 9)))
     thousands(axes, "x")
     if has_label:
         axes.set_xlabel(span.label)
+
+
+def marked(look: Look, count: int, first: int = 0) -> list[int]:
+    """Return a few of `count` points, from `first` on, to be marked: others for other looks."""
+    shift = "o^sDvPX<>ph*d8".find(look.marker) % _MARKS / _MARKS
+    marks = min(_MARKS, count)
+    return sorted({first + int((place + shift) / marks * count) for place in range(marks)})
 
 
 def steps(
@@ -199,9 +232,7 @@ def steps(
         look: further arguments of `Axes.plot`.
     """
     if mark is not None:
-        shift = "o^sDvPX<>ph*d8".find(mark.marker) % _MARKS / _MARKS
-        count = min(_MARKS, len(values))
-        every = sorted({int((place + shift) / count * len(values)) for place in range(count)})
+        every = marked(mark, len(values))
         look = {"color": mark.colour, "marker": mark.marker, "markevery": every, **look}
         look = {"markersize": 4, "markeredgewidth": 0.7, **look}
     x = span.in_units([*elapsed_s, span.end_s])
@@ -252,20 +283,3 @@ def legend_above(figure: Figure, handles: Iterable[Artist], columns: int | None 
         ordered = [entry for column in range(count) for entry in entries[column::count]]
         figure.legend(handles=ordered, ncols=count, **options)
     figure.set_figheight(figure.get_figheight() + box.height / figure.dpi)
-
-
-def colours_of(count: int) -> list[Any]:
-    """Draw as before, until all figures have moved to the palette."""
-    return [tuple(colour) for colour in sns.color_palette("colorblind", count)]
-
-
-def level_colours(levels: Iterable[float]) -> dict[float, Any]:
-    """Draw as before, until all figures have moved to the palette."""
-    from slackanalysis.figures import palette
-
-    return {level: look.colour for level, look in palette.levels(levels).items()}
-
-
-def legend(axes: Axes, **options: Any) -> None:
-    """Draw as before, until all figures have moved to the palette."""
-    axes.legend(**{"columnspacing": 1.5, "framealpha": 1, "edgecolor": "none", **options})

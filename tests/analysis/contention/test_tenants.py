@@ -80,11 +80,13 @@ def test_each_bar_is_the_mean_over_seeds(monitoring):
     wanted = [by_hand[arrangement, level] for arrangement in ARRANGEMENTS for level in (1.0, 3.0)]
     assert [bar.get_height() for bar in unserved.patches] == pytest.approx(wanted)
     assert [label.get_text() for label in unserved.get_xticklabels()] == ["1:1", "3:1"]
-    assert short.get_title() == "Time of VMs whose pool lacks CPUs"
+    assert unserved.get_ylabel() == "CPU time\nnot served (%)"
+    assert short.get_ylabel() == "Time short\nof CPUs (%)"
     assert legend_texts(figure) == [
         "Separate clusters",
         "Shared, no balancing",
         "Shared, the paper's balancing",
         "Shared, free CPUs lent by need",
+        "A seed",
     ]
     assert not overlaps(figure)

@@ -72,11 +72,24 @@ def test_heat_maps_and_bars_show_the_same_gains():
     assert ovh_map.get_ylabel() == "Share of 2:1 (%)"
     assert legend_texts(figure) == [
         "Ours, mean of 3 seeds",
-        "Its 95 % interval",
-        "Range of the seeds",
+        "A seed",
         "Published (in brackets above)",
     ]
     assert not overlaps(figure)
+
+
+def test_few_seeds_are_drawn_one_by_one_and_many_as_an_interval():
+    few, many = (beside_published(sizings(seeds=seeds)) for seeds in (3, 6))
+    bars = draw_workers_saved(few).axes[2]
+    first = gain_by_hand(sizings(), "ovhcloud2023", "0-0-100")
+    assert list(bars.lines[0].get_ydata()) == pytest.approx(first, rel=1e-4)
+    assert bars.lines[0].get_linestyle() == "None"
+    figure = draw_workers_saved(many)
+    row = cell(many, provider="ovhcloud2023", mix="0-0-100").iloc[0]
+    drawn = list(figure.axes[2].lines[0].get_ydata())
+    assert drawn == [row["gain_percent_low"], row["gain_percent_high"]]
+    assert "95 % interval" in legend_texts(figure)
+    assert "A seed" not in legend_texts(figure)
 
 
 def test_a_mix_that_is_not_published_is_drawn_without_brackets():
@@ -125,7 +138,7 @@ def test_cpus_are_mirrored_to_the_left_and_memory_to_the_right():
         left, right = axes.get_xlim()
         assert -left == right
     assert figure.axes[0].get_yticklabels()[0].get_text() == "0-0-100"
-    assert legend_texts(figure) == ["Separate clusters", "One shared cluster"]
+    assert legend_texts(figure) == ["Separate clusters", "One shared cluster", "A seed"]
     assert not overlaps(figure)
 
 
@@ -160,10 +173,11 @@ def test_each_policy_has_a_row():
     assert labels == ["first-fit", "progress", "mine:policy"]
     assert more.get_xlabel() == "Against first-fit, same seeds (%)"
     assert legend_texts(figure) == [
-        "OVHcloud 2023, shared",
-        "OVHcloud 2023, separate",
-        "Azure 2017, shared",
-        "Azure 2017, separate",
+        "OVHcloud 2023",
+        "Azure 2017",
+        "Shared cluster",
+        "Separate clusters",
+        "A seed",
     ]
     assert not overlaps(figure)
 
@@ -224,7 +238,15 @@ def test_cells_are_drawn_against_the_published_ones():
     wanted = zip(found.cells["published_gain_percent"], found.cells["gain_percent"], strict=True)
     assert drawn == sorted(wanted)
     assert sorted(seeds.lines[0].get_xdata()) == pytest.approx(sorted(found.seeds["gain_percent"]))
-    assert len(legend_texts(figure)) == 6
+    assert legend_texts(figure) == [
+        "OVHcloud 2023",
+        "Azure 2017",
+        "As published",
+        "A seed",
+        "Range of the seeds",
+        "A seed, mean over cells",
+        "Mean of the seeds",
+    ]
     assert not overlaps(figure)
 
 

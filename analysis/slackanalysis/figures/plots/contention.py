@@ -2,15 +2,19 @@
 
 from collections.abc import Sequence
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pandas as pd
+from matplotlib.artist import Artist
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
+from matplotlib.patches import Patch
 
 from slackanalysis.contention.arrangements import ARRANGEMENTS
-from slackanalysis.figures import style
+from slackanalysis.figures import palette, style
 from slackanalysis.figures.saving import DEFAULT_FORMATS, SavedFigure, save_figure
+from slackanalysis.figures.spread import draw_spread, explained
 from slackanalysis.sweep.interval import over_seeds
 
 LABELS = {
@@ -20,14 +24,18 @@ LABELS = {
     "lent": "Shared, free CPUs lent by need",
 }
 
-_COLOURS = {
-    "separate": style.WHOLE[1],
-    "shared": style.colours_of(10)[5],
-    "balanced": style.colours_of(10)[4],
-    "lent": style.colours_of(10)[9],
+_EDGE = {"edgecolor": "white", "linewidth": 0}
+_LOOKS: dict[str, Any] = {
+    "separate": {"facecolor": "0.78", **_EDGE},
+    "shared": {"facecolor": "#7f3b08", **_EDGE},
+    "balanced": {"facecolor": "#de62a3", "hatch": "////", **_EDGE},
+    "lent": {"facecolor": "#3f9fd6", "hatch": "....", **_EDGE},
 }
-_ROW_INCHES = 1.8
-_FRAME_INCHES = 1.1
+_COLUMNS = ("unserved_percent", "short_percent")
+_NAMES = ("CPU time\nnot served (%)", "Time short\nof CPUs (%)")
+_ROW_INCHES = 1.45
+_FRAME_INCHES = 0.45
+_HEADROOM = 1.06
 _GROUP = 0.8
 """Share of the distance between two levels that their bars take."""
 
@@ -78,26 +86,34 @@ def draw_contention(summary: pd.DataFrame, *, width_in: float = style.WIDTH_IN) 
         summary: the table that `summarise` returns.
         width_in: width of the figure in inches.
     """
-    providers = sorted(summary["provider"].unique(), reverse=True)
+    providers = list(palette.providers(summary["provider"]))
     figure, axes = style.new_figure(
         _FRAME_INCHES + _ROW_INCHES * len(providers),
         rows=len(providers),
         columns=2,
+        width_in=width_in,
         squeeze=False,
         sharex=True,
         sharey="col",
-        width_in=width_in,
     )
+    size = style.points(figure)
     for (unserved, short), provider in zip(axes, providers, strict=True):
         rows = summary[summary["provider"] == provider]
-        _draw(unserved, rows, "unserved_percent")
-        _draw(short, rows, "short_percent")
-        unserved.set_ylabel(f"{style.provider_name(provider)}\n(%)")
-    axes[0, 0].set_title("CPU time demanded and not served", fontsize="medium")
-    axes[0, 1].set_title("Time of VMs whose pool lacks CPUs", fontsize="medium")
-    for panel in axes[-1]:
+        for panel, column, name in zip((unserved, short), _COLUMNS, _NAMES, strict=True):
+            _draw(panel, rows, column)
+            panel.set_ylabel(name)
+        name = style.wrapped(style.provider_name(provider), width_in - 0.9, size.label, lines=1)
+        style.title(unserved, name, loc="left")
+    labels = [style.level_name(level) for level in sorted(summary["level"].unique())]
+    turned = style.rotation(labels, width_in / 2 - 0.6, size.tick)
+    for panel, column in zip(axes[-1], _COLUMNS, strict=True):
         panel.set_xlabel("Level")
-    style.legend_above(figure, axes[0, 0].get_legend_handles_labels()[0], columns=2)
+        panel.tick_params(axis="x", rotation=turned)
+        highest = float(summary[[column, f"{column}_max"]].max().max())
+        panel.set_ylim(0, max(_HEADROOM * highest, 1))
+    figure.align_ylabels()
+    handles: list[Artist] = [Patch(label=LABELS[name], **_LOOKS[name]) for name in ARRANGEMENTS]
+    style.legend_above(figure, [*handles, *explained(summary, _COLUMNS[0])])
     return figure
 
 
@@ -107,16 +123,9 @@ def _draw(axes: Axes, rows: pd.DataFrame, column: str) -> None:
     for place, arrangement in enumerate(ARRANGEMENTS):
         of_arrangement = rows[rows["arrangement"] == arrangement].set_index("level").loc[levels]
         middle = np.arange(len(levels)) + (place - (len(ARRANGEMENTS) - 1) / 2) * width
-        axes.bar(
-            middle,
-            of_arrangement[column],
-            width,
-            color=_COLOURS[arrangement],
-            label=LABELS[arrangement],
-        )
-        low, high = of_arrangement[f"{column}_low"], of_arrangement[f"{column}_high"]
-        axes.vlines(middle, low, high, color="black", linewidth=0.9)
+        axes.bar(middle, of_arrangement[column], width, **_LOOKS[arrangement])
+        draw_spread(axes, middle, of_arrangement, column)
     axes.set_xticks(range(len(levels)), [style.level_name(level) for level in levels])
-    axes.set_ylim(0, None)
+    axes.set_xlim(-0.5, len(levels) - 0.5)
     axes.tick_params(axis="x", length=0)
     style.finish(axes)

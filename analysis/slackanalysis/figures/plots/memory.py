@@ -10,6 +10,7 @@ import pandas as pd
 from matplotlib.figure import Figure
 from matplotlib.lines import Line2D
 from matplotlib.patches import Patch
+from matplotlib.patheffects import withStroke
 
 from slackanalysis.figures import palette, style
 from slackanalysis.figures.latex import summary_over_time
@@ -21,6 +22,9 @@ from slackanalysis.workload.catalogue import GIB
 
 _HEIGHT_INCHES = 2.9
 _HEADROOM = 1.06
+_HALO = [withStroke(linewidth=2.4, foreground="white")]
+"""The line stays visible on dark areas."""
+
 _IN_USE: dict[str, Any] = {"color": "black", "linestyle": (0, (4, 1.5)), "linewidth": 1.1}
 
 
@@ -105,7 +109,7 @@ def draw_memory(table: pd.DataFrame, *, width_in: float = style.WIDTH_IN) -> Fig
                 linewidth=0,
             )
     style.steps(axes, span, list(whole.index), whole.tolist(), **style.CAPACITY)
-    style.steps(axes, span, list(used.index), used.tolist(), **_IN_USE)
+    style.steps(axes, span, list(used.index), used.tolist(), **_IN_USE, path_effects=_HALO)
     axes.set(ylim=(0, _HEADROOM * max(whole.max(), tops[-1].max(), 1 / GIB)), ylabel="Memory (GiB)")
     style.time_axis(axes, span)
     style.thousands(axes, "y")

@@ -1,15 +1,18 @@
 """How close placement policies come to the fewest hosts that could do."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pandas as pd
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
+from matplotlib.lines import Line2D
 
-from slackanalysis.figures import style
+from slackanalysis.figures import palette, style
 from slackanalysis.figures.saving import DEFAULT_FORMATS, SavedFigure, save_figure
+from slackanalysis.figures.spread import draw_spread, explained
 from slackanalysis.sweep.interval import over_seeds
 
 REFERENCE = "first-fit"
@@ -18,8 +21,11 @@ REFERENCE = "first-fit"
 CLUSTERS = ("shared", "separate")
 
 _ROW_INCHES = 0.42
-_FRAME_INCHES = 1.1
-_APART = 0.16
+_LANE_INCHES = 0.085
+_FRAME_INCHES = 0.55
+_GROUP = 0.86
+_NAMES_SHARE, _NAMES_SHARE_NARROW = 0.28, 0.36
+"""Share of the width that policies' names take."""
 
 
 def save_policies(
@@ -89,41 +95,86 @@ def draw_policies(numbers: pd.DataFrame, *, width_in: float = style.WIDTH_IN) ->
         width_in: width of the figure in inches.
     """
     policies = list(dict.fromkeys(numbers["policy"]))
+    looks = palette.providers(numbers["provider"])
     zero = numbers.groupby("policy")["percent_more"].apply(lambda more: (more == 0).all())
     reference = zero.idxmax()
+    is_narrow = style.is_narrow(width_in)
+    share = _NAMES_SHARE_NARROW if is_narrow else _NAMES_SHARE
+    tick = 7.0 if is_narrow else 8.0
+    names = [style.wrapped(policy, width_in * share, tick, lines=4) for policy in policies]
+    name_in = max(name.count("\n") + 1 for name in names) * 1.35 * tick / 72 + 0.05
+    lane_in = _LANE_INCHES * len(looks)
+    heights = [
+        len(policies) * max(least, name_in, lane_in * lanes)
+        for least, lanes in ((_ROW_INCHES, len(CLUSTERS)), (0.7 * _ROW_INCHES, 1))
+    ]
+    grid: dict[str, Any] = (
+        {"rows": 2, "height_ratios": heights} if is_narrow else {"columns": 2, "sharey": True}
+    )
     figure, (above, more) = style.new_figure(
-        _FRAME_INCHES + _ROW_INCHES * len(policies), columns=2, sharey=True, width_in=width_in
+        _FRAME_INCHES + (sum(heights) + _FRAME_INCHES if is_narrow else heights[0]),
+        width_in=width_in,
+        **grid,
     )
-    _draw(above, numbers, "percent_above")
-    _draw(more, numbers[numbers["cluster"] == "shared"], "percent_more")
-    above.set_yticks(range(len(policies)), policies)
-    above.set(
-        xlabel="Hosts above the volume bound (%)", ylim=(len(policies) - 0.5, -0.5), xlim=(0, None)
-    )
+    size = style.points(figure)
+    _draw(above, numbers, "percent_above", looks)
+    _draw(more, numbers[numbers["cluster"] == "shared"], "percent_more", looks)
+    for panel in (above, more) if is_narrow else (above,):
+        panel.set_yticks(range(len(policies)), names)
+    for panel in (above, more):
+        panel.set_ylim(len(policies) - 0.5, -0.5)
+        panel.tick_params(axis="y", length=0)
+        for border in range(1, len(policies)):
+            panel.axhline(border - 0.5, color="0.85", linewidth=0.6)
+    above.set_xlabel("Hosts above the volume bound (%)")
+    above.set_xlim(min(0, above.get_xlim()[0]), None)
     more.axvline(0, **style.CAPACITY)
-    more.set_xlabel(f"Against {reference}, same seeds (%)")
-    style.legend_above(figure, above.get_legend_handles_labels()[0], columns=2)
+    room_in = width_in * (0.6 if is_narrow else 0.42)
+    against = style.wrapped(f"Against {reference}, same seeds (%)", room_in, size.label)
+    more.set_xlabel(against)
+    handles = [
+        Line2D(
+            [],
+            [],
+            color=look.colour,
+            linestyle="none",
+            marker=look.marker,
+            markersize=5,
+            label=style.provider_name(provider),
+        )
+        for provider, look in looks.items()
+    ]
+    grey: dict[str, Any] = {"color": style.WHOLE[0], "linestyle": "none", "markersize": 5}
+    handles += [
+        Line2D([], [], marker="o", label="Shared cluster", **grey),
+        Line2D([], [], marker="o", label="Separate clusters", markerfacecolor="white", **grey),
+    ]
+    style.legend_above(figure, [*handles, *explained(numbers, "percent_above", style.WHOLE[0])])
     return figure
 
 
-def _draw(axes: Axes, numbers: pd.DataFrame, column: str) -> None:
+def _draw(
+    axes: Axes, numbers: pd.DataFrame, column: str, looks: Mapping[str, palette.Look]
+) -> None:
     policies = list(dict.fromkeys(numbers["policy"]))
-    providers = sorted(numbers["provider"].unique(), reverse=True)
-    colours = style.colours_of(len(providers))
-    for number, (provider, colour) in enumerate(zip(providers, colours, strict=True)):
-        for cluster, marker, fill in (("shared", "o", colour), ("separate", "s", "white")):
+    clusters = [cluster for cluster in CLUSTERS if cluster in set(numbers["cluster"])]
+    lanes = len(looks) * len(clusters)
+    lane = 0
+    for provider, look in looks.items():
+        for cluster in clusters:
             rows = numbers[(numbers["provider"] == provider) & (numbers["cluster"] == cluster)]
-            place = np.array([policies.index(policy) for policy in rows["policy"]])
-            middle = rows[column]
-            axes.errorbar(
-                middle,
-                place + _APART * (number - (len(providers) - 1) / 2),
-                xerr=[middle - rows[f"{column}_low"], rows[f"{column}_high"] - middle],
-                fmt=marker,
-                color=colour,
-                markerfacecolor=fill,
+            place = np.array([policies.index(policy) for policy in rows["policy"]], dtype=float)
+            place += _GROUP * ((lane + 0.5) / lanes - 0.5)
+            lane += 1
+            draw_spread(axes, place, rows, column, colour=look.colour, is_horizontal=True)
+            axes.plot(
+                rows[column],
+                place,
+                linestyle="none",
+                marker=look.marker,
+                color=look.colour,
+                markerfacecolor=look.colour if cluster == "shared" else "white",
                 markersize=5,
-                elinewidth=1.2,
-                label=f"{style.provider_name(provider)}, {cluster}",
+                zorder=4,
             )
     style.finish(axes, "x")

@@ -3,16 +3,19 @@
 from collections.abc import Sequence
 from pathlib import Path
 
+import numpy as np
 import pandas as pd
 from matplotlib.figure import Figure
 from matplotlib.ticker import NullLocator
 
-from slackanalysis.figures import style
+from slackanalysis.figures import palette, style
 from slackanalysis.figures.saving import DEFAULT_FORMATS, SavedFigure, save_figure
+from slackanalysis.figures.spread import draw_spread, explained
 from slackanalysis.sweep.gains import with_gain
 from slackanalysis.sweep.interval import over_seeds
 
-_HEIGHT_INCHES = 3.2
+_HEIGHT_INCHES = 2.7
+_MARGIN = 1.12
 
 
 def save_scale(
@@ -69,37 +72,42 @@ def draw_scale(numbers: pd.DataFrame, *, width_in: float = style.WIDTH_IN) -> Fi
         numbers: the table that `gain_by_size` returns.
         width_in: width of the figure in inches.
     """
-    providers = sorted(numbers["provider"].unique(), reverse=True)
+    looks = palette.providers(numbers["provider"])
     figure, axes = style.new_figure(_HEIGHT_INCHES, width_in=width_in)
-    for provider, colour, marker in zip(
-        providers, style.colours_of(len(providers)), "osD^v"[: len(providers)], strict=True
-    ):
+    for provider, look in looks.items():
         rows = numbers[numbers["provider"] == provider].sort_values("vms")
-        axes.fill_between(
-            rows["vms"],
-            rows["gain_percent_low"],
-            rows["gain_percent_high"],
-            color=colour,
-            alpha=0.2,
-            linewidth=0,
-        )
+        draw_spread(axes, rows["vms"], rows, "gain_percent", colour=look.colour)
         axes.plot(
             rows["vms"],
             rows["gain_percent"],
-            color=colour,
-            marker=marker,
-            markersize=5,
+            color=look.colour,
+            marker=look.marker,
+            markersize=4.5,
+            linewidth=1.2,
             label=style.provider_name(provider),
         )
     sizes = sorted(numbers["vms"].unique())
     axes.set_xscale("log")
-    axes.set_xticks(sizes, [f"{size:,}" for size in sizes])
+    low, high = min(sizes) / _MARGIN, max(sizes) * _MARGIN
+    axes.set_xlim(low, high)
+    axes.set_xticks(*_spaced(sizes, low, high, width_in, style.points(figure).tick))
     axes.xaxis.set_minor_locator(NullLocator())
-    axes.set(
-        xlabel="VMs at the start",
-        ylabel="Hosts saved (%)",
-        ylim=(min(0, numbers["gain_percent_low"].min()), None),
-    )
+    lines = [line for line in axes.lines if not str(line.get_label()).startswith("_")]
+    least = float(numbers["gain_percent_min"].min())
+    axes.set(xlabel="VMs at the start", ylabel="Hosts saved (%)", ylim=(min(0, least), None))
     style.finish(axes)
-    style.legend(axes, loc="best")
+    style.legend_above(figure, [*lines, *explained(numbers, "gain_percent", style.WHOLE[0])])
     return figure
+
+
+def _spaced(
+    sizes: list[int], low: float, high: float, width_in: float, size: float
+) -> tuple[list[int], list[str]]:
+    """Return the sizes that have room for their label on a logarithmic axis, and the labels."""
+    per_log = (width_in - 0.8) / np.log(high / low)
+    shown: list[int] = []
+    for value in sizes:
+        room = (len(f"{value:,}") + 2) * 0.6 * size / 72
+        if not shown or np.log(value / shown[-1]) * per_log >= room:
+            shown.append(value)
+    return shown, [f"{value:,}" for value in shown]

@@ -2,16 +2,19 @@
 
 from collections.abc import Sequence
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pandas as pd
+from matplotlib.artist import Artist
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from matplotlib.patches import Patch
-from matplotlib.ticker import FuncFormatter
+from matplotlib.ticker import FuncFormatter, MaxNLocator
 
-from slackanalysis.figures import style
+from slackanalysis.figures import palette, style
 from slackanalysis.figures.saving import DEFAULT_FORMATS, SavedFigure, save_figure
+from slackanalysis.figures.spread import draw_spread, explained
 from slackanalysis.sweep.interval import over_seeds
 from slackanalysis.sweep.mixes import sorted_by_mix
 from slackanalysis.sweep.published import PUBLISHED_SIZE, published_hosts
@@ -22,8 +25,15 @@ CLUSTERS = ("separate", "shared")
 RESOURCES = ("cpus", "memory_mib")
 
 _LABELS = {"separate": "Separate clusters", "shared": "One shared cluster"}
-_HEIGHT_INCHES = 5.4
-_BAR = 0.38
+_LOOKS: dict[str, Any] = {
+    "separate": {"facecolor": "0.85", "edgecolor": "0.5", "hatch": "///", "linewidth": 0},
+    "shared": {"facecolor": style.WHOLE[1], "edgecolor": "white", "linewidth": 0},
+}
+_PANEL_INCHES = 1.7
+_MIX_INCHES = 0.22
+_TITLE_INCHES = 0.3
+_FRAME_INCHES = 0.4
+_BAR = 0.4
 
 
 def save_unallocated(
@@ -102,48 +112,52 @@ def draw_unallocated(numbers: pd.DataFrame, *, width_in: float = style.WIDTH_IN)
         numbers: the table that `unallocated` returns.
         width_in: width of the figure in inches.
     """
-    providers = sorted(numbers["provider"].unique(), reverse=True)
+    providers = list(palette.providers(numbers["provider"]))
+    mixes = list(dict.fromkeys(numbers["mix"]))
+    rows, columns = style.panels(len(providers), width_in, _PANEL_INCHES)
     figure, axes = style.new_figure(
-        _HEIGHT_INCHES,
-        columns=len(providers),
+        _FRAME_INCHES + rows * (_TITLE_INCHES + _MIX_INCHES * len(mixes)),
+        rows=rows,
+        columns=columns,
+        width_in=width_in,
         squeeze=False,
         sharex=True,
         sharey=True,
-        width_in=width_in,
     )
-    mixes = list(dict.fromkeys(numbers["mix"]))
-    for panel, provider in zip(axes[0], providers, strict=True):
+    size = style.points(figure)
+    for panel, provider in zip(axes.flat, providers, strict=False):
         of_provider = numbers[numbers["provider"] == provider]
         _draw(panel, of_provider.set_index("mix").reindex(mixes))
-        panel.set_title(style.provider_name(provider), fontsize="medium")
-    widest = max(abs(end) for end in axes[0, 0].get_xlim())
+        name = style.provider_name(provider)
+        style.title(
+            panel, style.wrapped(name, (width_in - 0.9) / columns - 0.1, size.label, lines=2)
+        )
+    for panel in list(axes.flat)[len(providers) :]:
+        panel.set_visible(False)
+    for panel in list(axes.flat)[: len(providers)][-columns:]:
+        panel.tick_params(axis="x", labelbottom=True)
+    ends = [f"{resource}_{cluster}_percent" for resource in RESOURCES for cluster in CLUSTERS]
+    drawn = numbers[[*ends, *(f"{name}_max" for name in ends)]].to_numpy(dtype=float)
+    widest = 1.04 * max(1.0, float(np.nanmax(drawn)))
     axes[0, 0].set_xlim(-widest, widest)
-    axes[0, 0].invert_yaxis()
-    axes[0, 0].set_ylabel("Shares of 1:1, 2:1 and 3:1 (%)")
-    handles = [
-        Patch(color=colour, label=_LABELS[cluster])
-        for cluster, colour in zip(CLUSTERS, _colours(), strict=True)
-    ]
-    style.legend_above(figure, handles)
+    axes[0, 0].xaxis.set_major_locator(MaxNLocator(5, symmetric=True, steps=[1, 2, 5, 10]))
+    axes[0, 0].set_ylim(len(mixes) - 0.5, -0.5)
+    figure.supylabel("Shares of 1:1, 2:1 and 3:1 (%)", fontsize=size.label)
+    figure.supxlabel("← CPUs    unallocated (%)    memory →", fontsize=size.label)
+    handles: list[Artist] = [Patch(label=_LABELS[name], **_LOOKS[name]) for name in CLUSTERS]
+    style.legend_above(figure, [*handles, *explained(numbers, ends[0])])
     return figure
-
-
-def _colours() -> list[str]:
-    dark, pale = style.WHOLE
-    return [pale, dark]
 
 
 def _draw(axes: Axes, numbers: pd.DataFrame) -> None:
     place = np.arange(len(numbers))
-    for shift, cluster, colour in zip((-_BAR / 2, _BAR / 2), CLUSTERS, _colours(), strict=True):
-        for side, resource in zip((-1, 1), RESOURCES, strict=True):
+    for shift, cluster in zip((-_BAR / 2, _BAR / 2), CLUSTERS, strict=True):
+        for sign, resource in zip((-1, 1), RESOURCES, strict=True):
             name = f"{resource}_{cluster}_percent"
-            axes.barh(place + shift, side * numbers[name], _BAR, color=colour)
-            low, high = side * numbers[f"{name}_low"], side * numbers[f"{name}_high"]
-            axes.hlines(place + shift, low, high, color="black", linewidth=0.7)
+            axes.barh(place + shift, sign * numbers[name], _BAR, **_LOOKS[cluster])
+            draw_spread(axes, place + shift, numbers, name, is_horizontal=True, sign=sign)
     axes.axvline(0, color="black", linewidth=0.8)
-    axes.set_yticks(place, numbers.index, fontsize=7.5)
+    axes.set_yticks(place, numbers.index)
+    axes.tick_params(axis="y", length=0)
     axes.xaxis.set_major_formatter(FuncFormatter(lambda value, _: f"{abs(value):g}"))
-    axes.set_xlabel("CPUs $\\leftarrow$  unallocated (%)  $\\rightarrow$ memory")
-    axes.margins(y=0.02)
     style.finish(axes, "x")

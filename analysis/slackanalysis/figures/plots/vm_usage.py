@@ -3,15 +3,19 @@
 from collections.abc import Sequence
 from pathlib import Path
 
+import numpy as np
 import pandas as pd
-import seaborn as sns
 from matplotlib.figure import Figure
 
-from slackanalysis.figures import style
+from slackanalysis.figures import palette, style
 from slackanalysis.figures.saving import DEFAULT_FORMATS, SavedFigure, save_figure
 from slackanalysis.recordings.vms import read_vm_use
 
-_HEIGHT_INCHES = 2.9
+_HEIGHT_INCHES = 2.4
+_PANELS = {
+    "mean_use": "Mean use of its vCPUs (%)",
+    "busy_use": "95th percentile of its use (%)",
+}
 
 
 def save_vm_usage(
@@ -35,7 +39,7 @@ def save_vm_usage(
     """
     use = read_vm_use(Path(monitoring))
     figure = draw_vm_usage(use, width_in=width_in)
-    return save_figure(figure, use, output, formats=formats)
+    return save_figure(figure, use, output, formats=formats, printed=_printed(use))
 
 
 def draw_vm_usage(use: pd.DataFrame, *, width_in: float = style.WIDTH_IN) -> Figure:
@@ -45,24 +49,43 @@ def draw_vm_usage(use: pd.DataFrame, *, width_in: float = style.WIDTH_IN) -> Fig
         use: the table that `slackanalysis.recordings.vms.read_vm_use` returns.
         width_in: width of the figure in inches.
     """
-    figure, axes = style.new_figure(_HEIGHT_INCHES, columns=2, sharey=True, width_in=width_in)
-    for panel, column, label in zip(
-        axes,
-        ("mean_use", "busy_use"),
-        ("Mean use of its vCPUs (%)", "95th percentile of its use (%)"),
-        strict=True,
-    ):
-        for level, colour in style.level_colours(use["level"]).items():
+    figure, axes = style.new_figure(_HEIGHT_INCHES, columns=2, width_in=width_in, sharey=True)
+    for panel, (column, label) in zip(axes, _PANELS.items(), strict=True):
+        for level, look in palette.levels(use["level"]).items():
             of_level = use[use["level"] == level]
-            sns.ecdfplot(
-                x=100 * of_level[column],
-                stat="percent",
-                color=colour,
-                linewidth=1.6,
-                label=f"{style.level_name(level)} ({len(of_level)} VMs)",
-                ax=panel,
+            vms = len(of_level)
+            percent = 100 * np.sort(of_level[column].to_numpy())
+            panel.plot(
+                [0, *percent, max(100, percent[-1])],
+                [0, *(100 * np.arange(1, vms + 1) / vms), 100],
+                drawstyle="steps-post",
+                color=look.colour,
+                marker=look.marker,
+                markersize=3.5,
+                markevery=style.marked(look, vms, first=1),
+                label=f"{style.level_name(level)} ({vms} VM{'s' if vms > 1 else ''})",
+                **style.OWNED,
             )
-        panel.set(xlim=(0, 100), ylim=(0, 101), xlabel=label, ylabel="VMs (%)")
+        panel.set(xlim=(0, max(100, 100 * use[column].max())), ylim=(0, 102))
+        panel.set_xlabel(style.wrapped(label, width_in / 2.5, style.points(figure).label))
         style.finish(panel, "both")
-    style.legend(axes[1], loc="lower right")
+    axes[0].set_ylabel("VMs (%)")
+    style.legend_above(figure, axes[0].get_lines())
     return figure
+
+
+def _printed(use: pd.DataFrame) -> pd.DataFrame:
+    """Return what fits on paper: the number of VMs of each level, and means over them."""
+    shares = use.assign(
+        mean_use_percent=100 * use["mean_use"], busy_use_percent=100 * use["busy_use"]
+    )
+    return (
+        shares.groupby("level")
+        .agg(
+            vms=("vm_uuid", "size"),
+            mean_use_percent=("mean_use_percent", "mean"),
+            busy_use_percent=("busy_use_percent", "mean"),
+            largest_busy_use_percent=("busy_use_percent", "max"),
+        )
+        .reset_index()
+    )

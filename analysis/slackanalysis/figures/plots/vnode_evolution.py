@@ -6,6 +6,7 @@ from pathlib import Path
 import pandas as pd
 from matplotlib.figure import Figure
 from matplotlib.lines import Line2D
+from matplotlib.ticker import MaxNLocator
 
 from slackanalysis.figures import palette, style
 from slackanalysis.figures.latex import summary_over_time
@@ -120,6 +121,7 @@ def draw_vnode_evolution(table: pd.DataFrame, *, width_in: float = style.WIDTH_I
             )
     highest = float(table[[*_COLUMNS]].to_numpy().max())
     axes.set(ylim=(0, _top(highest)), ylabel="CPUs")
+    axes.yaxis.set_major_locator(MaxNLocator(integer=True, steps=[1, 2, 5, 10]))
     style.time_axis(axes, span)
     style.finish(axes)
     vnodes = [
