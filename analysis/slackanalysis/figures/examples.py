@@ -28,7 +28,7 @@ from slackanalysis.figures.plots.vm_usage import draw_vm_usage
 from slackanalysis.figures.plots.vnode_evolution import draw_vnode_evolution, vnode_evolution_table
 from slackanalysis.figures.plots.workers_saved import draw_workers_saved
 from slackanalysis.recordings.vms import read_vm_use
-from slackanalysis.sizing.placement_run import HostSize
+from slackanalysis.sizing.hosts import HostSize
 from slackanalysis.sweep.cells import PAPER_MIXES
 from slackanalysis.sweep.reproduction import beside_published, reproduction
 
