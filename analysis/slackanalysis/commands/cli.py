@@ -35,6 +35,11 @@ for name, place, summary in (
         "sweep:sweep_command",
         "Size clusters for every combination of catalogue, mix, number of VMs, seed and policy.",
     ),
+    (
+        "compare",
+        "compare:compare",
+        "Compare the policies of TABLE, which size or sweep wrote, pair by pair.",
+    ),
     ("figure", "figure:figure", "Draw one figure: run notebook NAME with papermill."),
     ("figures", "figure:figures", "Draw several figures, all by --all, with one manifest."),
 ):

@@ -19,11 +19,13 @@ NEEDED = ("provider", "mix", "policy", "hosts_shared", "hosts_separate", "hosts_
 """Columns without which a table is none of sizings."""
 
 
-def read_sizings(path: Path) -> pd.DataFrame:
+def read_sizings(path: Path, keys: Sequence[str] = ("provider", "mix")) -> pd.DataFrame:
     """Return a table that `slackvm-analysis sweep` or `size` has written.
 
     Args:
         path: CSV or Parquet, perhaps compressed by gzip or zstd, or a folder of Parquet files.
+
+        keys: columns that must be there to tell lists apart.
 
     Returns:
         The table, with a column `seed` (1 where it has none).
@@ -40,14 +42,15 @@ def read_sizings(path: Path) -> pd.DataFrame:
     except (pa.ArrowException, OSError, EOFError, ValueError, OverflowError) as error:
         reason = (str(error).splitlines() or [type(error).__name__])[0]
         raise ValueError(f"{shown(path)}: cannot be read ({reason})") from error
-    missing = [name for name in NEEDED if name not in table]
+    needed = [*keys, *(name for name in NEEDED if name not in _KEYS or name == "policy")]
+    missing = [name for name in needed if name not in table]
     if missing:
         raise ValueError(
             f"{shown(path)}: no table of sizings: column {', '.join(missing)} is missing"
         )
     if table.empty:
         raise ValueError(f"{shown(path)}: no sizing in it")
-    for name in _KEYS:
+    for name in filter(table.__contains__, _KEYS):
         if table[name].isna().any():
             row = int(table[name].isna().to_numpy().argmax()) + 1
             raise ValueError(f"{shown(path)}: row {row}: {name} is missing")
