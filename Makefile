@@ -70,8 +70,8 @@ figures: setup ## every figure of the paper and more, of 20 seeds, into figures/
 page-picture: setup packages ## the picture of the controller's page in the README, docs/page.png
 	PYTHONPATH=tests $(BIN)/python -m browsers.picture docs/page.png
 
-bench: setup ## the benchmarks: a table of ratios, and bench.json
-	@PYTHONPATH=tests $(BIN)/python -m benchmarks --json debug/bench.json
+bench: setup ## the benchmarks: a table, and debug/bench.json; ONLY=replay: one group
+	@PYTHONPATH=tests $(BIN)/python -m benchmarks $(addprefix --only=,$(ONLY)) --json debug/bench.json
 
 # Ansible and Molecule live in an environment of their own: nobody else needs that much.
 DEPLOY := .venv-deploy

@@ -12,14 +12,16 @@ from rich import box
 from rich.console import Console
 from rich.table import Table
 
-from benchmarks import cluster, decisions, live, replay, sizing
+from benchmarks import cluster, decisions, live, replay, sizing, start
 from benchmarks.harness import Result
 
-BENCHMARKS = ("decisions", "replay", "live", "cluster", "sizing")
+BENCHMARKS = ("start", "decisions", "replay", "live", "cluster", "sizing")
 
 
 def results(names: list[str]) -> Iterator[Result]:
     """Run the benchmarks of these names."""
+    if "start" in names:
+        yield from start.benchmark()
     if "decisions" in names:
         yield from decisions.benchmark()
     if "replay" in names:
@@ -35,27 +37,30 @@ def results(names: list[str]) -> Iterator[Result]:
 
 def shown(results: list[Result]) -> Table:
     """Return the results as a table."""
-    table = Table("benchmark", "median", "pairs from..to", "goal", "limit", "", box=box.SIMPLE)
+    head = ("benchmark", "best", "of", "pairs from..to", "goal", "limit", "")
+    table = Table(*head, box=box.SIMPLE)
     for result in results:
         spread = "" if result.low is None else f"{result.low:.3g}..{result.high:.3g}"
         bounds = ["" if bound is None else f"{bound:g}" for bound in (result.goal, result.limit)]
-        median = f"{result.value:.3g} {result.unit}"
-        table.add_row(result.name, median, spread, *bounds, result.verdict)
+        value = f"{result.value:.3g} {result.unit}"
+        table.add_row(result.name, value, result.absolute, spread, *bounds, result.verdict)
     return table
 
 
 def main() -> None:
     """Run the benchmarks."""
     parser = ArgumentParser(prog="make bench", description=__doc__)
-    parser.add_argument("names", nargs="*", metavar="NAME", help=f"of {', '.join(BENCHMARKS)}")
+    parser.add_argument(
+        "--only",
+        action="append",
+        choices=BENCHMARKS,
+        help="run this group; may be given several times (default: all)",
+    )
     parser.add_argument("--json", type=Path, metavar="FILE", help="write the results there")
     options = parser.parse_args()
-    unknown = set(options.names) - set(BENCHMARKS)
-    if unknown:
-        parser.error(f"{', '.join(unknown)}: unknown; there are {', '.join(BENCHMARKS)}")
-    console = Console(width=140 if not sys.stdout.isatty() else None)
+    console = Console(width=180 if not sys.stdout.isatty() else None)
     found = []
-    for result in results(options.names or list(BENCHMARKS)):
+    for result in results(options.only or list(BENCHMARKS)):
         console.print(f"{result.name}: {result.value:.3g} {result.unit}", highlight=False)
         found.append(result)
     console.print(shown(found))

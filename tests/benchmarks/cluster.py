@@ -5,11 +5,9 @@ turn, and then the best for the VM.
 """
 
 import re
-import statistics
 import tempfile
 import time
-from collections.abc import Callable, Iterator, Sequence
-from concurrent.futures import ThreadPoolExecutor
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from functools import partial
 from pathlib import Path
@@ -17,12 +15,12 @@ from pathlib import Path
 import psutil
 import requests
 
-from benchmarks.harness import Cost, Result, pairs
+from benchmarks.harness import Cost, Result, best, pairs, ratio, timed
+from benchmarks.load import goodput
 from clusters.processes import EPYC, Controller, cluster
 from clusters.simulated import controlled, simulated
 
 DEPLOYS = 25
-CLIENTS = 8
 MANY_HOSTS, MANY_VMS = 300, 34
 IDLE_S = 60.0
 MOST_OF_A_CPU = 0.1
@@ -75,35 +73,16 @@ def _deploys(where: str, url: str, urls: Sequence[str]) -> Iterator[Result]:
     with requests.Session() as session:
 
         def ours() -> Cost:
-            return _timed(lambda: _deploy(session, url, f"ours{next(numbers)}"), 20)
+            return timed(lambda: _deploy(session, url, f"ours{next(numbers)}"), 20)
 
         def prototypes() -> Cost:
             count = 20 if len(urls) < 10 else 3
-            return _timed(lambda: _as_prototype(session, urls, f"proto{next(numbers)}"), count)
+            return timed(lambda: _as_prototype(session, urls, f"proto{next(numbers)}"), count)
 
         own, other = pairs(5, ours, prototypes)
-    ratios = [a.cpu_s / b.cpu_s for a, b in zip(own, other, strict=True)]
-    yield Result(
-        f"a deploy through the controller, {where} / the prototype's way, wall time",
-        statistics.median(ratios),
-        low=min(ratios),
-        high=max(ratios),
-        details={
-            "ours_s": statistics.median(cost.cpu_s for cost in own),
-            "prototype_s": statistics.median(cost.cpu_s for cost in other),
-        },
-    )
-    begin = time.perf_counter()
-    with ThreadPoolExecutor(CLIENTS) as pool:
-        list(pool.map(lambda client: _client(url, client), range(CLIENTS)))
-    spent = time.perf_counter() - begin
-    yield Result(f"deploys of {CLIENTS} clients, {where}", CLIENTS * DEPLOYS / spent, "a second")
-
-
-def _client(url: str, client: int) -> None:
-    with requests.Session() as session:
-        for number in range(DEPLOYS):
-            _deploy(session, url, f"client{client}-{number}")
+    name = f"a deploy through the controller, {where} / the prototype's way, by the clock"
+    yield ratio(name, own, other)
+    yield from goodput(url, f"through the controller, {where}")
 
 
 def _deploy(session: requests.Session, url: str, name: str) -> None:
@@ -152,22 +131,14 @@ def _large(controller: Controller) -> Iterator[Result]:
         ("/status told", "/status"),
         ("/metrics told", "/metrics"),
     ):
-        times = [_timed(partial(controller.call, "GET", path), 1).cpu_s for _ in range(9)]
-        yield Result(f"{name} by {what}", 1000 * statistics.median(times), "ms")
+        asked = [timed(partial(controller.call, "GET", path)) for _ in range(9)]
+        yield Result(f"{name} by {what}", 1000 * best(asked), "ms")
     mix = [{"vcpus": 2, "memory_gib": 8, "level": level} for level in (1, 2, 3)]
     begin = time.perf_counter()
     told = controller.call("POST", "/v1/capacity", json={"mix": mix}).json()
     yield Result(
         f"capacity told by {what}, {told['vms']:,} VMs placed", time.perf_counter() - begin, "s"
     )
-
-
-def _timed(work: Callable[[], object], count: int) -> Cost:
-    """Return the wall time of `work`: most of it passes in other processes."""
-    begin = time.perf_counter()
-    for _ in range(count):
-        work()
-    return Cost((time.perf_counter() - begin) / count)
 
 
 @contextmanager

@@ -1,28 +1,25 @@
 """The cost of the live daemon: beside the bare libvirt calls, under load, and doing nothing."""
 
-import statistics
 import subprocess
 import tempfile
 import time
 import uuid
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
 import psutil
 
-from benchmarks.harness import Cost, Result, pairs
+from benchmarks.harness import Result, pairs, ratio, timed
+from benchmarks.load import goodput
 from libvirt_hosts.hosts import LibvirtHost, why_not
 from live.daemons import Daemon, serving
-from live.load import put_load
 
 EPYC = "--topology=epyc-7662"
 PAIRS = 7
 VCPUS = 2
 MEMORY_GIB = 0.0625
-LOAD_S = 20.0
-CLIENTS = 64
 IDLE_S = 60.0
 HOUR_S = 3600
 """What is measured for a minute is told per hour."""
@@ -62,14 +59,7 @@ def benchmark() -> Iterator[Result]:
 
 def _under_load() -> Iterator[Result]:
     with _serving(EPYC) as daemon:
-        load = put_load(daemon.url, CLIENTS, LOAD_S)
-    yield Result(
-        f"requests of {CLIENTS} clients that deploy and remove on `memory`",
-        load.per_second,
-        "a second",
-        details={"p50_s": load.percentile_s(50)},
-    )
-    yield Result("99 % of them take at most", 1000 * load.percentile_s(99), "ms")
+        yield from goodput(daemon.url, "on one host on `memory`")
 
 
 def _idle_on_memory() -> Iterator[Result]:
@@ -96,22 +86,11 @@ def _real_guests(host: LibvirtHost, folder: Path) -> Iterator[Result]:
         plain_image, our_image = (_image(folder / name) for name in ("plain", "ours"))
         plain, ours = pairs(
             PAIRS,
-            _timed(lambda: _plain(connection, plain_image)),
-            _timed(lambda: _through_rest(daemon, our_image)),
+            lambda: timed(lambda: _plain(connection, plain_image)),
+            lambda: timed(lambda: _through_rest(daemon, our_image)),
         )
-        ratios = [our.cpu_s / bare.cpu_s for our, bare in zip(ours, plain, strict=True)]
-        yield Result(
-            "deploy and remove a real guest through REST / the bare libvirt calls, wall time",
-            statistics.median(ratios),
-            goal=1.1,
-            limit=1.1,
-            low=min(ratios),
-            high=max(ratios),
-            details={
-                "plain_s": statistics.median(cost.cpu_s for cost in plain),
-                "rest_s": statistics.median(cost.cpu_s for cost in ours),
-            },
-        )
+        name = "deploy and remove a real guest through REST / the bare libvirt calls, by the clock"
+        yield ratio(name, ours, plain, goal=1.1, limit=1.1)
         for number in range(10):
             _deploy(daemon, f"idle{number}", _image(folder / f"idle{number}"), 1, 10.0)
         yield from _idle(daemon, "10 real guests")
@@ -170,17 +149,6 @@ def _image(path: Path) -> Path:
     """Return a disk with nothing on it: such a guest stays in its firmware."""
     subprocess.run(["qemu-img", "create", "-q", "-f", "qcow2", str(path), "1M"], check=True)
     return path
-
-
-def _timed(work: Callable[[], None]) -> Callable[[], Cost]:
-    """Return what measures the wall time of `work`: most of it passes in other processes."""
-
-    def run() -> Cost:
-        begin = time.perf_counter()
-        work()
-        return Cost(time.perf_counter() - begin)
-
-    return run
 
 
 @contextmanager

@@ -3,6 +3,7 @@
 import random
 import statistics
 import time
+from collections import Counter
 from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
@@ -20,21 +21,23 @@ class Load:
 
     Attributes:
         there: names of the VMs that must be there now.
-        seconds: how long each request took, ascending.
+        seconds: how long each request took that was done, ascending.
+        refused: how many were not done, by status of HTTP.
         lasted_s: how long all of it took.
     """
 
     there: set[str]
     seconds: Sequence[float]
+    refused: Counter[int]
     lasted_s: float
 
     @property
-    def per_second(self) -> float:
-        """Requests answered in a second."""
+    def done_per_second(self) -> float:
+        """Requests done in a second."""
         return len(self.seconds) / self.lasted_s
 
     def percentile_s(self, percent: int) -> float:
-        """Return how long so many percent of the requests took at most."""
+        """Return how long so many percent of the requests that were done took at most."""
         return statistics.quantiles(self.seconds, n=100)[percent - 1]
 
 
@@ -46,17 +49,22 @@ def put_load(url: str, clients: int, lasting_s: float) -> Load:
             pool.map(lambda client: _work(url, client, begin + lasting_s), range(clients))
         )
     return Load(
-        set().union(*(mine for mine, _ in results)),
-        sorted(taken for _, each in results for taken in each),
+        set().union(*(mine for mine, _, _ in results)),
+        sorted(taken for _, each, _ in results for taken in each),
+        sum((refused for _, _, refused in results), Counter()),
         time.monotonic() - begin,
     )
 
 
-def _work(url: str, client: int, until: float) -> tuple[set[str], list[float]]:
-    """Return the VMs of a client that must be there, and how long each of its requests took."""
+def _work(url: str, client: int, until: float) -> tuple[set[str], list[float], Counter[int]]:
+    """Return the VMs of a client that must be there, and what became of its requests.
+
+    That is how long each took that was done, and how many were refused, by status.
+    """
     chance = random.Random(client)
     mine: set[str] = set()
     taken: list[float] = []
+    refused: Counter[int] = Counter()
     number = 0
     with requests.Session() as session:
         while time.monotonic() < until:
@@ -81,8 +89,11 @@ def _work(url: str, client: int, until: float) -> tuple[set[str], list[float]]:
                 assert answer.status_code in (201, 409, 503), answer.text
                 if answer.status_code == 201:
                     mine.add(name)
-            taken.append(time.monotonic() - begin)
+            if answer.ok:
+                taken.append(time.monotonic() - begin)
+            else:
+                refused[answer.status_code] += 1
             if answer.status_code == 503:
                 assert "Retry-After" in answer.headers
                 time.sleep(PAUSE_S)
-    return mine, taken
+    return mine, taken, refused

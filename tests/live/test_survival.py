@@ -42,7 +42,7 @@ def test_64_clients_for_a_minute_lose_no_update(
         assert set(daemon.get("/listvm")) == load.there
         check(daemon)
     with capsys.disabled():
-        print(f" [{load.per_second:.0f} requests/s, p99 {load.percentile_s(99):.2f} s]", end="")
+        print(f" [{load.done_per_second:.0f} done/s, p99 {load.percentile_s(99):.2f} s]", end="")
 
 
 class Client(threading.Thread):

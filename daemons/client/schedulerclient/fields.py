@@ -29,10 +29,9 @@ def checked(rules: Any) -> Callable[[str], Any]:
     Args:
         rules: the type of the field.
     """
-    adapter: TypeAdapter[Any] = TypeAdapter(rules)
 
     def check(text: str) -> Any:
-        return _read(adapter, text, text)
+        return _read(rules, text, text)
 
     return check
 
@@ -48,7 +47,6 @@ def sizes(
         fields: the model's fields with `:` between them, in order.
         last: its field behind `@`.
     """
-    adapter: TypeAdapter[Any] = TypeAdapter(rules)
 
     def check(text: str) -> Any:
         front, at, behind = text.partition("@") if last else (text, "", "")
@@ -56,7 +54,7 @@ def sizes(
         if len(parts) != len(fields):
             raise click.BadParameter(f"{text!r} is not allowed: it is written {written}")
         values = dict(zip(fields, parts, strict=True))
-        return _read(adapter, {**values, last: behind} if last and at else values, text)
+        return _read(rules, {**values, last: behind} if last and at else values, text)
 
     return check
 
@@ -93,7 +91,9 @@ def request(model: type[Model], **given: Any) -> Model:
         raise click.UsageError(_reason(error, _named(error))) from None
 
 
-def _read(adapter: TypeAdapter[Any], value: Any, text: str) -> Any:
+def _read(rules: Any, value: Any, text: str) -> Any:
+    # Made here: most options are not given, and an adapter takes a while to make.
+    adapter: TypeAdapter[Any] = TypeAdapter(rules)
     try:
         return adapter.validate_strings(value, strict=False)
     except ValidationError as error:
