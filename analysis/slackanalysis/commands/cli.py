@@ -23,12 +23,12 @@ for name, place, summary in (
     (
         "import",
         "import_traces:import_traces",
-        "Make a request list of a public trace, and where it has use over time, a recording.",
+        "Make a request list of the public trace in PATH, and where it has use over time, a recording.",
     ),
     (
         "size",
         "size:size",
-        "Size clusters for the request lists in REQUESTS (CSV, gzipped CSV or Parquet).",
+        "Size clusters for the request lists in REQUESTS.",
     ),
     (
         "sweep",
