@@ -13,7 +13,7 @@ from slackanalysis.commands.host_options import MOST_HOSTS, chosen_hosts, host_o
 from slackanalysis.commands.recorded import RecordedCommand, command_line
 from slackanalysis.commands.summary import json_summary, refusals_summary, summary
 from slackanalysis.outputs.manifest import file_record, manifest_path, write_manifest
-from slackanalysis.outputs.tables import check_ending, write_table
+from slackanalysis.outputs.tables import check_ending, write_table, write_tables
 from slackanalysis.progress import tracking
 from slackanalysis.sizing import policies
 from slackanalysis.sizing.logs import DifferenceError, decide_logs, decisions_table
@@ -267,12 +267,13 @@ def _size_lists(
         for name, policy in chosen.items():
             sized += size_lists(lists, question, policy, name, advance)
     table = with_origin(sizing_table(each.sizing for each in sized), question.hosts)
-    write_table(files.output, table)
+    written = {files.output: table}
     if files.timeline:
         timelines = [_over_time(each.sizing, each.timelines) for each in sized]
-        write_table(files.timeline, pd.concat(timelines, ignore_index=True))
+        written[files.timeline] = pd.concat(timelines, ignore_index=True)
     if files.refusals:
-        write_table(files.refusals, refusals_table(sized))
+        written[files.refusals] = refusals_table(sized)
+    write_tables(written)
     if as_json:
         click.echo(json_summary(table))
         return

@@ -1,5 +1,6 @@
 """One run of a notebook: bad input told from failure, and a record of what it was made of."""
 
+import re
 import time
 from collections.abc import Mapping
 from pathlib import Path
@@ -14,6 +15,10 @@ _BAD_INPUT = (
     *("PermissionError", "IsADirectoryError", "NotADirectoryError"),
 )
 """Exceptions with which a notebook says that what it was given is wrong."""
+
+
+_OF_SYSTEM = re.compile(r"\[Errno (?P<errno>[0-9]+)\] (?P<reason>.*): '(?P<file>.*)'")
+"""How an OSError about a file is printed."""
 
 
 class FigureError(Exception):
@@ -48,6 +53,8 @@ def run_figure(notebook: Notebook, values: Mapping[str, Value], inputs: Inputs) 
     except NotebookError as error:
         if error.kind in _BAD_INPUT:
             raise ValueError(error.reason) from error
+        if told := _OF_SYSTEM.fullmatch(error.reason):
+            raise OSError(int(told["errno"]), told["reason"], told["file"]) from error
         is_claim = error.kind == "AssertionError"
         raise FigureError(error.reason if is_claim else error.traceback) from error
     outputs = [file_record(path) for path in _written(stem, values)]

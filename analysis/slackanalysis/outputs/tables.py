@@ -1,6 +1,8 @@
 """Tables as files: CSV, gzipped CSV or Parquet by the file's ending, whole or not at all."""
 
 import gzip
+from collections.abc import Mapping
+from contextlib import ExitStack
 from pathlib import Path
 from typing import IO
 
@@ -34,20 +36,37 @@ def write_table(path: Path, table: pd.DataFrame) -> None:
         ValueError: the ending is unknown.
         OSError: the file cannot be written.
     """
-    check_ending(path)
-    with replacing(path) as temporary:
-        if path.suffix == ".parquet":
-            # Without pandas' metadata, which tell the versions of libraries.
-            columns = pa.Table.from_pandas(table, preserve_index=False).replace_schema_metadata()
-            pyarrow.parquet.write_table(columns, temporary, write_page_checksum=True)
+    write_tables({path: table})
+
+
+def write_tables(tables: Mapping[Path, pd.DataFrame]) -> None:
+    """Write tables: all of them or, after an error, none.
+
+    Raises:
+        ValueError: an ending is unknown.
+        OSError: a file cannot be written.
+    """
+    for path in tables:
+        check_ending(path)
+    with ExitStack() as files:
+        for path, table in tables.items():
+            _write(path, files.enter_context(replacing(path)), table)
+
+
+def _write(path: Path, temporary: Path, table: pd.DataFrame) -> None:
+    """Write a table in the form that the ending of `path` tells, to another file."""
+    if path.suffix == ".parquet":
+        # Without pandas' metadata, which tell the versions of libraries.
+        columns = pa.Table.from_pandas(table, preserve_index=False).replace_schema_metadata()
+        pyarrow.parquet.write_table(columns, temporary, write_page_checksum=True)
+        return
+    with temporary.open("wb") as file:
+        if path.suffix != ".gz":
+            _write_rows(table, file)
             return
-        with temporary.open("wb") as file:
-            if path.suffix != ".gz":
-                _write_rows(table, file)
-                return
-            # No name and time of writing inside.
-            with gzip.GzipFile("", "wb", 6, fileobj=file, mtime=0) as packed:
-                _write_rows(table, packed)
+        # No name and time of writing inside.
+        with gzip.GzipFile("", "wb", 6, fileobj=file, mtime=0) as packed:
+            _write_rows(table, packed)
 
 
 def _write_rows(table: pd.DataFrame, file: IO[bytes] | gzip.GzipFile) -> None:

@@ -4,6 +4,7 @@ The file's name is a hash of everything that its content depends on: so a cell i
 anew when the requests, the hosts, the policy or the code that decides is another one.
 """
 
+import itertools
 import json
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import asdict, dataclass
@@ -121,15 +122,23 @@ def sweep(
     together = max(1, min(_MOST_TOGETHER, together))
     batches = [missing[start : start + together] for start in range(0, len(missing), together)]
     parallel = joblib.Parallel(n_jobs=jobs, batch_size=1, return_as="generator_unordered")
+    failure: OSError | None = None
+    # Left while it computes, joblib prints tracebacks: so it ends what it has, and begins no more.
+    wanted = itertools.takewhile(lambda _: failure is None, batches)
     computed: Iterator[list[tuple[int, Sizing]]] = parallel(
-        joblib.delayed(_computed)([(index, cells[index]) for index in batch]) for batch in batches
+        joblib.delayed(_computed)([(index, cells[index]) for index in batch]) for batch in wanted
     )
-    for batch in computed:
-        for index, sizing in batch:
+    for index, sizing in itertools.chain.from_iterable(computed):
+        try:
             with replacing(files[index]) as temporary:
                 temporary.write_text(json.dumps(asdict(sizing)))
+        except OSError as error:
+            failure = failure or error
+        else:
             sizings[index] = sizing
             progress(1)
+    if failure:
+        raise failure
     table = sizing_table(sizing for sizing in sizings if sizing)
     first_figure = list(table).index("policy")
     table.insert(first_figure, "vms", [cell.demand.vms for cell in cells])

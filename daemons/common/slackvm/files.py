@@ -22,28 +22,46 @@ def replacing(path: Path) -> Iterator[Path]:
     device or a pipe is written as it is.
 
     Raises:
-        OSError: the folder or the file cannot be written.
+        OSError: the folder or the file cannot be written; the error names `path`, never the
+            temporary file.
     """
     if path.exists() and not path.is_file():
-        yield path
+        with _naming(path, path):
+            yield path
         return
     try:
-        path = path.resolve()
+        target = path.resolve()
     except RuntimeError as error:
         raise OSError(errno.ELOOP, "too many levels of symbolic links", str(path)) from error
-    path.parent.mkdir(parents=True, exist_ok=True)
-    handle, name = tempfile.mkstemp(prefix=_prefix(path), dir=path.parent)
-    os.close(handle)
-    temporary = Path(name)
+    target.parent.mkdir(parents=True, exist_ok=True)
+    with _naming(path, target.parent / _prefix(target)):
+        handle, name = tempfile.mkstemp(prefix=_prefix(target), dir=target.parent)
+        os.close(handle)
+        temporary = Path(name)
+        try:
+            yield temporary
+            with temporary.open("rb") as written:
+                os.fsync(written.fileno())
+            temporary.chmod(target.stat().st_mode & 0o777 if target.exists() else 0o666 & ~_umask())
+            temporary.replace(target)
+        except BaseException:
+            temporary.unlink(missing_ok=True)
+            raise
+
+
+@contextmanager
+def _naming(path: Path, beginning: Path) -> Iterator[None]:
+    """Let errors of writing name `path`: those of files so called, and those that name no file.
+
+    Libraries tell an error of writing without a name, and in words of their own.
+    """
     try:
-        yield temporary
-        with temporary.open("rb") as written:
-            os.fsync(written.fileno())
-        temporary.chmod(path.stat().st_mode & 0o777 if path.exists() else 0o666 & ~_umask())
-        temporary.replace(path)
-    except BaseException:
-        temporary.unlink(missing_ok=True)
-        raise
+        yield
+    except OSError as error:
+        of_ours = error.filename is None or str(error.filename).startswith(str(beginning))
+        if error.errno is None or not of_ours:
+            raise
+        raise OSError(error.errno, os.strerror(error.errno), str(path)) from error
 
 
 def refuse_overwriting(outputs: Iterable[Path], inputs: Iterable[Path]) -> None:

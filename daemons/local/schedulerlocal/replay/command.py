@@ -46,11 +46,15 @@ class Outputs:
         """The files that are written."""
         return [path for path in (self.recording, self.operations) if path]
 
-    def write_operations(self, operations: list[Operation]) -> None:
-        """Write the operations log, where one is wanted."""
-        if self.operations is not None:
-            with replacing(self.operations) as temporary:
-                temporary.write_bytes(b"".join(operation.to_line() for operation in operations))
+    @contextmanager
+    def writing_operations(self, operations: list[Operation]) -> Iterator[None]:
+        """Write the operations log, where one is wanted; it appears when the block ends well."""
+        if self.operations is None:
+            yield
+            return
+        with replacing(self.operations) as temporary:
+            temporary.write_bytes(b"".join(operation.to_line() for operation in operations))
+            yield
 
     def show(self, summary: Summary) -> None:
         """Print the summary, and which files there are."""
@@ -106,11 +110,12 @@ def _replay(load: Path, host: Host, order: str, outputs: Outputs) -> None:
         trace = read_trace(load)
         advance = track("deciding", 2 * len(trace.presences))
         decisions = decide(trace, host, order, advance)
-        if outputs.recording is not None:
-            with writing_recording(outputs.recording) as writer:
-                advance = track("writing", int(trace.rows.starts[-1]))
-                write_replay(trace, decisions, host.topology, writer, advance)
-    outputs.write_operations(decisions.operations)
+        # The log appears after the recording, so that a full disk leaves neither.
+        with outputs.writing_operations(decisions.operations):
+            if outputs.recording is not None:
+                with writing_recording(outputs.recording) as writer:
+                    advance = track("writing", int(trace.rows.starts[-1]))
+                    write_replay(trace, decisions, host.topology, writer, advance)
     for time, presence, refusal in decisions.refusals:
         vm = presence.vm
         click.echo(
@@ -131,7 +136,8 @@ def _verify(load: Path, host: Host, outputs: Outputs) -> None:
             "write; --operations writes the decisions"
         )
     decided, difference = verify(load, host)
-    outputs.write_operations(decided)
+    with outputs.writing_operations(decided):
+        pass
     outputs.show(summarise(str(load), host, decided))
     if difference is not None:
         raise click.ClickException(f"{load}: decided otherwise: {difference}")
