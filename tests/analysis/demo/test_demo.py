@@ -107,3 +107,25 @@ def test_a_folder_with_files_of_somebody_is_left_alone(tmp_path: Path) -> None:
     assert result.returncode == 2
     assert "holds files that no demo has made" in result.stderr
     assert (tmp_path / "mine").read_text() == "precious"
+
+
+def test_it_says_what_was_compared_and_what_was_not(kept: tuple[Path, str, str]) -> None:
+    """Of recordings only what they hold: not which CPUs a vNode has."""
+    assert "from each operations log: every decision is the same, CPU for CPU" in kept[1]
+    assert "each vNode has as many CPUs at every sample, and the same VMs" in kept[1]
+    assert "Which CPUs is not compared there" in kept[1]
+    for host in HOSTS:
+        recorded, replayed = (
+            pd.read_csv(kept[0] / host / f"{name}.csv", sep="\t", keep_default_na=False)
+            for name in ("monitoring", "replayed")
+        )
+        for kind, columns in (("subset", ["subset", "config"]), ("vm", ["vm_uuid", "sb_oc"])):
+            rows = [
+                set(
+                    table[(table["rec"] == kind) & (table["res"] == "cpu")][
+                        ["tmp", *columns]
+                    ].itertuples(index=False, name=None)
+                )
+                for table in (recorded, replayed)
+            ]
+            assert rows[0] == rows[1]
