@@ -36,6 +36,9 @@ PLACED_BY = POLICIES["first-fit"]
 """Policy that places VMs in all arrangements: that of the paper's simulator."""
 
 _SUMS = ("demanded_cpu_s", "unserved_cpu_s", "vm_s", "short_vm_s")
+_NEARLY_ALL = 0.99
+"""Share of the use: a VM's first row may lack how long it waited."""
+
 _NOTHING = 1e-9
 """CPUs; a smaller difference is how doubles are rounded."""
 
@@ -78,15 +81,32 @@ def contention_of_recordings(
 ) -> pd.DataFrame:
     """Return the rows of `contention_of` for recorded VMs; each recording counts as a seed.
 
+    `provider` says what counts as demand, see `recorded_name`, and so do figures of the table.
+
     Raises:
         ValueError: a file is no recording, or a VM is larger than a host.
         OSError: a file cannot be opened.
     """
+    recorded = [recorded_tenants(path) for path in paths]
+    name = recorded_name([tenants.waits_known for tenants in recorded])
     tables = [
-        _labelled(contention_of(recorded_tenants(path), size, critical_size), "recorded", "", seed)
-        for seed, path in enumerate(paths, 1)
+        _labelled(contention_of(tenants, size, critical_size), name, "", seed)
+        for seed, tenants in enumerate(recorded, 1)
     ]
     return pd.concat(tables, ignore_index=True)
+
+
+def recorded_name(waits_known: Sequence[float]) -> str:
+    """Return how recorded VMs are called, and what is taken for their demand.
+
+    Args:
+        waits_known: of each recording, as in `Tenants`.
+    """
+    if min(waits_known) > _NEARLY_ALL:
+        return "recorded (use and waiting)"
+    if max(waits_known) > 0:
+        return "recorded (use; waiting in part)"
+    return "recorded (use; waiting not recorded)"
 
 
 def contention_of(tenants: Tenants, size: HostSize, critical_size: int) -> pd.DataFrame:

@@ -35,12 +35,16 @@ class Tenants:
     Attributes:
         requests: the VMs, with when they come and go.
         times_s: timestamps in seconds, ascending, shape (steps,).
-        blocks: the uses at all timestamps, block after block; its VMs are indexes into `requests`.
+        blocks: the demands at all timestamps, block after block, as uses of vCPUs, 0..1; its VMs
+            are indexes into `requests`.
+        waits_known: share of what was used for which it is known how long vCPUs waited for a CPU,
+            too, so that demand is what was used and waited for. Generated uses are demands: 1.
     """
 
     requests: RequestList
     times_s: NDArray[np.int64]
     blocks: Iterable[UsageBlock]
+    waits_known: float = 1.0
 
     @property
     def seconds(self) -> NDArray[np.float64]:
@@ -93,7 +97,10 @@ def _profiles(seed: int, is_short: NDArray[np.bool_]) -> NDArray[np.int64]:
 
 
 def recorded_tenants(path: Path) -> Tenants:
-    """Return the VMs of a recording and their use; its host does not matter.
+    """Return the VMs of a recording and what they demand; its host does not matter.
+
+    A VM demands the CPU time that its vCPUs used and that for which they waited for a CPU. Where a
+    row does not say how long they waited, what they got is taken for what they wanted.
 
     Raises:
         ValueError: the file is no recording, or there is no VM in it.
@@ -111,8 +118,13 @@ def recorded_tenants(path: Path) -> Tenants:
     lifetime_s = (last - first + 1).astype(np.float64)
     requests = RequestList({"recording": path.name}, vms, first.astype(np.float64), lifetime_s)
     wanted = (rows.kinds == Kind.VM_CPU.value) & (trace.owners >= 0)
-    columns = rows.steps[wanted].astype(np.int64), trace.owners[wanted], rows.values[wanted]
-    return Tenants(requests, times_s, _blocks(*columns, len(times_s)))
+    owners, used = trace.owners[wanted], rows.values[wanted]
+    waited = np.full(len(used), np.nan) if rows.waits is None else rows.waits[wanted]
+    demand = np.minimum(used + np.nan_to_num(waited), np.maximum(used, 1.0))
+    cpus = used * rows.sizes[wanted]
+    known = float(cpus[~np.isnan(waited)].sum() / cpus.sum()) if cpus.sum() else 1.0
+    steps = rows.steps[wanted].astype(np.int64)
+    return Tenants(requests, times_s, _blocks(steps, owners, demand, len(times_s)), known)
 
 
 def _blocks(

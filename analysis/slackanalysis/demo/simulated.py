@@ -146,9 +146,9 @@ def _vnode_table(hosts: list[DemoHost]) -> Table:
     """Return what became of the vNodes, for people."""
     title = (
         "vNodes. Decided again from each operations log: every decision is the same, CPU for CPU.\n"
-        "Replayed from each recording: each vNode has as many CPUs at every sample, and the same VMs.\n"
-        "Which CPUs is not compared there: a recording does not say in which order VMs came and\n"
-        "went between two samples."
+        "Replayed from each recording: each vNode has as many CPUs at every sample, and the same\n"
+        "VMs. Which CPUs is not compared there: a recording does not say in which order VMs came\n"
+        "and went between two samples."
     )
     table = Table(title=title, box=box.SIMPLE_HEAD, title_justify="left")
     for heading in ("host", "level", "VMs", "peak owned CPUs", "final owned", "final in use"):

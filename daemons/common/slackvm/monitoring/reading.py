@@ -17,6 +17,7 @@ from slackvm.monitoring.record import COLUMNS, HEADER, NONE, UNCHANGED, TraceErr
 from slackvm.typed_columns import ColumnError
 
 _NUMBER = re.compile(rb"[+-]?([0-9]+\.?[0-9]*|\.[0-9]+)([eE][+-]?[0-9]+)?")
+_WAIT = '{"wait":'
 _PIECE = 8 << 20
 """Bytes of CSV that are read at a time."""
 _BATCH = 1 << 17
@@ -168,12 +169,16 @@ def _check_columns(path: Path, names: list[str]) -> None:
 
 
 def _render(piece: pa.Table, sink: pa.BufferOutputStream) -> None:
-    """Append rows as CSV; descriptions, which every replay makes anew, are left out."""
+    """Append rows as CSV; descriptions of vNodes, which a replay makes itself, are left out."""
     texts = {
         name: column.cast(pa.string()) for name, column in zip(COLUMNS, piece.columns, strict=True)
     }
-    is_null = pc.equal(texts["sb_dsc"], NONE)
-    texts["sb_dsc"] = pc.if_else(is_null, f"{NONE}\n", f"{UNCHANGED}\n")
+    told = texts["sb_dsc"]
+    # How long a VM waited, or nothing.
+    is_of_vm = pc.or_(pc.equal(told, NONE), pc.starts_with(told, _WAIT))
+    texts["sb_dsc"] = pc.if_else(
+        is_of_vm, pc.binary_join_element_wise(told, "\n", ""), f"{UNCHANGED}\n"
+    )
     lines = pc.binary_join_element_wise(*texts.values(), "\t")
     for chunk in lines.chunks:
         offsets = np.frombuffer(chunk.buffers()[1], dtype=np.int32)

@@ -9,9 +9,13 @@ never quoted, with the header `COLUMNS` and `None` for null.
 | subset | cpu | CPUs in use | CPUs owned by the vNode | `subset-2.0` |
 | subset | mem | use of the host, 0..1 | MiB of all VMs | `subset-1` |
 | vm | cpu, mem | 0..1 of the VM's own size | vCPUs, MiB | its vNode (cpu), `subset-1` (mem) |
+
+A row about a VM's CPUs may say in `sb_dsc` how long its vCPUs waited for a CPU: `{"wait":0.0125}`
+is the share of their time, 0..1.
 """
 
 import json
+import math
 import re
 from collections.abc import Sequence
 from enum import IntEnum
@@ -180,6 +184,27 @@ def description(cpu_ids: Sequence[int], vms: Sequence[str], pins: Sequence[int])
     return json.dumps(fields, separators=(",", ":"), ensure_ascii=False)
 
 
+def waited(share: float) -> str:
+    """Return `sb_dsc` of a row about a VM's CPUs: the share of their time that vCPUs waited."""
+    return json.dumps({"wait": share}, separators=(",", ":"))
+
+
+def parse_wait(text: str) -> float:
+    """Return the share of their time that a VM's vCPUs waited; nan where `sb_dsc` has none.
+
+    Raises:
+        ValueError: it is no share.
+    """
+    if text in (NONE, UNCHANGED) or '"wait"' not in text:
+        return math.nan
+    share = json.loads(text).get("wait")
+    if share is None:
+        return math.nan
+    if isinstance(share, bool) or not isinstance(share, int | float) or not 0 <= share <= 1:
+        raise ValueError(f"{quoted(text)}: wait is the share of a VM's time, 0 to 1")
+    return float(share)
+
+
 def row_line(
     kind: Kind,
     time: int | str,
@@ -199,7 +224,7 @@ def row_line(
         config: CPUs or MiB.
         level: level of the vNode (in rows about memory it is always 1); None for the host.
         vm: UUID and name of the VM.
-        description: `sb_dsc` of a vNode.
+        description: `sb_dsc` of a vNode, or what `waited` returns for a VM.
     """
     record, resource = kind.name.lower().split("_")
     subset = oc = unused = NONE
@@ -210,7 +235,7 @@ def row_line(
         subset, oc = subset_name(level), str(level)
     if record == "subset":
         unused = "0"
-    else:
+    elif description == UNCHANGED:
         description = NONE
     fields = (time, record, resource, use, config, subset, uuid, name, oc, unused, description)
     return "\t".join(map(str, fields)).encode() + b"\n"

@@ -24,9 +24,11 @@ from slackvm.monitoring.record import (
     parse_subset,
     parse_time,
     parse_unused,
+    parse_wait,
     parse_whole,
     quoted,
     subset_name,
+    waited,
 )
 
 Mask = NDArray[np.bool_]
@@ -51,6 +53,8 @@ class Rows:
         names: the name that belongs to each UUID.
         plain: True where every field is written just as this project writes such a row; one about
             a vNode, as where the vNode is as it was before.
+        waits: share of its time that a VM's vCPUs waited for a CPU, in rows about a VM's CPUs; nan
+            where the row does not say it. None: no row does.
         is_verbose: whether descriptions hold whole objects, as the prototype's recordings do.
     """
 
@@ -66,6 +70,7 @@ class Rows:
     uuids: list[str]
     names: list[str]
     plain: Mask
+    waits: NDArray[np.float64] | None
     is_verbose: bool
 
 
@@ -83,7 +88,7 @@ def read_rows(path: Path, *, with_lines: bool = True) -> Rows:
     refuse(columns, "val", wrong, lambda row: f"{values[row]} is not a use: 0 to {LARGEST}")
     sizes, plain = _sizes(columns)
     levels = _levels(columns, kinds, plain)
-    is_verbose = _descriptions(columns, kinds, plain)
+    waits, is_verbose = _descriptions(columns, kinds, plain)
     owners, uuids, names = _labels(columns, kinds)
     _refuse_duplicates(columns, kinds, steps, levels, owners)
     return Rows(
@@ -99,6 +104,7 @@ def read_rows(path: Path, *, with_lines: bool = True) -> Rows:
         uuids,
         names,
         plain,
+        waits,
         is_verbose,
     )
 
@@ -170,16 +176,28 @@ def _sizes(columns: Columns) -> tuple[NDArray[np.int64], Mask]:
     return np.array(parsed, dtype=np.int64)[coded.codes], _written_as(coded, parsed)
 
 
-def _descriptions(columns: Columns, kinds: NDArray[np.int8], plain: Mask) -> bool:
-    """Return whether any description holds whole objects; rows with one are not `plain`."""
+def _descriptions(
+    columns: Columns, kinds: NDArray[np.int8], plain: Mask
+) -> tuple[NDArray[np.float64] | None, bool]:
+    """Return how long VMs waited, and whether any description holds whole objects.
+
+    Rows with a description are not `plain`, but those that say just how long a VM waited.
+    """
     is_vnode = (kinds == Kind.SUBSET_CPU.value) | (kinds == Kind.SUBSET_MEM.value)
     unused = columns.take("sb_unused")
     _parsed(columns, "sb_unused", unused, parse_unused)
     plain &= np.where(is_vnode, _is(unused, "0"), _is(unused, NONE))
     descriptions = columns.take("sb_dsc")
     verbose = _parsed(columns, "sb_dsc", descriptions, parse_description)
-    plain &= np.where(is_vnode, _is(descriptions, UNCHANGED), _is(descriptions, NONE))
-    return any(verbose)
+    shares = np.array(_parsed(columns, "sb_dsc", descriptions, parse_wait), dtype=np.float64)
+    is_plain = np.where(is_vnode, _is(descriptions, UNCHANGED), _is(descriptions, NONE))
+    waits = None
+    if not np.isnan(shares).all():
+        of_vm = kinds == Kind.VM_CPU.value
+        waits = np.where(of_vm, shares[descriptions.codes], np.nan)
+        is_plain |= of_vm & _written_as(descriptions, [waited(each) for each in shares.tolist()])
+    plain &= is_plain
+    return waits, any(verbose)
 
 
 def _levels(columns: Columns, kinds: NDArray[np.int8], plain: Mask) -> NDArray[np.float64]:

@@ -129,13 +129,13 @@ class Usage:
     Attributes:
         uuid: the VM.
         cpu_s: seconds of CPU time of its vCPUs.
-        wait_s: seconds that its vCPUs waited for a CPU.
+        wait_s: seconds that its vCPUs waited for a CPU; None: not measured.
         memory_mib: memory in use, as far as it can be told.
     """
 
     uuid: str
     cpu_s: float
-    wait_s: float
+    wait_s: float | None
     memory_mib: float
 
 

@@ -198,4 +198,4 @@ def _made_up(kept: _Kept, now: float) -> Usage:
     ran = max(now - kept.since, 0.0)
     cpu_s = mean * ran + swing * (wave(now) - wave(kept.since))
     memory_mib = kept.order.vm.memory_mib * (0.3 + 0.6 * drawn[3] / 255)
-    return Usage(kept.order.uuid, kept.order.vm.vcpus * max(cpu_s, 0.0), 0.0, memory_mib)
+    return Usage(kept.order.uuid, kept.order.vm.vcpus * max(cpu_s, 0.0), None, memory_mib)

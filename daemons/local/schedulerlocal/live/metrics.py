@@ -131,7 +131,7 @@ class HostCollector:
         for name, each in (sample.guests if sample else {}).items():
             level = str(each.guest.order.vm.level) if each.guest.order else ""
             use.add_metric([name, level], each.cpu)
-            wait.add_metric([name, level], each.wait)
+            wait.add_metric([name, level], each.wait or 0.0)
             memory.add_metric([name, level], each.memory)
         yield from (use, wait, memory)
 

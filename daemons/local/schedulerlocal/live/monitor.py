@@ -19,13 +19,13 @@ class GuestUse:
     Attributes:
         guest: the VM.
         cpu: use of its vCPUs, 0..1.
-        wait: share of the time that its vCPUs waited for a CPU, 0..1.
+        wait: share of the time that its vCPUs waited for a CPU, 0..1; None: not measured.
         memory: use of its memory, 0..1.
     """
 
     guest: Guest
     cpu: float
-    wait: float
+    wait: float | None
     memory: float
 
 
@@ -68,7 +68,7 @@ def share_waited(uses: Iterable[GuestUse]) -> float:
     """Return the share of their time that the vCPUs of the running VMs waited for a CPU, 0..1."""
     running = [use for use in uses if use.guest.state == RUNNING]
     vcpus = sum(use.guest.vcpus for use in running)
-    waited = sum(use.wait * use.guest.vcpus for use in running)
+    waited = sum((use.wait or 0.0) * use.guest.vcpus for use in running)
     return round(waited / vcpus, DECIMALS) if vcpus else 0.0
 
 
@@ -125,8 +125,13 @@ def _use(
     vcpu_s = (time - since) * guest.vcpus
     memory = now.memory_mib / guest.memory_mib
     if vcpu_s <= 0:
-        return GuestUse(guest, 0.0, 0.0, round(memory, DECIMALS))
+        return GuestUse(guest, 0.0, None, round(memory, DECIMALS))
     cpu = (now.cpu_s - before.cpu_s) / vcpu_s
-    wait = max(now.wait_s - before.wait_s, 0.0) / vcpu_s
-    cpu, wait = (round(min(max(share, 0.0), 1.0), DECIMALS) for share in (cpu, wait))
-    return GuestUse(guest, cpu, wait, round(memory, DECIMALS))
+    wait = None
+    if now.wait_s is not None and before.wait_s is not None:
+        wait = _share((now.wait_s - before.wait_s) / vcpu_s)
+    return GuestUse(guest, _share(cpu), wait, round(memory, DECIMALS))
+
+
+def _share(value: float) -> float:
+    return round(min(max(value, 0.0), 1.0), DECIMALS)

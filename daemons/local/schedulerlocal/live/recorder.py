@@ -3,8 +3,9 @@
 from collections.abc import Iterator
 from pathlib import Path
 
-from schedulerlocal.live.monitor import DECIMALS, Sample, cpus_used
-from slackvm.monitoring.record import HEADER, UNCHANGED, Kind, description, row_line
+from schedulerlocal.live.hypervisor import RUNNING
+from schedulerlocal.live.monitor import DECIMALS, GuestUse, Sample, cpus_used
+from slackvm.monitoring.record import HEADER, UNCHANGED, Kind, description, row_line, waited
 
 LARGEST_FILE = 256 << 20
 """Bytes after which a new file is begun."""
@@ -88,7 +89,15 @@ class Recorder:
             )
             for use in uses:
                 vm = use.guest.uuid, use.guest.name
-                yield row_line(Kind.VM_CPU, time, use.cpu, use.guest.vcpus, level=level, vm=vm)
+                yield row_line(
+                    Kind.VM_CPU,
+                    time,
+                    use.cpu,
+                    use.guest.vcpus,
+                    level=level,
+                    vm=vm,
+                    description=_waited(use),
+                )
         yield row_line(Kind.GLOBAL_MEM, time, sample.host_memory, memory_mib)
         if view.vnodes:
             owned = sum(vnode.memory_mib for vnode in view.vnodes.values())
@@ -99,3 +108,10 @@ class Recorder:
             for use in all_uses:
                 vm = use.guest.uuid, use.guest.name
                 yield row_line(Kind.VM_MEM, time, use.memory, use.guest.memory_mib, vm=vm)
+
+
+def _waited(use: GuestUse) -> str:
+    """Return how long a VM waited, as its row says it; of one that does not run, nothing."""
+    if use.wait is None or use.guest.state != RUNNING:
+        return UNCHANGED
+    return waited(use.wait)

@@ -78,11 +78,12 @@ def _usage(uuid: str, values: dict[str, int]) -> Usage:
     times = [values[f"vcpu.{n}.time"] for n in vcpus if f"vcpu.{n}.time" in values]
     # Both are the time in the run queue: `delay` from schedstat, `wait` from a file that many
     # kernels do not fill.
-    waits = [values.get(f"vcpu.{n}.delay") or values.get(f"vcpu.{n}.wait", 0) for n in vcpus]
+    found = [values.get(f"vcpu.{n}.delay") or values.get(f"vcpu.{n}.wait") for n in vcpus]
+    waits = [each for each in found if each is not None]
     memory_kib = values.get("balloon.rss") or values.get("balloon.current", 0)
     return Usage(
         uuid=uuid,
         cpu_s=(sum(times) if times else values.get("cpu.time", 0)) / NS_PER_S,
-        wait_s=sum(waits) / NS_PER_S,
+        wait_s=sum(waits) / NS_PER_S if waits else None,
         memory_mib=memory_kib / KIB_PER_MIB,
     )
