@@ -31,6 +31,7 @@ from slackanalysis.recordings.vms import read_vm_use
 from slackanalysis.sizing.hosts import HostSize
 from slackanalysis.sweep.cells import PAPER_MIXES
 from slackanalysis.sweep.reproduction import beside_published, reproduction
+from slackanalysis.workload.catalogue import CATALOGUES
 
 _LIVE_S = 1_795_839_810
 _SIZE = HostSize(32, 131_072)
@@ -207,8 +208,8 @@ def _rows(
     sold = sum(4096 * vcpus for *_, vcpus in here)
     yield ["global", "mem", round(0.6 * sold / memory_mib, 4), memory_mib, *[none] * 6]
     yield ["subset", "mem", 0.6, sold, "subset-1", none, none, 1, 0, "{}"]
-    for number, level, vcpus in here:
-        vm = ["subset-1", f"uuid-{number}", f"vm{number}", level, none, none]
+    for number, _, vcpus in here:
+        vm = ["subset-1", f"uuid-{number}", f"vm{number}", 1, none, none]
         yield ["vm", "mem", 0.6, 4096 * vcpus, *vm]
 
 
@@ -243,7 +244,17 @@ def _sizings(
                                     left
                                 )
                         rows.append(row)
-    return pd.DataFrame(rows)
+    table = pd.DataFrame(rows)
+    # Columns of origin as in the published setting, so that the published numbers are drawn.
+    hashes = {name: catalogue.sha256 for name, catalogue in CATALOGUES.items()}
+    return table.assign(
+        list_sha256="made up",
+        host_cpus=_SIZE.cpus,
+        host_memory_mib=_SIZE.memory_mib,
+        temporality="360,8640,7",
+        generator="made up",
+        catalogue_sha256=table["provider"].map(hashes),
+    )
 
 
 def _complement(providers: Sequence[str], levels: Sequence[float]) -> pd.DataFrame:

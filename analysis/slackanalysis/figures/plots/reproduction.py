@@ -16,7 +16,7 @@ from slackanalysis.figures import palette, style
 from slackanalysis.figures.saving import DEFAULT_FORMATS, SavedFigure, save_figure
 from slackanalysis.figures.spread import draw_spread, explained
 from slackanalysis.sweep.interval import CONFIDENCE
-from slackanalysis.sweep.reproduction import Reproduction
+from slackanalysis.sweep.reproduction import WITH_ONES, WITHOUT_ONES, Reproduction
 
 _HEIGHT_INCHES = 2.8
 
@@ -46,6 +46,8 @@ def save_reproduction(
 def draw_reproduction(found: Reproduction, *, width_in: float = style.WIDTH_IN) -> Figure:
     """Draw a mark per cell, ours against the published gain, and a mark per seed.
 
+    Cells of a mix without 1:1 have hollow marks.
+
     Args:
         found: what `slackanalysis.sweep.reproduction.reproduction` returns.
         width_in: width of the figure in inches.
@@ -74,17 +76,22 @@ def _draw_cells(axes: Axes, cells: pd.DataFrame) -> list[Artist]:
         ranges = (rows["gain_percent_min"], rows["gain_percent_max"])
         axes.vlines(published, *ranges, color=look.colour, linewidth=0.5, alpha=0.7)
         draw_spread(axes, published.to_numpy(), rows, "gain_percent", colour=look.colour)
-        (line,) = axes.plot(
-            published,
-            ours,
-            linestyle="none",
-            marker=look.marker,
-            markersize=4,
-            color=look.colour,
-            label=style.provider_name(provider),
-            zorder=4,
-        )
-        handles.append(line)
+        mark: dict[str, Any] = {
+            "linestyle": "none",
+            "marker": look.marker,
+            "markersize": 4.2,
+            "markeredgewidth": 0.9,
+            "color": look.colour,
+            "zorder": 4,
+        }
+        has_ones = rows["group"] == WITH_ONES
+        axes.plot(published[has_ones], ours[has_ones], **mark)
+        axes.plot(published[~has_ones], ours[~has_ones], markerfacecolor="white", **mark)
+        handles.append(Line2D([], [], label=style.provider_name(provider), **mark))
+    if (cells["group"] == WITHOUT_ONES).any():
+        hollow: dict[str, Any] = {"color": style.WHOLE[0], "markerfacecolor": "white"}
+        label = "Hollow: no 1:1 in the mix"
+        handles.append(Line2D([], [], linestyle="none", marker="o", label=label, **hollow))
     top = max(cells["published_gain_percent"].max(), cells["gain_percent_max"].max(), 1) * 1.05
     bottom = min(-0.03 * top, 1.05 * cells["gain_percent_min"].min())
     (same,) = axes.plot([0, top], [0, top], **style.CAPACITY, label="As published")
