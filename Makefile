@@ -5,7 +5,7 @@ BIN := $(VENV)/bin
 TOPOLOGY := debug/topology_EPYC-7662-exp.json
 
 .DEFAULT_GOAL := help
-.PHONY: help python setup packages demo lint test figures page-picture bench deploy lint-roles molecule lock clean
+.PHONY: help python setup packages demo lint test figures contact-sheet page-picture bench deploy lint-roles molecule lock clean
 
 help: ## this list
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "make %-13s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -66,6 +66,9 @@ lint-roles: deploy ## yamllint and ansible-lint on playbooks, roles and scenario
 
 figures: setup ## every figure of the paper and more, of 20 seeds, into figures/; SMALL=1: of 3 seeds
 	$(BIN)/slackvm-analysis figures --all $(if $(SMALL),--small) --output figures
+
+contact-sheet: setup ## every figure of inputs that are hard to draw, for eyes: debug/contact-sheet/index.html
+	$(BIN)/python -m slackanalysis.figures.contact_sheet debug/contact-sheet
 
 page-picture: setup packages ## the picture of the controller's page in the README, docs/page.png
 	PYTHONPATH=tests $(BIN)/python -m browsers.picture docs/page.png

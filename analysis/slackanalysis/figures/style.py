@@ -60,6 +60,7 @@ _PROVIDERS = {"azure2017": "Azure 2017", "ovhcloud2023": "OVHcloud 2023"}
 _NARROW_IN = 5.0
 _EM_PER_LETTER = 0.6
 _MARKS = 7
+_EDGE_IN = 0.1
 _BREAKS = re.compile(r"[^\s:_./,-]*[\s:_./,-]?")
 
 
@@ -272,7 +273,7 @@ def legend_above(figure: Figure, handles: Iterable[Artist], columns: int | None 
             ordered = [entry for column in range(count) for entry in entries[column::count]]
             legend = figure.legend(handles=ordered, ncols=count, **options)
             box = legend.get_window_extent(canvas.get_renderer())  # type: ignore[no-untyped-call]
-            if box.width <= figure.bbox.width - 6 or count == 1:
+            if box.width <= figure.bbox.width - 2 * _EDGE_IN * figure.dpi or count == 1:
                 break
             legend.remove()
     rows = -(-len(entries) // count)

@@ -233,14 +233,19 @@ def test_cells_are_drawn_against_the_published_ones():
     found = reproduction(sizings())
     figure = draw_reproduction(found)
     cells, seeds = figure.axes
-    marks = [line for line in cells.lines if len(line.get_xdata()) == 12]
+    marks = [line for line in cells.lines if line.get_markersize() > 4]
+    marks = [line for line in marks if line.get_linestyle() == "None"]
     drawn = sorted(mark for line in marks for mark in zip(*line.get_data(), strict=True))
+    hollow = [line for line in marks if line.get_markerfacecolor() == "white"]
+    without_ones = found.cells["mix"].str.startswith("0-").sum()
+    assert sum(len(line.get_xdata()) for line in hollow) == without_ones == 6
     wanted = zip(found.cells["published_gain_percent"], found.cells["gain_percent"], strict=True)
     assert drawn == sorted(wanted)
     assert sorted(seeds.lines[0].get_xdata()) == pytest.approx(sorted(found.seeds["gain_percent"]))
     assert legend_texts(figure) == [
         "OVHcloud 2023",
         "Azure 2017",
+        "Hollow: no 1:1 in the mix",
         "As published",
         "A seed",
         "Range of the seeds",

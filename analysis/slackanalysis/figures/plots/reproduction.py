@@ -53,7 +53,7 @@ def draw_reproduction(found: Reproduction, *, width_in: float = style.WIDTH_IN) 
         width_in: width of the figure in inches.
     """
     is_narrow = style.is_narrow(width_in)
-    seeds_in = min(3.0, 0.7 + 0.14 * len(found.seeds))
+    seeds_in = min(1.9, 0.7 + 0.14 * len(found.seeds))
     grid: dict[str, Any] = (
         {"rows": 2, "height_ratios": (_HEIGHT_INCHES, seeds_in)}
         if is_narrow
