@@ -16,6 +16,7 @@ from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
 from slackanalysis.workload.catalogue import CATALOGUES, GIB, Catalogue, Flavour
 from slackvm.model.vm import LARGEST
+from slackvm.monitoring.record import quoted
 
 ENDINGS = (".yaml", ".yml")
 
@@ -51,13 +52,17 @@ def find_catalogue(name: str) -> Catalogue:
             f"{' or '.join(ENDINGS)}"
         )
     try:
-        document = _Document.model_validate(yaml.safe_load(Path(name).read_bytes()))
+        content = yaml.safe_load(Path(name).read_bytes())
+    except RecursionError as error:
+        raise ValueError(f"{name}: not a catalogue: nested too deep") from error
+    except (yaml.YAMLError, ValueError, OverflowError) as error:
+        raise ValueError(f"{name}: not YAML ({' '.join(str(error).split())})") from error
+    try:
+        document = _Document.model_validate(content)
     except ValidationError as error:
         first = error.errors()[0]
-        place = ".".join(map(str, first["loc"])) or "the document"
+        place = ".".join(quoted(str(each)).strip("'") for each in first["loc"]) or "the document"
         raise ValueError(f"{name}: {place}: {first['msg']}") from error
-    except (yaml.YAMLError, UnicodeError) as error:
-        raise ValueError(f"{name}: not YAML ({' '.join(str(error).split())})") from error
     flavours = tuple(
         Flavour(entry.vcpus, max(1, round(entry.memory_gib * GIB)), entry.count)
         for entry in document.flavours

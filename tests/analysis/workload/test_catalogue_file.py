@@ -34,6 +34,9 @@ def test_a_name_that_is_none_is_told_with_those_that_are() -> None:
         ("", "the document: Input should be"),
         ("name: [", "not YAML (while parsing"),
         ("\x00", "not YAML"),
+        ("name: " + "[" * 5000, "nested too deep"),
+        ("name: " + "9" * 5000, "not YAML (Exceeds the limit"),
+        (GOOD + '"a\\nb": 1\n', "a\\nb: Extra inputs are not permitted"),
         ("name: mine\n", "flavours: Field required"),
         ("name: mine\nflavours: []\n", "flavours: List should have at least 1 item"),
         (GOOD.replace("mine", "'a,b'"), "name: String should match pattern"),
@@ -51,3 +54,4 @@ def test_what_is_no_catalogue_is_told_with_the_entry(tmp_path: Path, text: str, 
     with pytest.raises(ValueError, match=r"mine\.yaml: ") as error:
         find_catalogue(str(path))
     assert told in str(error.value)
+    assert "\n" not in str(error.value)
