@@ -23,7 +23,10 @@ for name, place, summary in (
     (
         "import",
         "import_traces:import_traces",
-        "Make a request list of the public trace in PATH, and where it has use over time, a recording.",
+        (
+            "Make a request list of the public trace in PATH, "
+            "and where it has use over time, a recording."
+        ),
     ),
     (
         "size",
