@@ -50,7 +50,6 @@ def write_contact_sheet(output: Path, only: str | None = None) -> Path:
         ValueError: there is no such figure.
         OSError: a file cannot be written.
     """
-    output.mkdir(parents=True, exist_ok=True)
     parts: dict[str, list[str]] = {}
     with tempfile.TemporaryDirectory() as scratch, mpl.rc_context(style.FONTS):
         every = list(examples(Path(scratch)))
