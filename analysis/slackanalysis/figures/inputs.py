@@ -69,14 +69,14 @@ def replayed(monitoring: str, trace: str, topology: str, seed: int, folder: Path
         return existing(monitoring)
     if trace:
         output = Path(folder) / f"replay-{existing(trace).name.partition('.')[0]}.parquet"
-        _replay(trace, topology, output)
+        replay(trace, topology, output)
         return output
     host = load_topology(topology)
     output = Path(folder) / f"replay-seed{seed}.parquet"
     with tempfile.TemporaryDirectory() as scratch:
         generated = Path(scratch) / "trace.csv"
         write_trace(generated, Workload(len(host), host.memory_mib, seed=seed))
-        _replay(str(generated), topology, output)
+        replay(str(generated), topology, output)
     return output
 
 
@@ -180,14 +180,21 @@ class Inputs:
         return str(self._made[key])
 
 
-def _replay(trace: str, topology: str, output: Path) -> None:
+def replay(trace: Path | str, topology: str, output: Path, selection: str = "paper") -> None:
     """Run `slackvm-local` on a recording.
+
+    Args:
+        trace: the recording.
+        topology: the host to replay it on: a preset or a topology file.
+        output: the recording of the replay.
+        selection: how CPUs are chosen for vNodes.
 
     Raises:
         ValueError: it says that its input is bad.
         RuntimeError: it failed otherwise.
     """
     arguments = [f"--topology={topology}", f"--load={trace}", f"--output={output}"]
+    arguments.append(f"--selection={selection}")
     done = subprocess.run(  # noqa: S603 - our own command
         [sys.executable, "-m", "schedulerlocal", *arguments],
         check=False,

@@ -1,6 +1,6 @@
 """The project's notebooks: where they are, what parameters they have, and running one.
 
-papermill takes a second to load; it is loaded when a notebook is run.
+What takes a second to load, papermill and Matplotlib, is loaded when it is needed.
 """
 
 import ast
@@ -25,12 +25,6 @@ FOLDER = _INSTALLED if _INSTALLED.is_dir() else _PACKAGE.with_name("notebooks")
 
 WALK_THROUGH = "demo"
 """The notebook that is no figure: a guided tour."""
-
-WIDTHS_IN = (3.0, 14.0)
-"""Smallest and largest width of a figure in inches."""
-
-FORMATS = ("pdf", "png", "svg")
-"""Formats of a figure's file."""
 
 _KERNEL = "python3"
 _SILENT = ["--log-level=50"]
@@ -279,6 +273,9 @@ def _check_look(values: Mapping[str, Value]) -> None:
     Raises:
         ValueError: names the value and what is allowed.
     """
+    from slackanalysis.figures.saving import FORMATS
+    from slackanalysis.figures.style import WIDTHS_IN
+
     low, high = WIDTHS_IN
     width = values.get("width_in", low)
     if not isinstance(width, float) or not low <= width <= high:

@@ -7,7 +7,8 @@ from pathlib import Path
 
 from slackanalysis.figures.files import named_files, written_files
 from slackanalysis.figures.inputs import Inputs
-from slackanalysis.figures.notebooks import FORMATS, Notebook, NotebookError, Value
+from slackanalysis.figures.notebooks import Notebook, NotebookError, Value
+from slackanalysis.figures.saving import FORMATS
 from slackanalysis.outputs.manifest import FigureRecord, FileRecord, file_record
 
 _BAD_INPUT = (

@@ -1,17 +1,20 @@
 """The notebooks: as they are committed, and executed on small data by one command."""
 
 import json
+import subprocess
+import sys
 
 import nbformat
 import pandas as pd
 import pytest
 
-from slackanalysis.figures.notebooks import Parameter, figure_names, find
+from slackanalysis.figures.notebooks import WALK_THROUGH, Parameter, figure_names, find
 
 NAMES = figure_names()
+ALL = [*NAMES, WALK_THROUGH]
 
 
-@pytest.mark.parametrize("name", NAMES)
+@pytest.mark.parametrize("name", ALL)
 def test_notebooks_are_committed_clean_with_plain_parameters(name):
     notebook = nbformat.read(find(name).path, as_version=4)
     nbformat.validate(notebook)
@@ -24,12 +27,31 @@ def test_notebooks_are_committed_clean_with_plain_parameters(name):
         json.loads(value)
 
 
-@pytest.mark.parametrize("name", NAMES)
+@pytest.mark.parametrize("name", ALL)
 def test_every_parameter_says_what_it_is(name):
     notebook = find(name)
     assert all(parameter.help for parameter in notebook.parameters.values())
     assert notebook.parameters["output"].default == f"figures/{name}"
+    assert notebook.parameters["width_in"].default == 7.0
+    assert notebook.parameters["formats"].default == ["pdf", "png"]
     assert notebook.title
+
+
+@pytest.mark.parametrize("name", ALL)
+def test_every_notebook_is_a_walk_with_words_between_its_steps(name):
+    cells = nbformat.read(find(name).path, as_version=4).cells
+    headings = [
+        line.lstrip("# ")
+        for cell in cells
+        if cell.cell_type == "markdown"
+        for line in cell.source.splitlines()
+        if line.startswith("#")
+    ]
+    assert {"How to read it", "Parameters", "Save it", "What to try next"} <= set(headings)
+    code = [cell.source for cell in cells if cell.cell_type == "code"]
+    assert len(code) >= 5
+    assert max(len(source.splitlines()) for source in code) <= 25
+    assert all(f"{name}" in source for source in code if "check_parameters(globals()" in source)
 
 
 @pytest.mark.parametrize(
@@ -67,6 +89,32 @@ def test_every_notebook_runs_and_leaves_a_figure_with_its_numbers(drawn, name):
     assert (drawn / f"{name}.pdf").read_bytes().startswith(b"%PDF")
     assert (drawn / f"{name}.png").read_bytes().startswith(b"\x89PNG")
     assert not pd.read_csv(drawn / f"{name}.csv").empty
+    assert "\\toprule" in (drawn / f"{name}.tex").read_text()
     executed = nbformat.read(drawn / f"{name}.ipynb", as_version=4)
     outputs = [output for cell in executed.cells for output in cell.get("outputs", [])]
     assert any("image/png" in output.get("data", {}) for output in outputs)
+    assert any("text/html" in output.get("data", {}) for output in outputs)
+
+
+def test_the_walk_through_shows_the_host_its_vnodes_and_an_answer(tmp_path):
+    options = {"topology": "i7-1185g7", "duration_s": 3000, "moments_s": [60.0, 3000.0]}
+    small = [part for key, value in options.items() for part in ("-p", key, as_text(value))]
+    command = [sys.executable, "-m", "slackanalysis", "figure", "demo", *small]
+    result = subprocess.run(command, cwd=tmp_path, capture_output=True, text=True, check=False)
+    assert result.returncode == 0, result.stderr
+    executed = nbformat.read(tmp_path / "figures" / "demo.ipynb", as_version=4)
+    outputs = {cell.id: cell.outputs for cell in executed.cells if cell.cell_type == "code"}
+    pictures = [
+        cell
+        for cell, shown in outputs.items()
+        if any("image/png" in output.get("data", {}) for output in shown)
+    ]
+    assert pictures == ["host-figure", "fig3", "owners", "question-figure"]
+    owners = pd.read_csv(tmp_path / "figures" / "demo.csv")
+    assert len(owners) == 2 * 8
+    assert owners.loc[owners["moment_s"] == 3000, "level"].notna().sum() >= 6
+    assert "compact" in outputs["question"][0]["data"]["text/plain"]
+
+
+def as_text(value: object) -> str:
+    return value if isinstance(value, str) else json.dumps(value)

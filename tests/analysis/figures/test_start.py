@@ -33,9 +33,6 @@ def papermill(folder: Path, name: str, *options: str) -> subprocess.CompletedPro
             "no parameter 'monitorng'; did you mean monitoring?",
         ),
         (["-p", "In", "x"], "notebook vm_count has no parameter 'In'"),
-        (["-p", "_trace", "x"], "no parameter '_trace'; did you mean trace?"),
-        (["-p", "seed", "x"], "parameter seed: 'x' is not a whole number"),
-        (["-p", "monitoring", "12"], "parameter monitoring: 12 is not a text in quotes"),
         (
             ["-p", "monitoring", "monitoring.csv", "-p", "output", "monitoring"],
             "monitoring.csv is an input, too",
@@ -90,6 +87,27 @@ def test_jupyter_lets_readers_define_what_they_like_and_run_cells_again(jupyter)
     assert start(jupyter, "seeed = 3\nfor name in 'ab': pass\n%pwd") == ""
     assert start(jupyter, PARAMETERS.replace("seed = 1", "seed = 2") + "\nmine = 5") == ""
     assert start(jupyter, "seed = 'x'") == "parameter seed: 'x' is not a whole number"
+
+
+@pytest.mark.parametrize(
+    ("injected", "reason"),
+    [
+        ("_trace = 'x'", "no parameter '_trace'; did you mean trace?"),
+        ("seed = 'x'", "parameter seed: 'x' is not a whole number"),
+        ("seed = True", "parameter seed: True is not a whole number"),
+        ("monitoring = 12", "parameter monitoring: 12 is not a text in quotes"),
+        ("until_s = 'x'", "parameter until_s: 'x' is not a number"),
+        ("width_in = 0.5", "parameter width_in: 0.5 is not allowed: "),
+        ("width_in = float('nan')", "parameter width_in: nan is not allowed: "),
+        ("formats = ['pdf', 'jpg']", "parameter formats: ['pdf', 'jpg'] is not allowed: "),
+        ("formats = []", "parameter formats: [] is not allowed: "),
+        ("formats = 'pdf'", "parameter formats: 'pdf' is not a list such as"),
+        ("output = ''", "parameter output: '' names no file"),
+    ],
+)
+def test_what_papermill_sets_is_checked(jupyter, injected, reason):
+    assert reason in start(jupyter, PARAMETERS, f"# Parameters\n{injected}\n")
+    assert start(jupyter, PARAMETERS, "# Parameters\nuntil_s = 30\nwidth_in = 7\n") == ""
 
 
 def test_jupyter_refuses_a_parameter_that_was_renamed_until_it_is_mended(jupyter):

@@ -45,7 +45,7 @@ def save_host_usage(
         OSError: a file cannot be read or written.
     """
     table = host_usage_table(monitoring, from_s=from_s, until_s=until_s)
-    printed = summary_over_time(table, [*_CPUS, *_MEMORY])
+    printed = host_usage_summary(table)
     figure = draw_host_usage(table, width_in=width_in)
     return save_figure(figure, table, output, formats=formats, printed=printed)
 
@@ -66,6 +66,11 @@ def host_usage_table(
     """
     path = Path(monitoring)
     return shown_window(since_first_sample(read_host(path)), path, from_s, until_s)
+
+
+def host_usage_summary(table: pd.DataFrame) -> pd.DataFrame:
+    """Return `summary_over_time` of what `host_usage_table` returns: the table for print."""
+    return summary_over_time(table, [*_CPUS, *_MEMORY])
 
 
 def draw_host_usage(table: pd.DataFrame, *, width_in: float = style.WIDTH_IN) -> Figure:

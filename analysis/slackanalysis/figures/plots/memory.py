@@ -53,7 +53,7 @@ def save_memory(
         OSError: a file cannot be read or written.
     """
     table = memory_table(monitoring, from_s=from_s, until_s=until_s)
-    printed = summary_over_time(table, ["memory_mib", "used_mib"], ["level"])
+    printed = memory_summary(table)
     figure = draw_memory(table, width_in=width_in)
     return save_figure(figure, table, output, formats=formats, printed=printed)
 
@@ -79,6 +79,11 @@ def memory_table(monitoring: Path | str, *, from_s: float = 0, until_s: float = 
     host = read_host(path)[["time_s", "memory_mib"]].rename(columns={"memory_mib": "host_mib"})
     both = since_first_sample(levels.merge(host, on="time_s", how="left"))
     return shown_window(both, path, from_s, until_s)
+
+
+def memory_summary(table: pd.DataFrame) -> pd.DataFrame:
+    """Return `summary_over_time` of what `memory_table` returns: the table for print."""
+    return summary_over_time(table, ["memory_mib", "used_mib"], ["level"])
 
 
 def draw_memory(table: pd.DataFrame, *, width_in: float = style.WIDTH_IN) -> Figure:

@@ -41,7 +41,7 @@ def save_vm_count(
         OSError: a file cannot be read or written.
     """
     table = vm_count_table(monitoring, from_s=from_s, until_s=until_s)
-    printed = summary_over_time(table, ["vms"], ["level"])
+    printed = vm_count_summary(table)
     figure = draw_vm_count(table, width_in=width_in)
     return save_figure(figure, table, output, formats=formats, printed=printed)
 
@@ -67,6 +67,11 @@ def vm_count_table(
     path = Path(monitoring)
     counts = since_first_sample(read_levels(path)[["time_s", "level", "vms"]])
     return shown_window(counts, path, from_s, until_s)
+
+
+def vm_count_summary(table: pd.DataFrame) -> pd.DataFrame:
+    """Return `summary_over_time` of what `vm_count_table` returns: the table for print."""
+    return summary_over_time(table, ["vms"], ["level"])
 
 
 def draw_vm_count(table: pd.DataFrame, *, width_in: float = style.WIDTH_IN) -> Figure:

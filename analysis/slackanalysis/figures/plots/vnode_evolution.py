@@ -52,7 +52,7 @@ def save_vnode_evolution(
         OSError: a file cannot be read or written.
     """
     table = vnode_evolution_table(monitoring, from_s=from_s, until_s=until_s)
-    printed = summary_over_time(table, _COLUMNS, ["level"])
+    printed = vnode_evolution_summary(table)
     figure = draw_vnode_evolution(table, width_in=width_in)
     return save_figure(figure, table, output, formats=formats, printed=printed)
 
@@ -91,6 +91,11 @@ def vnode_evolution_table(
     every = pd.MultiIndex.from_product([times, levels], names=["time_s", "level"])
     complete = vnodes.set_index(["time_s", "level"]).reindex(every, fill_value=0).reset_index()
     return in_window(since_first_sample(complete, times[0]), from_s, until_s)
+
+
+def vnode_evolution_summary(table: pd.DataFrame) -> pd.DataFrame:
+    """Return `summary_over_time` of what `vnode_evolution_table` returns: the table for print."""
+    return summary_over_time(table, _COLUMNS, ["level"])
 
 
 def draw_vnode_evolution(table: pd.DataFrame, *, width_in: float = style.WIDTH_IN) -> Figure:
