@@ -53,7 +53,8 @@ def drawn(tmp_path_factory: pytest.TempPathFactory) -> Path:
     (folder / "recording.csv").write_text(ROWS.replace(" ", "\t"))
     sizings(policies=("first-fit", "progress")).to_csv(folder / "sweep.csv", index=False)
     options = ["-p", "monitoring", "recording.csv", "-p", "sweep", "sweep.csv"]
-    options += ["-p", "recordings", "recording.csv"]
+    (folder / "again.csv").write_text(ROWS.replace(" ", "\t"))
+    options += ["-p", "recordings", "recording.csv,again.csv"]
     command = [sys.executable, "-m", "slackanalysis", "figures", "--all", "--output", "drawn"]
     result = subprocess.run(
         [*command, *options], cwd=folder, capture_output=True, text=True, check=False

@@ -1,15 +1,10 @@
 """The files of a notebook: those that its parameters name, and those that it writes."""
 
-import inspect
-import sys
 from collections.abc import Iterable, Iterator, Mapping
 from pathlib import Path
 
 from slackanalysis.figures.notebooks import FOLDER
 from slackvm.files import refuse_overwriting
-from slackvm.model import POLICIES
-from slackvm.plugins import POLICY_GROUP
-from slackvm.plugins import find as find_plugin
 
 ENDINGS = (".pdf", ".png", ".svg", ".csv", ".tex", ".ipynb", ".manifest.json")
 """Endings of the files that a figure may have, all beside each other."""
@@ -47,14 +42,12 @@ def named_files(values: Mapping[str, object]) -> list[Path]:
     Lists and texts with commas name several. A folder is one of them, and the module of a policy
     that is named as `module:function`, or comes with another package, is one, too.
     """
-    named = [
-        path
-        for name, value in values.items()
-        if name != _OUTPUT
-        for text in _texts(value)
-        for path in ([Path(text)], [_module_file(text)])[name in _POLICIES]
-        if path and path.exists()
-    ]
+    named: list[Path] = []
+    for name, value in values.items():
+        if name in _POLICIES:
+            named += _policy_files(value)
+        elif name != _OUTPUT:
+            named += [path for path in map(Path, _texts(value)) if path.exists()]
     return list(dict.fromkeys(named))
 
 
@@ -80,14 +73,14 @@ def _texts(value: object) -> Iterator[str]:
                 yield from (part for part in text.split(",") if part)
 
 
-def _module_file(policy: str) -> Path | None:
-    """Return the file of a policy that does not come with SlackVM, if it can be found."""
-    if policy in POLICIES:
-        return None
-    try:
-        found = find_plugin(policy, POLICIES, POLICY_GROUP)
-    except LookupError:
-        return None  # told where it is used
-    module = sys.modules.get(inspect.unwrap(found).__module__)
-    file = getattr(module, "__file__", None)
-    return Path(file) if file else None
+def _policy_files(names: object) -> list[Path]:
+    """Return the files of policies that do not come with SlackVM, of one name or a list."""
+    from slackanalysis.sizing.origin import own_policy_file
+
+    files = []
+    for name in names if isinstance(names, list) else [names]:
+        try:
+            files.append(own_policy_file(str(name)))
+        except LookupError:
+            continue  # the sweep or the table says so
+    return [file for file in files if file]

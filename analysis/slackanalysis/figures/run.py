@@ -9,7 +9,7 @@ from slackanalysis.figures.files import named_files, written_files
 from slackanalysis.figures.inputs import Inputs
 from slackanalysis.figures.notebooks import Notebook, NotebookError, Value
 from slackanalysis.figures.saving import FORMATS
-from slackanalysis.outputs.manifest import FigureRecord, FileRecord, file_record
+from slackanalysis.outputs.manifest import FigureRecord, file_record
 
 _BAD_INPUT = (
     *("ValueError", "TraceError", "LookupError", "FileNotFoundError"),
@@ -46,8 +46,8 @@ def run_figure(notebook: Notebook, values: Mapping[str, Value], inputs: Inputs) 
     except RuntimeError as error:
         raise FigureError(str(error)) from error
     # A file may be replaced while it is drawn; this is what was there before.
-    given = _records(values)
-    used = given + [record for record in _records(completed) if record not in given]
+    named = dict.fromkeys([*named_files(values), *named_files(completed)])
+    used = [file_record(path) for path in named]
     stem = Path(str(values["output"]))
     try:
         notebook.execute(completed, stem.with_name(f"{stem.name}.ipynb"))
@@ -62,16 +62,6 @@ def run_figure(notebook: Notebook, values: Mapping[str, Value], inputs: Inputs) 
     return FigureRecord(
         notebook.name, dict(values), used, outputs, round(time.monotonic() - began, 2)
     )
-
-
-def _records(values: Mapping[str, Value]) -> list[FileRecord]:
-    """Return the files that values name, each file of a folder by itself."""
-    return [
-        file_record(file)
-        for path in named_files(values)
-        for file in (sorted(path.rglob("*")) if path.is_dir() else [path])
-        if file.is_file()
-    ]
 
 
 def _written(stem: Path, values: Mapping[str, Value]) -> list[Path]:

@@ -65,6 +65,38 @@ def test_bad_input_ends_with_the_reason_and_writes_nothing(
     assert [path for path in tmp_path.rglob("*") if path.is_file()] == []
 
 
+@pytest.mark.parametrize(
+    ("arguments", "output"),
+    [
+        (["figure", "vm_count", "-p", "monitoring", "in.csv", "-p", "output", "in"], "in.csv"),
+        (["figure", "vm_count", "-p", "trace", "in.csv", "-p", "output", "link"], "link.csv"),
+        (["figure", "scale", "-p", "sweep", "in.csv", "-p", "output", "hard"], "hard.csv"),
+        (
+            ["figure", "contention", "-p", "recordings", "x.csv,in.csv", "-p", "output", "in"],
+            "in.csv",
+        ),
+        (["figures", "memory", "-p", "monitoring", "figures/memory.csv"], "figures/memory.csv"),
+        (["figures", "memory", "-p", "topology", "figures/manifest.json"], "figures/manifest.json"),
+    ],
+)
+def test_no_figure_overwrites_what_it_is_drawn_of(
+    tmp_path, monitoring, monkeypatch, arguments, output
+):
+    monkeypatch.chdir(tmp_path)
+    monitoring.rename("in.csv")
+    Path("link.csv").symlink_to("in.csv")
+    Path("hard.csv").hardlink_to("in.csv")
+    Path("figures").mkdir()
+    for name in ("memory.csv", "manifest.json"):
+        Path("figures", name).write_text("mine")
+    before = {path: path.read_bytes() for path in tmp_path.rglob("*") if path.is_file()}
+    result = run(*arguments)
+    assert result.exit_code == 2
+    assert output in result.stderr
+    assert len(result.stderr.splitlines()) == 1
+    assert {path: path.read_bytes() for path in tmp_path.rglob("*") if path.is_file()} == before
+
+
 def test_what_a_notebook_finds_wrong_is_told_in_one_line(tmp_path, monitoring, monkeypatch):
     monkeypatch.chdir(tmp_path)
     monitoring.write_text(monitoring.read_text().replace("global", "globe"))
@@ -83,8 +115,8 @@ def test_a_trace_of_ones_own_is_replayed_and_drawn_by_one_command(tmp_path, moni
     )
     assert result.returncode == 0, result.stderr
     assert (tmp_path / "mine" / "count.csv").read_text().splitlines()[1:] == [
-        *("0,1.0,1", "0,3.0,1"),
-        *("15,1.0,0", "15,3.0,2"),
+        *("0,0,1.0,1", "0,0,3.0,1"),
+        *("15,15,1.0,0", "15,15,3.0,2"),
     ]
     manifest = json.loads((tmp_path / "mine" / "count.manifest.json").read_text())
     (figure,) = manifest["figures"]
@@ -119,6 +151,8 @@ def test_the_manifest_tells_how_each_figure_can_be_made_again(drawn):
             "bytes": len(recording),
         }
     ]
+    costs = figures["contention"]
+    assert [used["path"] for used in costs["inputs"]] == ["recording.csv", "again.csv"]
     for figure in figures.values():
         for output in figure["outputs"]:
             content = (drawn.parent / output["path"]).read_bytes()
