@@ -5,7 +5,7 @@ BIN := $(VENV)/bin
 TOPOLOGY := debug/topology_EPYC-7662-exp.json
 
 .DEFAULT_GOAL := help
-.PHONY: help python setup packages demo lint test figures contact-sheet page-picture bench deploy lint-roles molecule lock clean
+.PHONY: help python setup packages demo lint test figures lab contact-sheet page-picture bench deploy lint-roles molecule lock clean
 
 help: ## this list
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "make %-13s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -70,6 +70,17 @@ figures: setup ## every figure of the paper and more, of 20 seeds, into figures/
 contact-sheet: setup ## every figure of inputs that are hard to draw, for eyes: debug/contact-sheet/index.html
 	$(BIN)/python -m slackanalysis.figures.contact_sheet debug/contact-sheet
 
+# The kernel `python3` is that of .venv, also where the user has another of that name.
+LAB := JUPYTER_PREFER_ENV_PATH=1 $(BIN)/jupyter lab
+PORT ?= 8888
+lab: $(VENV)/.lab ## JupyterLab with the notebooks, on this machine alone; PORT=8888; begin with demo.ipynb
+	$(LAB) --ServerApp.ip=127.0.0.1 --ServerApp.port=$(PORT) --ServerApp.root_dir=analysis/notebooks \
+	    $(if $(filter 0,$(shell id -u)),--allow-root) $(if $(DISPLAY)$(WAYLAND_DISPLAY),,--no-browser)
+
+$(VENV)/.lab: requirements-notebook.lock $(VENV)/.ready
+	$(BIN)/pip install --quiet --require-hashes -r requirements-notebook.lock
+	@touch $@
+
 page-picture: setup packages ## the picture of the controller's page in the README, docs/page.png
 	PYTHONPATH=tests $(BIN)/python -m browsers.picture docs/page.png
 
@@ -110,6 +121,9 @@ lock: ## requirements.lock anew from pyproject.toml (needs uv)
 	    --no-emit-index-url --no-emit-find-links --no-annotate --no-header --quiet --output-file requirements.lock
 	echo 'libvirt-python>=9' | uv pip compile - --universal --python-version 3.11 --generate-hashes \
 	    --no-emit-index-url --no-emit-find-links --no-annotate --no-header --quiet --output-file requirements-libvirt.lock
+	uv pip compile pyproject.toml --extra notebook --constraint requirements.lock --universal --python-version 3.11 \
+	    --generate-hashes --no-emit-index-url --no-emit-find-links --no-annotate --no-header --quiet \
+	    --output-file requirements-notebook.lock
 	uv pip compile pyproject.toml --extra deploy --universal --python-version 3.11 --generate-hashes \
 	    --no-emit-index-url --no-emit-find-links --no-annotate --no-header --quiet --output-file requirements-deploy.lock
 

@@ -39,7 +39,7 @@ def save_vm_usage(
     """
     use = read_vm_use(Path(monitoring))
     figure = draw_vm_usage(use, width_in=width_in)
-    return save_figure(figure, use, output, formats=formats, printed=_printed(use))
+    return save_figure(figure, use, output, formats=formats, printed=vm_usage_summary(use))
 
 
 def draw_vm_usage(use: pd.DataFrame, *, width_in: float = style.WIDTH_IN) -> Figure:
@@ -74,7 +74,7 @@ def draw_vm_usage(use: pd.DataFrame, *, width_in: float = style.WIDTH_IN) -> Fig
     return figure
 
 
-def _printed(use: pd.DataFrame) -> pd.DataFrame:
+def vm_usage_summary(use: pd.DataFrame) -> pd.DataFrame:
     """Return what fits on paper: the number of VMs of each level, and means over them."""
     shares = use.assign(
         mean_use_percent=100 * use["mean_use"], busy_use_percent=100 * use["busy_use"]
