@@ -102,3 +102,5 @@ def test_the_figure_is_saved_with_its_numbers(tmp_path):
     saved = save_topology(table, tmp_path / "cpus", formats=["svg"])
     assert [path.name for path in saved.paths] == ["cpus.svg", "cpus.csv", "cpus.tex"]
     assert len(pd.read_csv(saved.csv)) == 16
+    host = save_topology(topology_table(HOSTS["epyc"]), tmp_path / "host")
+    assert "1 & 16 & 64 & 128" in host.csv.with_suffix(".tex").read_text()

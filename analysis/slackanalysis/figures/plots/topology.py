@@ -80,6 +80,16 @@ def topology_table(topology: Topology) -> pd.DataFrame:
     return table.sort_values(["numa_node", "cache", "core", "cpu"], ignore_index=True)
 
 
+def topology_summary(table: pd.DataFrame) -> pd.DataFrame:
+    """Return how many caches, cores and CPUs each NUMA node has.
+
+    Args:
+        table: what `topology_table` returns.
+    """
+    by_node = table.groupby("numa_node")[["cache", "core", "cpu"]].nunique()
+    return by_node.set_axis(["caches", "cores", "cpus"], axis=1).reset_index()
+
+
 def owners_table(
     monitoring: Path | str, topology: Topology, moments_s: Sequence[float]
 ) -> pd.DataFrame:
@@ -148,7 +158,9 @@ def save_topology(
         ValueError: the width or a format is not allowed.
         OSError: a file cannot be written.
     """
-    return save_figure(draw_topology(table, width_in=width_in), table, output, formats=formats)
+    printed = shared_parts(table) if "level" in table else topology_summary(table)
+    figure = draw_topology(table, width_in=width_in)
+    return save_figure(figure, table, output, formats=formats, printed=printed)
 
 
 def draw_topology(table: pd.DataFrame, *, width_in: float = style.WIDTH_IN) -> Figure:
