@@ -11,8 +11,7 @@ ENDINGS = (".pdf", ".png", ".svg", ".csv", ".tex", ".ipynb", ".manifest.json")
 
 _OUTPUT = "output"
 _POLICIES = ("policy", "policies")
-_CHECKOUT = FOLDER.parents[1]
-_IS_CHECKOUT = (_CHECKOUT / "pyproject.toml").is_file()
+_IN_CHECKOUT = ("analysis", "notebooks")
 
 
 def output_stem(output: str, default: str) -> Path:
@@ -26,9 +25,12 @@ def output_stem(output: str, default: str) -> Path:
         output: the parameter `output`.
         default: its default.
     """
-    if output == default and Path.cwd().is_relative_to(FOLDER.resolve()):
-        return (_CHECKOUT if _IS_CHECKOUT else Path.home()) / default
-    return Path(output)
+    here = Path.cwd()
+    if output != default:
+        return Path(output)
+    if here.parts[-2:] == _IN_CHECKOUT and (here.parents[1] / "pyproject.toml").is_file():
+        return here.parents[1] / default
+    return (Path.home() if here == FOLDER.resolve() else Path()) / default
 
 
 def written_files(stem: Path) -> list[Path]:

@@ -103,7 +103,7 @@ def test_what_a_notebook_finds_wrong_is_told_in_one_line(tmp_path, monitoring, m
     result = run("figure", "host_usage", "-p", "monitoring", monitoring.name)
     assert result.exit_code == 2
     (line,) = result.stderr.splitlines()
-    assert line.startswith("Error: monitoring.csv: no row with rec=global")
+    assert line.startswith("Error: monitoring.csv:2: column 2 (rec): 'globe' is none of")
     assert list(tmp_path.rglob("figures/*")) == []
 
 

@@ -132,6 +132,11 @@ def test_the_default_goes_beside_no_notebook(tmp_path, monkeypatch):
     assert output_stem("mine/memory", default) == Path("mine/memory")
     monkeypatch.chdir(tmp_path)
     assert output_stem(default, default) == Path(default)
+    other_checkout = tmp_path / "analysis" / "notebooks"
+    other_checkout.mkdir(parents=True)
+    (tmp_path / "pyproject.toml").touch()
+    monkeypatch.chdir(other_checkout)
+    assert output_stem(default, default) == tmp_path / default
 
 
 def test_parameters_name_files_in_lists_and_policies_of_modules(tmp_path, monkeypatch):

@@ -3,6 +3,7 @@
 import numpy as np
 import pandas as pd
 import pytest
+from matplotlib.backends.backend_agg import FigureCanvasAgg
 from matplotlib.colors import to_hex
 
 from drawings import legend_texts, overlaps
@@ -54,7 +55,7 @@ def test_every_cpu_has_a_cell_with_its_number_on_the_page(host, width_in):
     assert f"NUMA node {HOSTS[host].cpus[0].numa_node}" in numbers
     page = figure.bbox.padded(1)
     for patch in axes.patches:
-        box = patch.get_window_extent(figure.canvas.get_renderer())
+        box = patch.get_window_extent(FigureCanvasAgg(figure).get_renderer())
         assert page.contains(box.x0, box.y0)
         assert page.contains(box.x1, box.y1)
     cells = [patch for patch in axes.patches if np.isclose(patch.get_linewidth(), 0.3)]
