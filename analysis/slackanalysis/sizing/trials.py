@@ -135,6 +135,8 @@ class _Engine:
     def _make_slots(self, levels: int) -> None:
         widest = int(self._count.max())
         slots = min(len(self._trials), max(1, _MOST_NUMBERS // max(widest, 1)))
+        if not isinstance(self._policy, DeclaredPolicy):
+            slots = 1  # it takes one request at a time
         # Some more, since many trials end with more hosts than they begin with.
         width = max(1, widest + (widest // 10 + 2 if slots > 1 else 0))
         self._hosts = HostArrays((slots, width), levels)
@@ -148,17 +150,16 @@ class _Engine:
         """Return what becomes of each trial, in order."""
         for slot in range(len(self._trial)):
             self._take_next(slot)
-        many = isinstance(self._policy, DeclaredPolicy)
         while self._running:
             slots = np.array(self._running)
             self._slots_changed = False
             while not self._slots_changed:
-                if many and len(slots) > 1:
+                if len(slots) > 1:
                     self._step(slots)
+                    ended = slots[self._position[slots] >= self._end[self._trial[slots]]].tolist()
                 else:
-                    for slot in slots.tolist():
-                        self._step_alone(slot)
-                for slot in slots[self._position[slots] >= self._end[self._trial[slots]]].tolist():
+                    ended = self._run_alone(*self._running)
+                for slot in ended:
                     self._keep(int(self._trial[slot]))
                     self._release(slot)
         return self._runs
@@ -307,28 +308,68 @@ class _Engine:
         )
         self._host[at] = host
 
-    def _step_alone(self, slot: int) -> None:
-        """Let the next event of one slot happen: for a policy that takes one request at a time."""
-        at = int(self._position[slot])
-        self._position[slot] += 1
-        event = int(self._events[at])
-        slots, position = np.array([slot]), np.array([at])
-        if event < 0:
-            self._leave(slots, position, np.array([~event]))
-            return
-        vm, level, hosts = self._vms[event], int(self._level[event]), self._hosts
+    def _run_alone(self, slot: int) -> list[int]:
+        """Let the events of the only slot happen one by one; return it if its trial ended."""
+        end = self._end.item(self._trial.item(slot))
+        while not self._slots_changed and (at := self._position.item(slot)) < end:
+            self._position[slot] = at + 1
+            event = self._events.item(at)
+            if event < 0:
+                self._leave_alone(slot, at, ~event)
+            else:
+                self._arrive_alone(slot, at, event)
+        return [] if self._slots_changed else [slot]
+
+    def _arrive_alone(self, slot: int, at: int, event: int) -> None:
+        vm, level, hosts = self._vms[event], self._level.item(event), self._hosts
         growth, fits = hosts.consider(level, vm, slot)
-        count = int(self._count[self._trial[slot]])
+        count = self._count.item(self._trial.item(slot))
         fits.flags.writeable = False
         shown = (hosts.cpus, hosts.memory_mib, hosts.cpus_free, hosts.memory_free_mib)
         candidates = Candidates(
             vm, fits[:count], growth[:count], *(_read_only(each[slot, :count]) for each in shown)
         )
-        host, _ = choose(candidates, self._policy)
+        if isinstance(self._policy, DeclaredPolicy) and self._policy.in_order:
+            # Looking for the first that fits takes no scores.
+            first = int(candidates.fits.argmax())
+            host = first if candidates.fits[first] else None
+        else:
+            host, _ = choose(candidates, self._policy)
         if host is None:
             self._refuse(slot, at, event, growth)
             return
-        self._put(slots, position, np.array([event]), np.array([level]), np.array([host]))
+        vnode = (level, slot, host)
+        self._there[(*vnode, self._class[event])] += 1
+        self._gained[at] = hosts.resize(
+            level,
+            (slot, host),
+            vm.milli,
+            hosts.allocation.item(vnode) + vm.vcpus,
+            max(hosts.largest.item(vnode), vm.vcpus),
+            vm.memory_mib,
+        )
+        self._host_of[event] = self._host[at] = host
+
+    def _leave_alone(self, slot: int, at: int, index: int) -> None:
+        host, level = self._host_of.item(index), self._level.item(index)
+        self._host[at] = host
+        if host == _NOWHERE:
+            self._gained[at] = 0
+            return
+        vm, hosts, vnode = self._vms[index], self._hosts, (level, slot, host)
+        there = self._there[vnode]
+        there[self._class[index]] -= 1
+        largest = hosts.largest.item(vnode)
+        if vm.vcpus == largest:
+            largest = int(np.where(there > 0, self._classes[level], 0).max())
+        self._gained[at] = hosts.resize(
+            level,
+            (slot, host),
+            vm.milli,
+            hosts.allocation.item(vnode) - vm.vcpus,
+            largest,
+            -vm.memory_mib,
+        )
 
     def _refuse(self, slot: int, at: int, vm: int, growth: NDArray[np.int64]) -> None:
         trial = int(self._trial[slot])

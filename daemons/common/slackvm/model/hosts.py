@@ -12,7 +12,7 @@ from typing import Any, NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-from slackvm.model.vm import MILLI, VM
+from slackvm.model.vm import MILLI, VM, size_in_cpus
 
 Index = int | NDArray[np.int64]
 Amount = int | NDArray[np.int64]
@@ -110,7 +110,11 @@ class HostArrays:
             memory_mib: MiB that its VMs have more.
         """
         vnode = (level, *host)
-        size = np.maximum(-(-MILLI * allocation // milli), largest)
+        size: Amount
+        if isinstance(allocation, int) and isinstance(largest, int) and isinstance(milli, int):
+            size = size_in_cpus(allocation, largest, milli)
+        else:
+            size = np.maximum(-(-MILLI * allocation // milli), largest)
         growth = size - self.owned[vnode]
         self.owned[vnode] = size
         self.allocation[vnode] = allocation

@@ -18,7 +18,7 @@ from slackvm.model.scoring import progress, progress_parts
 DEFAULT_POLICY = "progress"
 """Name of the policy that is used where none is chosen: by the controller and by every command."""
 
-_BLOCK = 2048
+_BLOCK = 8192
 """Hosts scored at a time: few enough for the arrays in between to need no new pages of memory."""
 
 Policy = Callable[[Candidates], NDArray[np.float64]]
