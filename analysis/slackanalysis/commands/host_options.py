@@ -7,6 +7,7 @@ from typing import Any, TypeVar
 import click
 from click.core import ParameterSource
 
+from slackanalysis.sizing.authors_rule import PAPER, SIZE_RULES
 from slackanalysis.sizing.hosts import Hosts, HostSize, parse_hosts
 from slackanalysis.sizing.utilization import HOUR_S
 from slackvm.model.vm import LARGEST
@@ -51,6 +52,14 @@ def _number(_context: click.Context, _option: click.Parameter, value: float) -> 
 
 
 _OPTIONS = (
+    click.option(
+        "--size-rule",
+        type=click.Choice(SIZE_RULES),
+        default=PAPER,
+        show_default=True,
+        help="How large vNodes are. authors: as in the simulator behind the published table, for a "
+        "comparison; with first-fit and hosts of one kind.",
+    ),
     click.option(
         "--host",
         "host_texts",

@@ -130,6 +130,7 @@ def size(
     host_memory_mib: int,
     hour_s: float,
     power_texts: tuple[str, ...],
+    size_rule: str,
     count: int | None,
     refusals: Path | None,
     policy_names: tuple[str, ...],
@@ -172,7 +173,7 @@ def size(
                 raise ValueError("--refusals goes with --hosts: otherwise no VM is refused")
             hosts = chosen_hosts(context, host_texts, host_cpus, host_memory_mib)
             power = parse_power(power_texts, hosts) if power_texts else None
-            question = Question(hosts, count, hour_s, power)
+            question = Question(hosts, count, hour_s, power, size_rule)
             names = tuple(dict.fromkeys(policy_names)) or (DEFAULT_POLICY,)
             files = _Files(output, timeline, refusals)
             _size_lists(inputs[0], question, names, files, as_json=as_json)
@@ -215,6 +216,7 @@ def _check_options(context: click.Context, are_logs: bool) -> None:
 
 _OF_LISTS = (
     *("host_texts", "host_cpus", "host_memory_mib", "hour_s", "power_texts", "count"),
+    "size_rule",
     *("refusals", "timeline", "as_json"),
 )
 _OF_LOGS = ("topologies", "selection", "critical_size")

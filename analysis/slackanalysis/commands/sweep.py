@@ -17,6 +17,7 @@ from slackanalysis.outputs.manifest import file_record, manifest_path, write_man
 from slackanalysis.outputs.tables import check_ending, write_table
 from slackanalysis.progress import tracking
 from slackanalysis.sizing import policies
+from slackanalysis.sizing.authors_rule import check_question
 from slackanalysis.sizing.origin import own_policy_file
 from slackanalysis.sizing.power import parse_power
 from slackanalysis.sweep.cells import PAPER_MIXES, cells_of, sweep
@@ -138,6 +139,7 @@ def sweep_command(
     host_memory_mib: int,
     hour_s: float,
     power_texts: tuple[str, ...],
+    size_rule: str,
     jobs: int | None,
     dask: str | None,
     as_json: bool,
@@ -167,7 +169,10 @@ def sweep_command(
             hosts,
             hour_s=hour_s,
             power=parse_power(power_texts, hosts) if power_texts else None,
+            size_rule=size_rule,
         )
+        for name in policy_names:
+            check_question(size_rule, hosts, name, None)
         own = [Path(name) for name in catalogues if name not in CATALOGUES]
         own += filter(None, map(own_policy_file, policy_names))
         records = [file_record(path) for path in own]

@@ -1,12 +1,18 @@
 """How many hosts a list of requests takes: one shared cluster against one cluster per level."""
 
 from collections.abc import Callable, Iterable, Mapping, Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from typing import Any
 
 import pandas as pd
 
-from slackanalysis.sizing.hosts import Hosts
+from slackanalysis.sizing.authors_rule import (
+    AUTHORS,
+    PAPER,
+    check_question,
+    serve_by_authors_rule,
+)
+from slackanalysis.sizing.hosts import Hosts, HostSize
 from slackanalysis.sizing.placement_run import completed, fewest, volume_bound
 from slackanalysis.sizing.power import PowerCurve
 from slackanalysis.sizing.refusals import CODES, RefusedVM
@@ -29,6 +35,7 @@ class Sizing:
         shared: one cluster for all levels.
         separate: the clusters of the levels, together.
         may_refuse: the number of hosts was given, so that VMs may have been refused.
+        size_rule: how large vNodes are, see `authors_rule.SIZE_RULES`.
     """
 
     keys: Mapping[str, str]
@@ -39,6 +46,7 @@ class Sizing:
     shared: Utilization
     separate: Utilization
     may_refuse: bool = False
+    size_rule: str = PAPER
 
 
 @dataclass(frozen=True)
@@ -51,12 +59,14 @@ class Question:
             `shared_out`); None: the smallest that refuses nobody, of each cluster.
         hour_s: seconds of a list that are an hour, for host-hours and energy.
         power: what hosts draw; None: no energy is worked out.
+        size_rule: how large vNodes are, see `authors_rule.SIZE_RULES`.
     """
 
     hosts: Hosts
     count: int | None = None
     hour_s: float = HOUR_S
     power: PowerCurve | None = None
+    size_rule: str = PAPER
 
 
 @dataclass(frozen=True)
@@ -103,8 +113,10 @@ def size_lists(
 
     Raises:
         ValueError: a VM is larger than every host where none may be refused; there are fewer hosts
-            than levels; or the policy fails, and the message names it.
+            than levels; the policy fails, and the message names it; or the size rule does not go
+            with the rest of the question.
     """
+    check_question(question.size_rule, question.hosts, policy_name, question.count)
     trials: list[Trial] = []
     for requests in lists:
         parts = [requests.of_level(level) for level in requests.levels]
@@ -112,7 +124,7 @@ def size_lists(
         trials += _trials([requests], question)
         trials += _trials(parts, question) if len(parts) > 1 else []
     try:
-        runs = iter(completed(run_trials(trials, policy, progress=progress)))
+        runs = iter(_runs(trials, question, policy, progress))
     except PolicyError as error:
         raise PolicyError(f"policy {policy_name}: {error}") from error
     sized = []
@@ -122,6 +134,17 @@ def size_lists(
         separate = {level: next(runs) if len(levels) > 1 else shared for level in levels}
         sized.append(_sized(requests, question, policy_name, shared, separate))
     return sized
+
+
+def _runs(
+    trials: Sequence[Trial],
+    question: Question,
+    policy: Policy,
+    progress: Callable[[int], object],
+) -> list[PlacementRun]:
+    if question.size_rule == AUTHORS and isinstance(question.hosts, HostSize):
+        return serve_by_authors_rule([trial.requests for trial in trials], question.hosts, progress)
+    return completed(run_trials(trials, policy, progress=progress))
 
 
 def clusters_of(requests: RequestList) -> int:
@@ -183,6 +206,9 @@ def _sized(
         of: timeline.utilization(question.hosts, question.hour_s, question.power)
         for of, timeline in timelines.items()
     }
+    if question.size_rule == AUTHORS:
+        # CPUs that 2:1 and 3:1 share belong to neither.
+        figures = {of: replace(each, oversubscription={}) for of, each in figures.items()}
     sizing = Sizing(
         keys=requests.keys,
         list_sha256=requests.sha256,
@@ -192,6 +218,7 @@ def _sized(
         shared=figures["shared"],
         separate=figures["separate"],
         may_refuse=question.count is not None,
+        size_rule=question.size_rule,
     )
     refused = {
         of: [
@@ -250,6 +277,7 @@ def _figures(sizing: Sizing, levels: list[str]) -> dict[str, Any]:
             for of, numbers in clusters.items()
             for level in levels
         },
+        "size_rule": sizing.size_rule,
         "list_sha256": sizing.list_sha256,
     }
 

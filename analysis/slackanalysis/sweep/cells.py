@@ -17,6 +17,7 @@ import joblib
 import numpy as np
 import pandas as pd
 
+from slackanalysis.sizing.authors_rule import PAPER
 from slackanalysis.sizing.hosts import Hosts
 from slackanalysis.sizing.origin import code_sha256, with_origin
 from slackanalysis.sizing.policies import find_policy
@@ -52,6 +53,7 @@ class Cell:
     policy: str
     hour_s: float = HOUR_S
     power: PowerCurve | None = None
+    size_rule: str = PAPER
 
     @property
     def file_name(self) -> str:
@@ -80,10 +82,18 @@ def cells_of(
     *,
     hour_s: float = HOUR_S,
     power: PowerCurve | None = None,
+    size_rule: str = PAPER,
 ) -> list[Cell]:
     """Return every combination, in the order of the table: the policy changes fastest."""
     return [
-        Cell(Demand(catalogue, mix, number, temporality, seed), size, policy, hour_s, power)
+        Cell(
+            Demand(catalogue, mix, number, temporality, seed),
+            size,
+            policy,
+            hour_s,
+            power,
+            size_rule,
+        )
         for catalogue, mix, number, seed, policy in product(catalogues, mixes, vms, seeds, policies)
     ]
 
@@ -161,7 +171,9 @@ def _computed(batch: Sequence[tuple[int, Cell]]) -> list[tuple[int, Sizing]]:
         if before is None or before[0] != cell.demand:
             before = cell.demand, request_list(cell.demand)
         lists[index] = before[1]
-        question = Question(cell.size, hour_s=cell.hour_s, power=cell.power)
+        question = Question(
+            cell.size, hour_s=cell.hour_s, power=cell.power, size_rule=cell.size_rule
+        )
         by_policy.setdefault((cell.policy, question), []).append(index)
     return [
         (index, sized.sizing)

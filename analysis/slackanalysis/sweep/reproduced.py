@@ -134,6 +134,8 @@ def _other_origin(table: pd.DataFrame) -> str:
         return why_not_comparable(table)
     if set(table["policy"]) != {"first-fit"}:
         return f"policy {sorted(set(table['policy']) - {'first-fit'})[0]}, claimed is first-fit"
+    if "size_rule" in table and set(table["size_rule"]) != {"paper"}:
+        return f"size rule {table['size_rule'].iloc[0]}, claimed is paper"
     if set(table["generator"]) != {GENERATOR}:
         return f"generator {table['generator'].iloc[0]}, claimed is {GENERATOR}"
     lists = lists_digest(table[[*_KEYS, "list_sha256"]].itertuples(index=False, name=None))
