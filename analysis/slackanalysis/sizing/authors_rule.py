@@ -95,31 +95,35 @@ def _served(requests: RequestList, size: HostSize) -> PlacementRun:
         if vm.vcpus > size.cpus or vm.memory_mib > size.memory_mib:
             raise ValueError(f"VM {vm.name} of {requests.name} is larger than a host, {size}")
     vcpus, vms = (np.zeros((len(_LEVELS), _MORE_HOSTS), dtype=np.int64) for _ in range(2))
-    memory = np.zeros(_MORE_HOSTS, dtype=np.int64)
-    host_of = np.zeros(len(requests.vms), dtype=np.int64)
+    memory, needed = (np.zeros(_MORE_HOSTS, dtype=np.int64) for _ in range(2))
+    one = np.eye(len(_LEVELS), dtype=np.int64)[:, :, None]
+    host_of = [0] * len(requests.vms)
     host, gained = [], []
     used = 0
     for event in requests.events.tolist():
         index, sign = (event, 1) if event >= 0 else (~event, -1)
         vm = requests.vms[index]
         level = _LEVELS.index(vm.level)
-        change = np.zeros((len(_LEVELS), 1), dtype=np.int64)
-        change[level] = 1
         if sign > 0:
             # The hosts in use and one that is empty.
             here = slice(0, used + 1)
-            needed = needed_cpus(vcpus[:, here] + vm.vcpus * change, vms[:, here] + change)
-            fits = (needed <= size.cpus) & (memory[here] + vm.memory_mib <= size.memory_mib)
-            host_of[index] = int(fits.argmax())
-            used = max(used, int(host_of[index]) + 1)
-            if used == len(memory):
-                more = ((0, 0), (0, _MORE_HOSTS))
-                vcpus, vms, memory = np.pad(vcpus, more), np.pad(vms, more), np.pad(memory, more[1])
-        at = int(host_of[index])
-        before = int(needed_cpus(vcpus[:, [at]], vms[:, [at]])[0])
+            then = needed_cpus(vcpus[:, here] + vm.vcpus * one[level], vms[:, here] + one[level])
+            fits = (then <= size.cpus) & (memory[here] + vm.memory_mib <= size.memory_mib)
+            at = host_of[index] = int(fits.argmax())
+            change = int(then[at] - needed[at])
+        else:
+            at = host_of[index]
+            left = vcpus[:, [at]] - vm.vcpus * one[level], vms[:, [at]] - one[level]
+            change = int(needed_cpus(*left)[0] - needed[at])
         vcpus[level, at] += sign * vm.vcpus
         vms[level, at] += sign
         memory[at] += sign * vm.memory_mib
+        needed[at] += change
         host.append(at)
-        gained.append(int(needed_cpus(vcpus[:, [at]], vms[:, [at]])[0]) - before)
+        gained.append(change)
+        used = max(used, at + 1)
+        if used == len(memory):
+            more = ((0, 0), (0, _MORE_HOSTS))
+            vcpus, vms = np.pad(vcpus, more), np.pad(vms, more)
+            memory, needed = np.pad(memory, more[1]), np.pad(needed, more[1])
     return PlacementRun(used, np.array(host, dtype=np.int64), np.array(gained, dtype=np.int64))
