@@ -9,6 +9,7 @@ import pandas as pd
 import pytest
 
 from slackanalysis.figures.notebooks import WALK_THROUGH, Parameter, figure_names, find
+from slackvm.model import DEFAULT_POLICY
 
 NAMES = figure_names()
 ALL = [*NAMES, WALK_THROUGH]
@@ -118,3 +119,17 @@ def test_the_walk_through_shows_the_host_its_vnodes_and_an_answer(tmp_path):
 
 def as_text(value: object) -> str:
     return value if isinstance(value, str) else json.dumps(value)
+
+
+def test_figures_draw_the_default_policy_but_those_of_the_paper() -> None:
+    """The paper's simulator places as first fit, which its figures name."""
+    of_figures = {
+        name: find(name).parameters["policy"].default
+        for name in figure_names()
+        if "policy" in find(name).parameters
+    }
+    of_the_paper = ("reproduction", "unallocated", "workers_saved")
+    assert of_figures == {
+        name: "first-fit" if name in of_the_paper else DEFAULT_POLICY for name in of_figures
+    }
+    assert set(of_the_paper) < set(of_figures)
