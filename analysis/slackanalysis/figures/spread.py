@@ -1,6 +1,6 @@
 """How seeds scatter about their mean: its interval, or each seed where there are few."""
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 
 import pandas as pd
 from matplotlib.axes import Axes
@@ -49,6 +49,20 @@ def draw_spread(
         across = [float(place)] * len(along)
         x, y = (along, across) if is_horizontal else (across, along)
         axes.plot(x, y, color=colour, zorder=3, **look)  # type: ignore[arg-type]
+
+
+def drawn_range(rows: pd.DataFrame, columns: Sequence[str]) -> tuple[float, float]:
+    """Return the least and the largest value that means and `draw_spread` show.
+
+    Args:
+        rows: of `slackanalysis.sweep.interval.over_seeds`.
+        columns: the means.
+    """
+    lows, highs = [], []
+    for column in columns:
+        lows += [rows[column], rows[f"{column}_low"].fillna(rows[f"{column}_min"])]
+        highs += [rows[column], rows[f"{column}_high"].fillna(rows[f"{column}_max"])]
+    return float(pd.concat(lows).min()), float(pd.concat(highs).max())
 
 
 def explained(rows: pd.DataFrame, column: str, colour: str = "black") -> list[Line2D]:

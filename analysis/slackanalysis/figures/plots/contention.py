@@ -14,7 +14,7 @@ from matplotlib.patches import Patch
 from slackanalysis.contention.arrangements import ARRANGEMENTS
 from slackanalysis.figures import palette, style
 from slackanalysis.figures.saving import DEFAULT_FORMATS, SavedFigure, save_figure
-from slackanalysis.figures.spread import draw_spread, explained
+from slackanalysis.figures.spread import draw_spread, drawn_range, explained
 from slackanalysis.sweep.interval import over_seeds
 
 LABELS = {
@@ -109,7 +109,7 @@ def draw_contention(summary: pd.DataFrame, *, width_in: float = style.WIDTH_IN) 
     for panel, column in zip(axes[-1], _COLUMNS, strict=True):
         panel.set_xlabel("Level")
         panel.tick_params(axis="x", rotation=turned)
-        highest = float(summary[[column, f"{column}_max"]].max().max())
+        highest = drawn_range(summary, [column])[1]
         panel.set_ylim(0, max(_HEADROOM * highest, 1))
     figure.align_ylabels()
     handles: list[Artist] = [Patch(label=LABELS[name], **_LOOKS[name]) for name in ARRANGEMENTS]

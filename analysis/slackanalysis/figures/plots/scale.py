@@ -10,7 +10,7 @@ from matplotlib.ticker import NullLocator
 
 from slackanalysis.figures import palette, style
 from slackanalysis.figures.saving import DEFAULT_FORMATS, SavedFigure, save_figure
-from slackanalysis.figures.spread import draw_spread, explained
+from slackanalysis.figures.spread import draw_spread, drawn_range, explained
 from slackanalysis.sweep.gains import with_gain
 from slackanalysis.sweep.interval import over_seeds
 
@@ -93,7 +93,7 @@ def draw_scale(numbers: pd.DataFrame, *, width_in: float = style.WIDTH_IN) -> Fi
     axes.set_xticks(*_spaced(sizes, low, high, width_in, style.points(figure).tick))
     axes.xaxis.set_minor_locator(NullLocator())
     lines = [line for line in axes.lines if not str(line.get_label()).startswith("_")]
-    least = float(numbers["gain_percent_min"].min())
+    least = drawn_range(numbers, ["gain_percent"])[0]
     axes.set(xlabel="VMs at the start", ylabel="Hosts saved (%)", ylim=(min(0, least), None))
     style.finish(axes)
     style.legend_above(figure, [*lines, *explained(numbers, "gain_percent", style.WHOLE[0])])

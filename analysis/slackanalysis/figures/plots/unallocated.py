@@ -14,7 +14,7 @@ from matplotlib.ticker import FuncFormatter, MaxNLocator
 
 from slackanalysis.figures import palette, style
 from slackanalysis.figures.saving import DEFAULT_FORMATS, SavedFigure, save_figure
-from slackanalysis.figures.spread import draw_spread, explained
+from slackanalysis.figures.spread import draw_spread, drawn_range, explained
 from slackanalysis.sweep.interval import over_seeds
 from slackanalysis.sweep.mixes import sorted_by_mix
 from slackanalysis.sweep.published import PUBLISHED_SIZE, published_hosts
@@ -137,8 +137,7 @@ def draw_unallocated(numbers: pd.DataFrame, *, width_in: float = style.WIDTH_IN)
     for panel in list(axes.flat)[: len(providers)][-columns:]:
         panel.tick_params(axis="x", labelbottom=True)
     ends = [f"{resource}_{cluster}_percent" for resource in RESOURCES for cluster in CLUSTERS]
-    drawn = numbers[[*ends, *(f"{name}_max" for name in ends)]].to_numpy(dtype=float)
-    widest = 1.04 * max(1.0, float(np.nanmax(drawn)))
+    widest = 1.04 * max(1.0, drawn_range(numbers, ends)[1])
     axes[0, 0].set_xlim(-widest, widest)
     axes[0, 0].xaxis.set_major_locator(MaxNLocator(5, symmetric=True, steps=[1, 2, 5, 10]))
     axes[0, 0].set_ylim(len(mixes) - 0.5, -0.5)

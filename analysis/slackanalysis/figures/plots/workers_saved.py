@@ -17,7 +17,7 @@ from numpy.typing import NDArray
 
 from slackanalysis.figures import palette, style
 from slackanalysis.figures.saving import DEFAULT_FORMATS, SavedFigure, save_figure
-from slackanalysis.figures.spread import draw_spread, explained
+from slackanalysis.figures.spread import draw_spread, drawn_range, explained
 from slackanalysis.sweep.mixes import shares
 from slackanalysis.sweep.reproduction import beside_published
 
@@ -31,7 +31,6 @@ _MAP_SHARE = 0.62
 """Share of a map's height that is not title or labels."""
 _HEAT = "cividis"
 _BAR = 0.72
-_ENDS = ("gain_percent_low", "gain_percent_high", "gain_percent_min", "gain_percent_max")
 
 
 def save_workers_saved(
@@ -81,8 +80,10 @@ def draw_workers_saved(numbers: pd.DataFrame, *, width_in: float = style.WIDTH_I
     size = style.points(figure)
     panel_in = (width_in - 1.2) / columns
     scale = (min(numbers["gain_percent"].min(), 0), max(numbers["gain_percent"].max(), 1))
-    ends = numbers[["gain_percent", *_ENDS, "published_gain_percent"]]
-    low, high = min(float(ends.min().min()), 0.0), max(float(ends.max().max()), 1.0)
+    least, largest = drawn_range(numbers, ["gain_percent"])
+    published = numbers["published_gain_percent"].fillna(0)
+    low = min(least, float(published.min()), 0.0)
+    high = max(largest, float(published.max()), 1.0)
     for block in range(blocks):
         maps, bars = axes[2 * block], axes[2 * block + 1]
         here = providers[block * columns : (block + 1) * columns]
@@ -160,7 +161,7 @@ def _draw_bars(axes: Axes, numbers: pd.DataFrame, panel_in: float, size: float) 
     place = np.arange(len(numbers), dtype=float)
     axes.bar(place, numbers["gain_percent"], _BAR, color=style.WHOLE[1])
     draw_spread(axes, place, numbers, "gain_percent")
-    axes.plot(place, numbers["published_gain_percent"], **style.PUBLISHED)
+    axes.plot(place, numbers["published_gain_percent"], clip_on=False, **style.PUBLISHED)
     if (numbers["gain_percent_min"] < 0).any():
         axes.axhline(0, color="black", linewidth=0.6)
     # Turned labels stand side by side, each as wide as its text is high.
