@@ -39,4 +39,4 @@ def pin_lists(
 
 
 def _numbers(topology: Topology, positions: Iterable[int]) -> tuple[int, ...]:
-    return tuple(sorted(topology.cpus[position].cpu_id for position in positions))
+    return tuple(sorted(topology.cpu_ids[list(positions)].tolist()))

@@ -2,11 +2,12 @@
 
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
+from functools import cached_property
 
 from slackvm.model.vm import VM, milli_level, size_in_cpus
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True)
 class VNode:
     """One level's share of a host; a changed vNode is a new object.
 
@@ -25,17 +26,17 @@ class VNode:
         """CPUs that it owns."""
         return len(self.positions)
 
-    @property
+    @cached_property
     def allocation(self) -> int:
         """Sum of its VMs' vCPUs, before oversubscription."""
         return sum(vm.vcpus for vm in self.vms.values())
 
-    @property
+    @cached_property
     def largest(self) -> int:
         """Number of vCPUs of its largest VM; 0 without VMs."""
         return max((vm.vcpus for vm in self.vms.values()), default=0)
 
-    @property
+    @cached_property
     def memory_mib(self) -> int:
         """MiB of its VMs; memory is never oversubscribed."""
         return sum(vm.memory_mib for vm in self.vms.values())

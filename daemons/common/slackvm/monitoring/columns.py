@@ -11,10 +11,7 @@ import pyarrow as pa
 from numpy.typing import NDArray
 
 from slackvm.monitoring.record import COLUMNS, TraceError
-
-TEXT = pa.dictionary(pa.int32(), pa.string())
-TYPES = dict.fromkeys(COLUMNS, TEXT) | {"val": pa.float64()}
-"""How each column is read: numbers for use, texts for all others."""
+from slackvm.monitoring.splitting import TEXT, TYPES, SplitRows
 
 _SCAN = 1 << 22
 
@@ -91,12 +88,27 @@ class Columns:
         here = slice(self.filled, self.filled + piece.num_rows)
         # By DLPack: `to_numpy` would load pandas, which takes as long as 200,000 rows.
         self.values[here] = np.from_dlpack(piece.column("val").chunk(0))
-        for name, known in self._known.items():
-            column = piece.column(name).chunk(0)
-            texts = column.dictionary.to_pylist()
-            number = np.array([known.setdefault(text, len(known)) for text in texts], np.int32)
-            self._codes[name][here] = number[np.from_dlpack(column.indices)]
+        for name in self._known:
+            self._codes[name][here] = self._numbers(name, piece.column(name).chunk(0))
         self.filled = here.stop
+
+    def add_split(self, rows: SplitRows) -> None:
+        """Append the next rows, given by parts."""
+        here = slice(self.filled, self.filled + len(rows.uses))
+        self.values[here] = rows.uses
+        for part in rows.parts:
+            different = part.different.combine_chunks()
+            for name in different.column_names:
+                numbers = self._numbers(name, different.column(name).chunk(0))
+                np.take(numbers, part.codes, out=self._codes[name][here], mode="clip")
+        self.filled = here.stop
+
+    def _numbers(self, name: str, column: pa.DictionaryArray) -> NDArray[np.int32]:
+        """Return the codes that a column's texts have in the whole file; new ones are added."""
+        known = self._known[name]
+        texts = column.dictionary.to_pylist()
+        number = np.array([known.setdefault(text, len(known)) for text in texts], np.int32)
+        return number[np.from_dlpack(column.indices).astype(np.int32, copy=False)]
 
     def take(self, name: str) -> Coded:
         """Return a column of texts, once: it is not kept, for it is large."""

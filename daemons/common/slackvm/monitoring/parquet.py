@@ -3,8 +3,8 @@
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from slackvm.monitoring.columns import TEXT, TYPES
 from slackvm.monitoring.record import COLUMNS, NONE
+from slackvm.monitoring.splitting import TEXT, TYPES
 from slackvm.typed_columns import (
     check_type,
     is_number,

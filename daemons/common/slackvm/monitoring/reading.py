@@ -6,14 +6,14 @@ from pathlib import Path
 import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
-import pyarrow.csv
 import pyarrow.parquet
 from numpy.typing import NDArray
 
 from slackvm.contents import ContentsError, is_parquet, read_contents, without_bom
-from slackvm.monitoring.columns import TYPES, Columns, Lines, line_ends
+from slackvm.monitoring.columns import Columns, Lines, line_ends
 from slackvm.monitoring.parquet import as_in_csv
 from slackvm.monitoring.record import COLUMNS, HEADER, NONE, UNCHANGED, TraceError, quoted
+from slackvm.monitoring.splitting import parse_csv, split_rows
 from slackvm.typed_columns import ColumnError
 
 _NUMBER = re.compile(rb"[+-]?([0-9]+\.?[0-9]*|\.[0-9]+)([eE][+-]?[0-9]+)?")
@@ -64,36 +64,37 @@ def _read_csv(path: Path, data: bytes, with_lines: bool) -> Columns:
     columns = Columns(path, len(ends) - 1, first_line=2)
     if with_lines:
         columns.lines = Lines(data, ends)
+    _add_rows(columns, data, ends)
+    return columns
+
+
+def _add_rows(columns: Columns, data: bytes, ends: NDArray[np.int64]) -> None:
+    """Add all rows of a CSV file, some at a time.
+
+    Args:
+        columns: of the file, without rows.
+        data: the file.
+        ends: where each row ends, see `Lines`.
+    """
     buffer = pa.py_buffer(data)
     first = 0
     while first < len(ends) - 1:
         last = int(np.searchsorted(ends, ends[first] + _PIECE, side="right")) - 1
         last = max(last, first + 1)
-        try:
-            piece = _parsed(buffer[int(ends[first]) : int(ends[last])])
-            if piece.num_rows != last - first:
-                raise pa.ArrowInvalid("a stray line break")
-        except pa.ArrowInvalid as error:
-            broken = _first_broken_line(path, data, ends, first)
-            raise broken or TraceError(path, str(error)) from None
-        columns.add(piece)
+        text, here = buffer[int(ends[first]) : int(ends[last])], ends[first : last + 1]
+        rows = split_rows(text, here - here[0])
+        if rows is not None:
+            columns.add_split(rows)
+        else:
+            try:
+                piece = parse_csv(text)
+                if piece.num_rows != last - first:
+                    raise pa.ArrowInvalid("a stray line break")
+            except pa.ArrowInvalid as error:
+                broken = _first_broken_line(columns.path, data, ends, first)
+                raise broken or TraceError(columns.path, str(error)) from None
+            columns.add(piece)
         first = last
-    return columns
-
-
-def _parsed(text: pa.Buffer) -> pa.Table:
-    return pyarrow.csv.read_csv(
-        pa.BufferReader(text),
-        read_options=pyarrow.csv.ReadOptions(
-            column_names=list(COLUMNS), use_threads=False, block_size=text.size
-        ),
-        parse_options=pyarrow.csv.ParseOptions(
-            delimiter="\t", quote_char=False, double_quote=False, ignore_empty_lines=False
-        ),
-        convert_options=pyarrow.csv.ConvertOptions(
-            column_types=TYPES, null_values=[], strings_can_be_null=False
-        ),
-    )
 
 
 def _first_broken_line(
