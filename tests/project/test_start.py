@@ -9,6 +9,7 @@ from pathlib import Path
 import pytest
 
 from live.daemons import Daemon, serving
+from traces import Guest, trace
 
 HEAVY = {
     "asyncio",
@@ -73,6 +74,13 @@ def test_help_and_version_need_no_library_but_click(package: str, option: str) -
 @pytest.mark.parametrize("command", [["list"], ["list", "--json"], ["show", "web"], ["status"]])
 def test_asking_a_server_computes_and_draws_nothing(command: list[str], host: Daemon) -> None:
     assert loaded("schedulerclient", *command, SLACKVM_URL=host.url) == NETWORK
+
+
+def test_a_replay_neither_draws_nor_loads_pandas(tmp_path: Path) -> None:
+    source = tmp_path / "trace.csv"
+    source.write_text(trace([Guest("a", 1, 64, 1.0, 0, 0)], [0]))
+    options = ("--topology=i7-1185g7", f"--load={source}", f"--output={tmp_path / 'out.csv'}")
+    assert loaded("schedulerlocal", *options) == {"numpy", "pyarrow", "pydantic"}
 
 
 def complete(line: str, **environment: str) -> set[str]:
