@@ -142,6 +142,9 @@ def _reasons(table: pd.DataFrame) -> list[str]:
     of_authors = _is_of_the_authors(table)
     needed = (*_HOST, "list_sha256") if of_authors else _NEEDED
     missing = [name for name in needed if name not in table]
+    if "host_pattern" in table:
+        pattern = table["host_pattern"].iloc[0]
+        return [f"hosts are of several kinds ({pattern}), published are equal ones"] * len(table)
     if missing:
         reason = (
             f"the table has no column {', '.join(missing)}, so it does not say where its numbers "

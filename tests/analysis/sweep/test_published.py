@@ -90,6 +90,13 @@ def test_a_table_that_does_not_say_where_it_comes_from_is_not_compared() -> None
     assert figure["published_cpus_shared_percent"].isna().all()
 
 
+def test_hosts_of_several_kinds_are_not_the_published_ones() -> None:
+    table = in_setting().drop(columns=["host_cpus", "host_memory_mib"])
+    table["host_pattern"] = "32:128:3,64:256:1"
+    assert not comparable(table).any()
+    assert "hosts are of several kinds (32:128:3,64:256:1)" in why_not_comparable(table)
+
+
 def test_only_the_rows_of_the_published_setting_are_compared() -> None:
     table = in_setting()
     table.loc[table["provider"] == "azure2017", "host_cpus"] = 64
