@@ -14,7 +14,7 @@ from schedulerlocal.live.recorder import Recorder
 from schedulerlocal.live.view import view_of
 from slackanalysis.contention.table import contention_of_recordings
 from slackanalysis.contention.tenants import recorded_tenants
-from slackanalysis.sizing.placement_run import HostSize
+from slackanalysis.sizing.hosts import HostSize
 from slackvm.model import VM, Host
 from slackvm.monitoring.record import TraceError
 from slackvm.monitoring.trace import read_trace
