@@ -1,6 +1,5 @@
 """`slackvm-analysis import`: public traces as request lists and recordings."""
 
-import sys
 from collections.abc import Sequence
 from dataclasses import asdict
 from pathlib import Path
@@ -9,6 +8,7 @@ import click
 from click.core import ParameterSource
 from rich.console import Console
 
+from slackanalysis.commands.recorded import RecordedCommand, command_line
 from slackanalysis.outputs.manifest import manifest_path, write_manifest
 from slackanalysis.outputs.tables import check_ending, write_table
 from slackanalysis.progress import Track, tracking
@@ -16,13 +16,13 @@ from slackanalysis.traces import cloudfactory
 from slackanalysis.traces.account import Account
 from slackanalysis.traces.bitbrains import STEP_S
 from slackanalysis.traces.choice import ALL_1_TO_1, Choice, Window, parse_window
-from slackanalysis.traces.csv_pieces import STANDARD_INPUT
 from slackanalysis.traces.formats import CLOUDFACTORY, OPTIONS, Reading, Trace, read_trace
 from slackanalysis.traces.recording import UseOverTime
 from slackanalysis.traces.sizes import Units
 from slackanalysis.traces.vms import Chosen, choose
 from slackanalysis.workload.catalogue_file import ENDINGS, catalogue_text, find_catalogue
 from slackanalysis.workload.mix import mix_text, parse_mix
+from slackvm.contents import STANDARD_INPUT
 from slackvm.files import refuse_overwriting, replacing
 from slackvm.service.failures import reported
 
@@ -64,7 +64,7 @@ dropped is counted on standard error and in the manifest beside the output.
 _OF_TRACES = ("window", "mix", "seed", "sample")
 
 
-@click.command("import", help=_HELP, epilog=_EXAMPLES)
+@click.command("import", cls=RecordedCommand, help=_HELP, epilog=_EXAMPLES)
 @click.argument("trace_format", type=click.Choice([*OPTIONS, CLOUDFACTORY]), metavar="FORMAT")
 @click.argument("path", type=click.Path(path_type=Path, exists=True, allow_dash=True))
 @click.option(
@@ -220,9 +220,9 @@ def import_traces(
                 line += f"\n{recording}: {rows:,} rows"
         write_manifest(
             manifest_path(output),
-            command=sys.argv,
+            command=command_line(context),
             parameters=context.params,
-            inputs=[each for each in inputs if each != STANDARD_INPUT],
+            inputs=[each for each in inputs if _is_kept(each)],
             outputs=outputs,
             notes={**notes, "changed": [asdict(entry) for entry in account]},
         )
@@ -242,6 +242,11 @@ def _check_options(context: click.Context, trace_format: str) -> None:
     is_half = bool(context.params["usage"]) != bool(context.params["recording"])
     if trace_format == "alibaba-2018" and is_half:
         raise click.UsageError("--usage and --recording go together")
+
+
+def _is_kept(path: Path) -> bool:
+    """Return whether an input can be read again: a pipe cannot, and reading it would never end."""
+    return path != STANDARD_INPUT and (path.is_file() or path.is_dir())
 
 
 def _is_given(context: click.Context, name: str) -> bool:

@@ -15,9 +15,10 @@ from numpy.typing import NDArray
 
 from slackanalysis.progress import Track, untracked
 from slackanalysis.traces.account import Account
-from slackanalysis.traces.csv_pieces import STANDARD_INPUT, Layout, Piece, read_pieces
+from slackanalysis.traces.csv_pieces import Layout, Piece, read_pieces
 from slackanalysis.traces.recording import Samples
 from slackanalysis.traces.vms import TraceVMs
+from slackvm.contents import STANDARD_INPUT
 
 STEP_S = 300
 """Seconds from one row to the next."""

@@ -19,10 +19,11 @@ from numpy.typing import NDArray
 
 from slackanalysis.progress import Track
 from slackanalysis.traces.account import Account
-from slackanalysis.traces.csv_pieces import STANDARD_INPUT, row_error
+from slackanalysis.traces.csv_pieces import row_error
 from slackanalysis.traces.sizes import Units
 from slackanalysis.traces.vms import TraceVMs
 from slackanalysis.workload.catalogue import GIB
+from slackvm.contents import STANDARD_INPUT
 
 DAY_S = 86_400
 

@@ -1,9 +1,12 @@
 """Each public trace becomes the request list that its schema says."""
 
 import gzip
+import json
+import os
 import sqlite3
 import subprocess
 import sys
+import threading
 from contextlib import closing
 from pathlib import Path
 
@@ -12,6 +15,7 @@ import pyarrow as pa
 import pytest
 
 import public_traces as made
+from slackanalysis.outputs.manifest import manifest_path
 from slackanalysis.recordings.vms import read_levels
 
 AZURE = """\
@@ -177,7 +181,7 @@ def test_alibaba_containers_end_where_they_are_stopped(tmp_path, imported):
     assert one.index.tolist() == ["c_2"]
 
 
-def test_a_trace_comes_from_a_pipe(tmp_path):
+def test_a_trace_comes_from_standard_input(tmp_path):
     output = tmp_path / "requests.csv"
     command = [sys.executable, "-m", "slackanalysis", "import", "azure-2017", "-"]
     result = subprocess.run(
@@ -188,3 +192,14 @@ def test_a_trace_comes_from_a_pipe(tmp_path):
     )
     assert result.returncode == 0, result.stderr
     assert pd.read_csv(output)["vm"].tolist() == ["a", "b"]
+
+
+def test_a_trace_comes_from_a_named_pipe_that_is_read_once(tmp_path, imported):
+    pipe = tmp_path / "pipe"
+    os.mkfifo(pipe)
+    writer = threading.Thread(target=pipe.write_text, args=(AZURE,), daemon=True)
+    writer.start()
+    assert imported("azure-2017", pipe).index.tolist() == ["a", "b"]
+    manifest = json.loads(manifest_path(tmp_path / "requests.csv").read_text())
+    assert manifest["inputs"] == []
+    assert manifest["command"][-4:-2] == ["azure-2017", str(pipe)]
