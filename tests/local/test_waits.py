@@ -96,6 +96,16 @@ def test_a_replay_keeps_what_is_known_of_waiting(tmp_path: Path, ending: str) ->
     assert told(output) == {"a": '{"wait":0.125}', "b": '{"wait":0.25}', "wait": "None"}
 
 
+def test_a_replay_keeps_it_in_rows_that_it_writes_in_its_own_way(tmp_path: Path) -> None:
+    """As of other programs, whose sizes are `2.0`."""
+    path, output = tmp_path / "a.csv", tmp_path / "b.csv"
+    record(path, {"a": 0.125, "b": None})
+    path.write_text(path.read_text().replace("\t2\tsubset", "\t2.0\tsubset"))
+    slackvm_local(f"--topology={LAPTOP}", f"--load={path}", f"--output={output}")
+    assert {row["config"] for row in rows(output) if row["rec"] == "vm"} == {"2", "1024"}
+    assert told(output) == {"a": '{"wait":0.125}', "b": "None"}
+
+
 @pytest.mark.parametrize("wrong", ["1.5", "-0.1", "true", '"much"'])
 def test_a_wait_that_is_no_share_is_refused(tmp_path: Path, wrong: str) -> None:
     path = tmp_path / "recording.csv"

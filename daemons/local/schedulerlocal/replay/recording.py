@@ -10,13 +10,14 @@ put together one by one.
 
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
+from math import isnan, nan
 
 import numpy as np
 from numpy.typing import NDArray
 
 from schedulerlocal.replay.decisions import Decisions, HostState
 from slackvm.model.topology import Topology
-from slackvm.monitoring.record import UNCHANGED, Kind, row_line
+from slackvm.monitoring.record import UNCHANGED, Kind, row_line, waited
 from slackvm.monitoring.rows import Rows
 from slackvm.monitoring.trace import Trace
 from slackvm.monitoring.writing import RecordingWriter
@@ -276,19 +277,21 @@ class _Chunk:
         """Add rows about VMs as this project writes them, with the VMs' last sizes."""
         rows = self._rows
         here = places + self.start
-        templates: dict[tuple[int, int], _Template] = {}
-        for place, row, owner, kind in zip(
+        waits = [nan] * len(here) if rows.waits is None else rows.waits[here].tolist()
+        templates: dict[tuple[int, int, str], _Template] = {}
+        for place, row, owner, kind, wait in zip(
             places.tolist(),
             here.tolist(),
             rows.owners[here].tolist(),
             rows.kinds[here].tolist(),
+            waits,
             strict=True,
         ):
-            key = owner, kind
+            key = owner, kind, UNCHANGED if isnan(wait) else waited(wait)
             if key not in templates:
                 vm = rows.uuids[owner], rows.names[owner]
                 size, level = int(self._sizes[place]), float(rows.levels[row])
-                templates[key] = _Template.of(Kind(kind), size, level, vm)
+                templates[key] = _Template.of(Kind(kind), size, level, vm, key[-1])
             self._edit(row, templates[key].instead_of(self._lines[row]), replaces=True)
 
     def _use(self, kind: Kind, level: float | None, whole: int, start: int, end: int) -> bytes:
