@@ -16,7 +16,9 @@ STANDARD_INPUT = Path("-")
 _GZIP = b"\x1f\x8b"
 _ZSTD = b"\x28\xb5\x2f\xfd"
 _PARQUET = b"PAR1"
-_BOM = b"\xef\xbb\xbf"
+
+BOM = b"\xef\xbb\xbf"
+"""The byte order mark of a text in UTF-8."""
 
 
 class ContentsError(ValueError):
@@ -52,7 +54,7 @@ def read_contents(path: Path) -> bytes:
 def raw_contents(path: Path) -> bytes:
     """Return everything that an input holds, as it is.
 
-    A pipe gives what it holds only once: it is kept for who asks again, such as a manifest.
+    A pipe gives what it holds only once: it is kept for the next caller, such as a manifest.
 
     Raises:
         OSError: the file cannot be read; the error names it.
@@ -84,7 +86,7 @@ def is_parquet(data: bytes) -> bool:
 
 def without_bom(data: bytes) -> bytes:
     """Return a text without the byte order mark that some programs write before it."""
-    return data.removeprefix(_BOM)
+    return data.removeprefix(BOM)
 
 
 def _without_zstd(data: bytes) -> bytes:

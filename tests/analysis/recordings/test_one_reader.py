@@ -89,6 +89,8 @@ BAD: dict[str, tuple[bytes, str]] = {
     "cut gzip": (gzip.compress(TEXT.encode())[:-20], "the gzip data is cut or damaged"),
     "cut zstd": (pa.compress(TEXT.encode(), "zstd", asbytes=True)[:-20], "the zstd data is cut"),
     "empty": (b"", "the file is empty"),
+    "mark in a size": (TEXT.replace("\t8\t", "\t\ufeff8\t", 1).encode(), "2: column 5 (config)"),
+    "mark before a time": (TEXT.replace("\n", "\n\ufeff", 1).encode(), "a byte order mark"),
     "UTF-16": (TEXT.encode("utf-16"), "the header is not that of a recording"),
 }
 

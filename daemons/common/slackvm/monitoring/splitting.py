@@ -12,6 +12,7 @@ import pyarrow as pa
 import pyarrow.csv
 from numpy.typing import NDArray
 
+from slackvm.contents import BOM
 from slackvm.monitoring.record import COLUMNS
 
 TEXT = pa.dictionary(pa.int32(), pa.string())
@@ -85,6 +86,8 @@ def parse_csv(text: pa.Buffer, columns: tuple[str, ...] = COLUMNS) -> pa.Table:
     Raises:
         pyarrow.ArrowInvalid: they are not rows of so many fields.
     """
+    if bytes(text[: len(BOM)]) == BOM:
+        raise pa.ArrowInvalid("a byte order mark, which Arrow would leave out, inside the file")
     return pyarrow.csv.read_csv(
         pa.BufferReader(text),
         read_options=pyarrow.csv.ReadOptions(
