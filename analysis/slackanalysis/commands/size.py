@@ -25,6 +25,7 @@ from slackanalysis.sizing.sizing import (
     Sizing,
     clusters_of,
     refusals_table,
+    refuse_results_as_keys,
     size_lists,
     sizing_table,
 )
@@ -273,15 +274,16 @@ def _size_lists(
     if files.timeline:
         timelines = [_over_time(each.sizing, each.timelines) for each in sized]
         written[files.timeline] = pd.concat(timelines, ignore_index=True)
+    refused = refusals_table(sized) if question.count else pd.DataFrame()
     if files.refusals:
-        written[files.refusals] = refusals_table(sized)
+        written[files.refusals] = refused
     write_tables(written)
     if as_json:
         click.echo(json_summary(table))
         return
     console = Console(highlight=False)
     console.print(summary(table))
-    if len(refused := refusals_table(sized)):
+    if len(refused):
         console.print(refusals_summary(refused))
     click.echo(f"{files.output}: {len(table)} rows")
 
@@ -290,6 +292,7 @@ def _over_time(sizing: Sizing, timelines: Mapping[str, AllocationTimeline]) -> p
     tables = []
     for cluster, course in timelines.items():
         table = course.over_time()
+        refuse_results_as_keys(sizing.keys, ["policy", "cluster", *table])
         which = {**sizing.keys, "policy": sizing.policy, "cluster": cluster}
         for place, (name, value) in enumerate(which.items()):
             table.insert(place, name, value)

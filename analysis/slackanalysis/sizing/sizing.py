@@ -247,10 +247,19 @@ def sizing_table(sizings: Iterable[Sizing]) -> pd.DataFrame:
     table = []
     for sizing in rows:
         figures = _figures(sizing, levels)
-        if clash := figures.keys() & sizing.keys.keys():
-            raise ValueError(f"column {clash.pop()} cannot tell lists apart: it is a result")
+        refuse_results_as_keys(sizing.keys, figures)
         table.append({**sizing.keys, **figures})
     return pd.DataFrame(table)
+
+
+def refuse_results_as_keys(keys: Iterable[str], results: Iterable[str]) -> None:
+    """Refuse lists that a column tells apart which has the name of a result.
+
+    Raises:
+        ValueError: names the column.
+    """
+    if clash := sorted(set(keys) & set(results)):
+        raise ValueError(f"column {clash[0]} cannot tell lists apart: it is a result")
 
 
 def _figures(sizing: Sizing, levels: list[str]) -> dict[str, Any]:
@@ -289,7 +298,13 @@ def refusals_table(lists: Iterable[SizedList]) -> pd.DataFrame:
     `memory_mib`, `level`, `time_s` (of the request), `code` (see
     `slackanalysis.sizing.refusals.RefusedVM`, as for the next two), `hosts_with_cpus`,
     `hosts_with_memory`, and `hosts`: how many hosts refused it.
+
+    Raises:
+        ValueError: a key has the name of another column.
     """
+    lists = list(lists)
+    for sized in lists:
+        refuse_results_as_keys(sized.requests.keys, _OF_REFUSALS)
     rows = [
         {
             **sized.requests.keys,

@@ -98,11 +98,22 @@ def test_the_code_of_a_policy_of_ones_own_counts(tmp_path, monkeypatch):
     assert code_sha256("first-fit") == code_sha256("progress")
 
 
-def test_a_key_of_a_list_that_is_named_like_an_origin_is_refused(tmp_path):
-    requests = tmp_path / "requests.csv"
-    ours = dataclasses.replace(generated(), keys={"code_sha256": "x"})
-    write_requests(requests, [ours])
-    result = CliRunner().invoke(cli, ["size", str(requests), "--output", str(tmp_path / "h.csv")])
+@pytest.mark.parametrize(
+    ("key", "options"),
+    [
+        ("code_sha256", []),
+        ("time_s", ["--timeline", "t.csv"]),
+        ("code", ["--hosts", "200"]),
+        ("code", ["--hosts", "200", "--refusals", "r.csv"]),
+    ],
+)
+def test_a_key_of_a_list_that_is_named_like_a_result_is_refused(
+    tmp_path, monkeypatch, key, options
+):
+    monkeypatch.chdir(tmp_path)
+    write_requests(Path("requests.csv"), [dataclasses.replace(generated(), keys={key: "x"})])
+    result = CliRunner().invoke(cli, ["size", "requests.csv", "--output", "h.csv", *options])
     assert result.exit_code == 2
-    assert "column code_sha256 cannot tell lists apart" in result.stderr
+    assert f"column {key} cannot tell lists apart" in result.stderr
+    assert [path.name for path in tmp_path.iterdir()] == ["requests.csv"]
     assert not (tmp_path / "h.csv").exists()
