@@ -45,16 +45,6 @@ class SavedFigure:
         """The file of the numbers."""
         return next(path for path in self.paths if path.suffix == ".csv")
 
-    @property
-    def pdf(self) -> Path:
-        """The file of the figure as PDF."""
-        return next(path for path in self.paths if path.suffix == ".pdf")
-
-    @property
-    def png(self) -> Path:
-        """The file of the figure as PNG."""
-        return next(path for path in self.paths if path.suffix == ".png")
-
 
 def output_paths(output: Path | str, formats: Sequence[str] = DEFAULT_FORMATS) -> tuple[Path, ...]:
     """Return the files that `save_figure` writes.

@@ -9,10 +9,8 @@ from math import ceil
 import numpy as np
 from numpy.typing import NDArray
 
+from slackanalysis.workload.catalogue import GIB
 from slackvm.model.vm import LARGEST
-
-GIB = 1024
-"""MiB of a GiB."""
 
 _HOST = re.compile(r"([0-9]{1,10}):([0-9]{1,10}(?:\.[0-9]{1,9})?)(?::([0-9]{1,10}))?")
 

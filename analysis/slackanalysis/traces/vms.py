@@ -14,6 +14,7 @@ from slackanalysis.traces.choice import Choice
 from slackanalysis.traces.csv_pieces import row_error
 from slackanalysis.traces.sizes import whole_mib, whole_vcpus
 from slackanalysis.workload.mix import mix_text
+from slackanalysis.workload.request_file import whole_seconds
 from slackvm.model.vm import LARGEST
 
 _DECIMALS = 3
@@ -183,16 +184,10 @@ def _table(provider: str, vms: TraceVMs, choice: Choice, account: Account) -> pd
         "vcpus": whole_vcpus(vms.vcpus, account)[order],
         "memory_mib": whole_mib(vms.memory_mib)[order],
         "level": choice.levels(vms.names)[order],
-        "start_s": _whole(start_s[order]),
-        "lifetime_s": _whole(lifetime_s[order]),
+        "start_s": whole_seconds(start_s[order]),
+        "lifetime_s": whole_seconds(lifetime_s[order]),
     }
     table = pd.DataFrame({**columns, "vm": columns["vm"].to_pandas()})
     table.insert(0, "provider", provider)
     table.insert(1, "mix", mix_text(choice.mix))
     return table
-
-
-def _whole(seconds: NDArray[np.float64]) -> NDArray[np.float64] | NDArray[np.int64]:
-    """Return whole seconds as whole numbers, which are read more easily."""
-    whole = seconds.astype(np.int64)
-    return whole if (whole == seconds).all() else seconds

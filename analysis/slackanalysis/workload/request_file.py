@@ -94,13 +94,13 @@ def _table(requests: RequestList) -> pd.DataFrame:
         "vcpus": [vm.vcpus for vm in vms],
         "memory_mib": [vm.memory_mib for vm in vms],
         "level": [vm.level for vm in vms],
-        "start_s": _whole(requests.start_s),
-        "lifetime_s": _whole(requests.lifetime_s),
+        "start_s": whole_seconds(requests.start_s),
+        "lifetime_s": whole_seconds(requests.lifetime_s),
     }
     return pd.DataFrame(columns)
 
 
-def _whole(seconds: NDArray[np.float64]) -> NDArray[np.float64] | NDArray[np.int64]:
+def whole_seconds(seconds: NDArray[np.float64]) -> NDArray[np.float64] | NDArray[np.int64]:
     """Return whole seconds as whole numbers, which are read more easily."""
     whole = seconds.astype(np.int64)
     return whole if (whole == seconds).all() else seconds

@@ -91,7 +91,7 @@ def replay(
         OSError: a file cannot be read or written.
         click.ClickException: the log was decided otherwise.
     """
-    sources = [load, Path(topology), env_file or DEFAULT_ENV_FILE, DEFAULT_ENV_FILE]
+    sources = [load, Path(topology), *filter(None, [env_file]), DEFAULT_ENV_FILE]
     refuse_overwriting(outputs.files, sources)
     settings = load_settings(LocalSettings, env_file, scl_cpu_selection=selection)
     host = Host(
