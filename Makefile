@@ -116,7 +116,7 @@ else
 	printf '%s\n' $(SCENARIO) | $(MOLECULE) xargs --max-procs=$(JOBS) --max-args=1 molecule/run
 endif
 
-lock: ## requirements.lock anew from pyproject.toml (needs uv)
+lock: ## write the lock files again from pyproject.toml (needs uv)
 	uv pip compile pyproject.toml --extra dev --universal --python-version 3.11 --generate-hashes \
 	    --no-emit-index-url --no-emit-find-links --no-annotate --no-header --quiet --output-file requirements.lock
 	echo 'libvirt-python>=9' | uv pip compile - --universal --python-version 3.11 --generate-hashes \

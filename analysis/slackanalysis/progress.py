@@ -8,7 +8,7 @@ from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
 
 Track = Callable[[str, int], Callable[[int], object]]
-"""Told what is done and of how many steps; returns what is told of steps that are done."""
+"""Takes the name and the steps of some work, and returns what takes the steps that are done."""
 
 _LINE_AFTER_S = 10.0
 """A log gets no more than one line in this time."""

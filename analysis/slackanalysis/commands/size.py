@@ -151,7 +151,7 @@ def size(
     With --hosts, the number of hosts is given, and the VMs that are refused are counted.
 
     With operations logs (.jsonl) of a controller, of its hosts, or both, the hosts are given: every
-    decision is taken anew, host by host and CPU by CPU, and compared. Exit code 1: one differs.
+    decision is taken again, host by host and CPU by CPU, and compared. Exit code 1: one differs.
 
     The table says of each row which hosts, list and code it comes from. FILE.manifest.json has the
     command, the versions, and the SHA-256 of every file that was read or written.

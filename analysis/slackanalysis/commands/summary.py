@@ -15,8 +15,8 @@ _MOST_ROWS = 12
 def summary(table: pd.DataFrame) -> Group:
     """Return the sums over all lists per policy.
 
-    Hosts that a shared cluster saves are told of all lists together, and as the mean over lists;
-    where the number of hosts was given, the refused VMs are told instead.
+    The hosts that a shared cluster saves are a share of all lists together, and the mean of the
+    lists' shares. Where the number of hosts was given, there are the refused VMs instead.
 
     Args:
         table: as `sizing.sizing_table` returns it.

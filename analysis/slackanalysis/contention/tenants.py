@@ -1,6 +1,6 @@
 """VMs of a cluster and how much of their vCPUs they use over time.
 
-Generated ones are those of a request list (`slackanalysis.workload.demand`), which tells no
+Generated ones are those of a request list (`slackanalysis.workload.demand`), which has no
 profiles. So each VM gets one here, at random, by the profiles' shares among VMs that live shortly
 (those that leave before the end, by the departure rates) and among those that stay. Their use is
 that of `slackanalysis.workload.usage`.

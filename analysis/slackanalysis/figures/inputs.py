@@ -102,7 +102,7 @@ def swept(
         policies: names of placement policies.
         mixes: level mixes.
         sizes: numbers of VMs at the start.
-        track: told how far the sweep is.
+        track: shows how far the sweep is.
 
     Raises:
         ValueError: the file is missing, or a number, mix or policy is not allowed.
@@ -141,7 +141,7 @@ class Inputs:
 
     Args:
         folder: where what is made goes.
-        track: told what is made and how far it is.
+        track: shows what is made and how far it is.
     """
 
     def __init__(self, folder: Path, track: Track = untracked) -> None:

@@ -40,7 +40,7 @@ def summary_over_time(
     Args:
         table: rows in the order of time.
         columns: numbers that are summarised; a mean is over samples.
-        by: columns that tell the groups.
+        by: columns that identify the groups.
     """
     rows = []
     for key, group in table.groupby(list(by)) if by else [((), table)]:

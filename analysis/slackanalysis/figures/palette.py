@@ -3,7 +3,7 @@
 Known providers and the common levels have fixed places in the palette. Any other name prefers the
 places in an order that its SHA-256 gives; it gets its first choice unless another name in the same
 figure has taken it. A place is a colour with a mark and a hatch of its own, so that names can be
-told apart without colour. Colours of levels differ in lightness, too (CIE L* 22 to 76).
+distinguished without colour. Colours of levels differ in lightness, too (CIE L* 22 to 76).
 """
 
 from collections.abc import Iterable, Mapping

@@ -1,4 +1,4 @@
-"""One run of a notebook: bad input told from failure, and a record of what it was made of."""
+"""One run of a notebook: bad input or failure, and a record of what it was made of."""
 
 import re
 import time
@@ -54,8 +54,8 @@ def run_figure(notebook: Notebook, values: Mapping[str, Value], inputs: Inputs) 
     except NotebookError as error:
         if error.kind in _BAD_INPUT:
             raise ValueError(error.reason) from error
-        if told := _OF_SYSTEM.fullmatch(error.reason):
-            raise OSError(int(told["errno"]), told["reason"], told["file"]) from error
+        if found := _OF_SYSTEM.fullmatch(error.reason):
+            raise OSError(int(found["errno"]), found["reason"], found["file"]) from error
         is_claim = error.kind == "AssertionError"
         raise FigureError(error.reason if is_claim else error.traceback) from error
     outputs = [file_record(path) for path in _written(stem, values)]

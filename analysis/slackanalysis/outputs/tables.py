@@ -54,9 +54,9 @@ def write_tables(tables: Mapping[Path, pd.DataFrame]) -> None:
 
 
 def _write(path: Path, temporary: Path, table: pd.DataFrame) -> None:
-    """Write a table in the form that the ending of `path` tells, to another file."""
+    """Write a table in the form of the ending of `path`, to another file."""
     if path.suffix == ".parquet":
-        # Without pandas' metadata, which tell the versions of libraries.
+        # Without pandas' metadata, which have the versions of libraries.
         columns = pa.Table.from_pandas(table, preserve_index=False).replace_schema_metadata()
         pyarrow.parquet.write_table(columns, temporary, write_page_checksum=True)
         return

@@ -9,7 +9,7 @@ import numpy as np
 import pandas as pd
 
 _DATES_S = (631_152_000, 7_258_118_400)
-"""1990 and 2200 in seconds since 1970: a clock between them tells the date."""
+"""1990 and 2200 in seconds since 1970: a clock between them is a date."""
 
 _LEAST_UNITS = 3
 """A unit is used where the time drawn has at least so many of it."""
@@ -64,7 +64,7 @@ class TimeSpan:
 
     @property
     def start(self) -> datetime | None:
-        """The date of the first sample, None where the clock tells none (seconds of a trace)."""
+        """The date of the first sample, None where the clock has none (seconds of a trace)."""
         low, high = _DATES_S
         return datetime.fromtimestamp(self.clock_s, UTC) if low <= self.clock_s < high else None
 

@@ -1,4 +1,4 @@
-"""Operations logs of a live cluster, decided anew on hosts that are given."""
+"""Operations logs of a live cluster, decided again on hosts that are given."""
 
 import json
 from collections.abc import Sequence
@@ -28,7 +28,7 @@ class DecidedLog:
 def decide_logs(
     paths: Sequence[Path], topologies: Sequence[Topology], policy: Policy | None, rules: Rules
 ) -> list[DecidedLog]:
-    """Decide logs anew: the controller's host by host, those of hosts CPU by CPU.
+    """Decide logs again: the controller's host by host, those of hosts CPU by CPU.
 
     Args:
         paths: at most one controller's, and any number of its hosts'.

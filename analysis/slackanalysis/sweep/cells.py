@@ -1,7 +1,7 @@
 """Many sizings: each is a cell, kept in a file of its own, so that a sweep can go on later.
 
 The file's name is a hash of everything that its content depends on: so a cell is computed once, and
-anew when the requests, the hosts, the policy or the code that decides is another one.
+again when the requests, the hosts, the policy or the code that decides is another one.
 """
 
 import itertools

@@ -1,6 +1,6 @@
 """What is claimed of published inputs, how close we must come, and whether we do.
 
-A claim belongs to one input, told by SHA-256. For any other input nothing is
+A claim belongs to one input, identified by its SHA-256. For any other input nothing is
 asserted. docs/reproduction.md shows all claims in one table.
 """
 

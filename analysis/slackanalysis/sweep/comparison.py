@@ -80,7 +80,7 @@ def effect_by_cell(table: pd.DataFrame, values: Sequence[str]) -> pd.DataFrame:
     """Return how each pair of policies differs in each cell: lists that differ by seed alone.
 
     Returns:
-        The columns that tell cells, `value`, `policy`, `other`, `seeds`, then means over seeds:
+        The columns that identify cells, `value`, `policy`, `other`, `seeds`, then means over seeds:
         `mean`, `mean_other`, `difference` (other less policy), `difference_low` and
         `difference_high` (interval, see `interval.mean_interval`).
 

@@ -100,7 +100,7 @@ def of_policy(table: pd.DataFrame, policy: str) -> pd.DataFrame:
     """Return the rows of one policy.
 
     Raises:
-        ValueError: there are none; tells the policies that there are.
+        ValueError: there are none; names the policies that there are.
     """
     chosen = table[table["policy"] == policy]
     if chosen.empty:
@@ -120,7 +120,7 @@ def gains(table: pd.DataFrame, by: Sequence[str] = ("provider", "mix")) -> pd.Da
 
     Args:
         table: sizings by one policy.
-        by: columns that tell the cells.
+        by: columns that identify the cells.
 
     Returns:
         As `slackanalysis.sweep.interval.over_seeds`: `hosts_separate`, `hosts_shared`,

@@ -14,7 +14,7 @@ Of simulated normal values 88 % do with 5 seeds, 95 % with 8 and 20; of exponent
 """
 
 FEWEST = 5
-"""With fewer values there is no interval: they are drawn and told one by one."""
+"""With fewer values there is no interval: they are drawn and listed one by one."""
 
 _RESAMPLES = 4_999
 _SEED = 1
@@ -65,7 +65,7 @@ def over_seeds(table: pd.DataFrame, by: Sequence[str], values: Sequence[str]) ->
 
     Args:
         table: one row per group and `seed`.
-        by: columns that tell the groups.
+        by: columns that identify the groups.
         values: columns whose mean is wanted.
 
     Returns:
@@ -75,7 +75,7 @@ def over_seeds(table: pd.DataFrame, by: Sequence[str], values: Sequence[str]) ->
         `x_seeds`: the value of each seed, separated by spaces, in the order of the seeds.
 
     Raises:
-        ValueError: a group has a seed twice; tells which.
+        ValueError: a group has a seed twice; names both.
     """
     twice = table.duplicated([*by, "seed"])
     if twice.any():

@@ -68,7 +68,7 @@ def published_hosts() -> pd.DataFrame:
     Returns:
         One row per provider and mix: `provider`, `mix`; then, ending in `_separate` (a cluster for
         each level, summed) and `_shared`: `hosts`, `cpus_allocated` (after oversubscription),
-        `memory_gib_allocated`. At which instant those are allocated is not told.
+        `memory_gib_allocated`. The paper does not say at which instant those are allocated.
     """
     with files("slackanalysis.sweep").joinpath("published_hosts.csv").open() as file:
         return pd.read_csv(file)

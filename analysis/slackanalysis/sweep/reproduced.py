@@ -87,7 +87,7 @@ def check_gains(
         found: what they come to beside the published table.
         cells: a folder of cells of `slackanalysis.sweep.cells.sweep`: what has been computed there
             is not computed again. None: everything is, in about a minute of CPU time.
-        track: told how far that is.
+        track: shows how far that is.
 
     Returns:
         As `slackanalysis.sweep.claims.check`.

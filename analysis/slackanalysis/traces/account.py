@@ -1,4 +1,4 @@
-"""What an import clipped, filled, guessed, rounded and dropped: counted, so that it can be told."""
+"""What an import clipped, filled, guessed, rounded and dropped: counted."""
 
 from collections.abc import Iterator
 from dataclasses import dataclass

@@ -54,7 +54,7 @@ def read_alibaba(
         units: memory of the largest machine.
         machine: the machine whose containers are taken; None: all.
         account: counts what was guessed and dropped.
-        track: told how much is read.
+        track: shows how much is read.
 
     Raises:
         ValueError: the file is no such table, or knows no such machine; with the row.

@@ -41,7 +41,7 @@ def read_azure(
         path: the file.
         units: what buckets without upper bound stand for; None: there are none, as in 2017.
         account: counts what was guessed.
-        track: told how much is read.
+        track: shows how much is read.
 
     Raises:
         ValueError: the file is no such table; with the row.

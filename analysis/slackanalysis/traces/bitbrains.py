@@ -62,7 +62,7 @@ def read_bitbrains(path: Path, account: Account, track: Track) -> Bitbrains:
     Args:
         path: the folder; its folders belong to it. Or one file.
         account: counts what was guessed and dropped.
-        track: told how many files are read.
+        track: shows how many files are read.
 
     Raises:
         ValueError: there is no file of a VM, or one is no such table; with the row.

@@ -81,7 +81,7 @@ def read_scenario(path: Path, account: Account) -> Scenario:
     """Read a scenario.
 
     Raises:
-        ValueError: the file is none; the message tells the entry.
+        ValueError: the file is none; the message names the entry.
         OSError: it cannot be read.
     """
     try:

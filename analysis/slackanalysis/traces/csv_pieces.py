@@ -118,7 +118,7 @@ def as_numbers(texts: pa.Array) -> NDArray[np.float64]:
         numbers = pc.cast(texts, pa.float64())
         return np.array(numbers.to_numpy(zero_copy_only=False), dtype=np.float64)
     except pa.ArrowInvalid:
-        # Slower, and only where something is wrong: it tells which.
+        # Slower, and only where something is wrong: it finds which.
         column = pd.Series(texts.to_pylist(), dtype=object)
         return pd.to_numeric(column, errors="coerce").to_numpy(np.float64, na_value=np.nan)
 
@@ -129,7 +129,7 @@ def read_pieces(path: Path, layout: Layout, track: Track = untracked) -> Iterato
     Args:
         path: the file, gzip or zstd by its content; `-` is standard input.
         layout: how it is laid out.
-        track: told how many bytes of the file are read.
+        track: shows how many bytes of the file are read.
 
     Raises:
         ValueError: the file cannot be read as this, or has no row; with the row where there is one.
@@ -157,7 +157,7 @@ def read_pieces(path: Path, layout: Layout, track: Track = untracked) -> Iterato
 
 
 def _batches(stream: pa.NativeFile, layout: Layout) -> Iterator[pa.RecordBatch]:
-    # The header is read as a row: so is the number of each row that Arrow tells.
+    # The header is read as a row: so it counts in the row numbers of Arrow.
     names = list(layout.columns)
     include = names if layout.header else list(layout.wanted)
     yield from pyarrow.csv.open_csv(

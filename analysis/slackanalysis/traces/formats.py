@@ -36,7 +36,7 @@ class Trace:
 
     Attributes:
         vms: its VMs, piece by piece.
-        use: what VMs of some names used over time; None where that is not told.
+        use: what VMs of some names used over time; None where the trace has no such file.
         last_s: the second behind its last, where that is published.
         first_time_s: what 0 s of the trace is on the clock of the recording.
     """

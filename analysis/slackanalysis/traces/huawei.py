@@ -29,7 +29,7 @@ def read_huawei(path: Path, account: Account, track: Track) -> Iterator[TraceVMs
     Args:
         path: the file.
         account: counts names that stand for several VMs.
-        track: told how much is read.
+        track: shows how much is read.
 
     Raises:
         ValueError: the file is no such table, or a VM is deleted that is not there, or created that

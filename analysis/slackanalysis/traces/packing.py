@@ -45,7 +45,7 @@ def read_packing(
         machine: the kind of machine whose parts sizes are; VMs that it cannot run are dropped.
             None: the one that runs most types, and for types that it cannot run their first one.
         account: counts what was guessed and dropped.
-        track: told how many VMs are read.
+        track: shows how many VMs are read.
 
     Raises:
         ValueError: the file is no such database; with the row where there is one.

@@ -82,7 +82,7 @@ class UseOverTime:
             path: the file, `.csv`, `.csv.gz` or `.parquet`.
             first_time_s: what 0 s of the trace is in the recording.
             account: counts what was filled and dropped.
-            track: told how many timestamps are written.
+            track: shows how many timestamps are written.
 
         Returns:
             The number of rows.

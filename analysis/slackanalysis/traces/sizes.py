@@ -1,4 +1,4 @@
-"""Sizes of VMs as traces tell them, and as whole vCPUs and MiB."""
+"""Sizes of VMs as traces give them, and as whole vCPUs and MiB."""
 
 from dataclasses import dataclass
 

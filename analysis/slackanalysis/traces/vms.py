@@ -1,4 +1,4 @@
-"""VMs as a trace tells them, and the request list that they make."""
+"""VMs as a trace gives them, and the request list that they make."""
 
 from collections.abc import Iterable
 from dataclasses import dataclass
@@ -30,7 +30,7 @@ class TraceVMs:
         vcpus: their vCPUs, perhaps fractions.
         memory_mib: their MiB, perhaps fractions.
         start_s: when each arrives, in seconds of the trace.
-        end_s: when each leaves; not a number where the trace does not tell.
+        end_s: when each leaves; not a number where the trace does not say.
     """
 
     names: pa.Array
@@ -124,7 +124,7 @@ def refuse_names_given_twice(path: Path, column: str, hashes: NDArray[np.uint64]
             memory, and 64 bits of different names are the same once in millions of such traces.
 
     Raises:
-        ValueError: tells the first row whose name is that of one before.
+        ValueError: names the first row whose name is that of one before.
     """
     order = np.argsort(hashes, kind="stable")
     is_repeated = np.concatenate(([False], hashes[order][1:] == hashes[order][:-1]))

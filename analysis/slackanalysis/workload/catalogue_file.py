@@ -40,7 +40,7 @@ def find_catalogue(name: str) -> Catalogue:
     """Return the catalogue of that name, or that of the YAML file of that path.
 
     Raises:
-        ValueError: there is no such name; or the file is no catalogue, and the message tells the
+        ValueError: there is no such name; or the file is no catalogue, and the message names the
             entry.
         OSError: the file cannot be read.
     """

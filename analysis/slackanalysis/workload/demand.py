@@ -19,12 +19,12 @@ Read off 30 lists that the authors' generator made with one seed:
 - One or two VMs a day have sizes that are in no catalogue, the vCPUs of one flavour with the memory
   of a larger one. Ours do not, and so have up to 4 % less memory in all (Azure at 1:1).
 
-Chosen here, since neither published nor told by the lists:
+Chosen here, since neither published nor visible in the lists:
 
-- Each hour of a day gets a weight drawn anew from a Weibull distribution, and the day's VMs are
+- Each hour of a day gets a new weight from a Weibull distribution, and the day's VMs are
   shared out by weight. The shape 1.06 gives the variation over hours that the lists have, a
   standard deviation of 0.91 of the mean; the scale cancels out.
-- The flavours of one time are served in an order drawn anew for each time.
+- The flavours of one time are served in a new random order for each time.
 
 These choices were made and fixed before any list of this module was compared with the published
 numbers of hosts. How much they matter was looked at after that: of the published 30 cells, seeds 1

@@ -51,7 +51,7 @@ def read_requests(path: Path) -> list[RequestList]:
             seconds since the earliest start of the file.
 
     Raises:
-        ValueError: the file is no such table; the message tells the column, or the row as counted
+        ValueError: the file is no such table; the message names the column, or the row as counted
             behind the header from 1.
         OSError: the file cannot be opened.
     """
@@ -131,7 +131,7 @@ def _read_parquet(data: bytes) -> pa.Table:
 
 
 def _read_csv(data: bytes) -> pa.Table:
-    # The header is read as a row: a name may be there twice, which is told later.
+    # The header is read as a row: a name may be there twice, which is refused later.
     columns = data.partition(b"\n")[0].count(b",") + 1
     rows = pyarrow.csv.read_csv(
         pa.BufferReader(data),

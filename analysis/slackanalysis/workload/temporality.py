@@ -10,7 +10,7 @@ _TEMPORALITY = re.compile(r"([0-9]{1,9}),([0-9]{1,9}),([0-9]{1,5})")
 
 @dataclass(frozen=True, slots=True)
 class Temporality:
-    """How time is told: `360,8640,7` are an hour of 360 s, a day of 24 such, and 7 days.
+    """Lengths of time: `360,8640,7` are an hour of 360 s, a day of 24 such, and 7 days.
 
     Raises:
         ValueError: a day is no whole number of hours, or there is none of something.

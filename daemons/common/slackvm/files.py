@@ -53,7 +53,7 @@ def replacing(path: Path) -> Iterator[Path]:
 def _naming(path: Path, beginning: Path) -> Iterator[None]:
     """Let errors of writing name `path`: those of files so called, and those that name no file.
 
-    Libraries tell an error of writing without a name, and in words of their own.
+    Libraries report an error of writing without a name, and in words of their own.
     """
     try:
         yield

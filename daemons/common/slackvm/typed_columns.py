@@ -72,7 +72,7 @@ def refuse_row(
     """Refuse the first row that is wrong.
 
     Raises:
-        ColumnError: tells its value and the problem.
+        ColumnError: names its value and the problem.
     """
     row = pc.index(wrong, True).as_py()
     if row < 0:

@@ -34,7 +34,7 @@ def save_scale(
         formats: see `save_figure`.
 
     Raises:
-        ValueError: the table does not tell the number of VMs.
+        ValueError: the table has no number of VMs.
         OSError: a file cannot be written.
     """
     numbers = gain_by_size(table)
@@ -50,7 +50,7 @@ def gain_by_size(table: pd.DataFrame) -> pd.DataFrame:
         `hosts_separate` (summed over the mixes), `gain_percent`; with `mixes`, their number.
 
     Raises:
-        ValueError: the table does not tell the number of VMs.
+        ValueError: the table has no number of VMs.
     """
     if "vms" not in table:
         raise ValueError("no table of sizings for different numbers of VMs: column vms is missing")

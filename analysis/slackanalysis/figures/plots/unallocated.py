@@ -68,7 +68,7 @@ def unallocated(table: pd.DataFrame) -> pd.DataFrame:
     Returns:
         One row per provider and mix, as `slackanalysis.sweep.interval.over_seeds`: for each cluster
         and resource `cpus_shared_percent` and so on; `published_cpus_shared_percent` and so on
-        are what is published, at an instant that is not told, nan where nothing is that may be
+        are the published numbers, at an instant that the paper does not name, nan where none may be
         compared (`slackanalysis.sweep.published.comparable`).
 
     Raises:

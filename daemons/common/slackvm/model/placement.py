@@ -81,7 +81,7 @@ def choose(
     if math.isnan(scores[best]):
         raise PolicyError(f"the policy's score of host {name(best)} is not a number")
     if not fits[best]:
-        # Nobody takes it, or whoever does has a score of minus infinity, too.
+        # No host takes it, or those that do have a score of minus infinity, too.
         best = int(fits.argmax())
     return best if fits[best] else None, scores
 
@@ -126,7 +126,7 @@ def scores_by(
         PolicyError: it fails, or gives anything else.
     """
     try:
-        # A host that never told of itself has no CPU to divide by, and takes nothing.
+        # A host that never answered has no CPU to divide by, and takes nothing.
         with np.errstate(divide="ignore", invalid="ignore"):
             given = policy(candidates)
         scores = np.asarray(given)

@@ -59,7 +59,7 @@ def split_rows(text: pa.Buffer, ends: NDArray[np.int64]) -> SplitRows | None:
 
     Returns:
         The rows; None where one is not eleven fields or a use is not written as a plain number.
-        What is wrong then, or what is allowed besides, `parse_csv` tells.
+        `parse_csv` then finds what is wrong, or reads what else is allowed.
     """
     rows = len(ends) - 1
     found = np.flatnonzero(np.frombuffer(text, dtype=np.uint8) == _TAB)

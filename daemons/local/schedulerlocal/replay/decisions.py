@@ -67,7 +67,7 @@ def decide(
         trace: the recording.
         host: the host; it is left as it is after the last timestamp.
         order: one of `ORDERS`.
-        advance: told how many VMs more have arrived or left, for a progress bar.
+        advance: called with how many VMs more have arrived or left, for a progress bar.
     """
     decisions = Decisions([], [], [], np.zeros(len(trace.presences), dtype=np.bool_))
     described: dict[float, tuple[object, ...]] = {}

@@ -41,7 +41,7 @@ def write_replay(
     writer: RecordingWriter,
     advance: Callable[[int], None] = lambda _: None,
 ) -> None:
-    """Write the recording of a replay; `advance` is told how many rows of the trace are done."""
+    """Write the recording of a replay; `advance` takes the number of rows that are done."""
     presences = _Presences(trace, decisions)
     wanted = _HostRows(trace.rows, decisions.states, topology)
     for first, last in _chunks(trace):
