@@ -29,6 +29,13 @@ class TestWhereTheServerIs:
         assert f"{DEAD} cannot" in run(DEAD, "list", "--env-file", str(other), expect=3)[1]
         run(DEAD, "list", f"--url={host.url}")
 
+    @pytest.mark.parametrize("stream", ["1", "2"])
+    def test_a_closed_stream_changes_nothing(self, stream: str) -> None:
+        command = f"{sys.executable} -m schedulerclient list --url={DEAD} {stream}>&-"
+        done = subprocess.run(["sh", "-c", command], check=False, capture_output=True, text=True)
+        assert done.returncode == 3, done.stderr
+        assert ("cannot be reached" in done.stderr) == (stream == "1")
+
     def test_the_controllers_own_settings_do(self, host: Daemon, tmp_path: Path) -> None:
         port = urlsplit(host.url).port
         (tmp_path / ".env").write_text(f"SCG_URL=0.0.0.0\nSCG_PORT={port}\n")
@@ -44,7 +51,7 @@ class TestWhereTheServerIs:
         ],
     )
     def test_what_they_lead_to(self, settings: dict[str, str], url: str) -> None:
-        assert base_url(ClientSettings(_env_file=None, **settings)) == url
+        assert base_url(ClientSettings(**settings)) == url
 
     @pytest.mark.parametrize(
         "url",

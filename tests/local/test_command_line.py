@@ -105,6 +105,13 @@ def test_progress_is_shown_on_a_terminal_only(recording: Path) -> None:
     assert slackvm_local(*options).stderr == ""
 
 
+def test_a_replay_needs_no_standard_error(recording: Path) -> None:
+    command = f"{sys.executable} -m schedulerlocal --topology=epyc-7662 --load={recording} 2>&-"
+    done = subprocess.run(["sh", "-c", command], check=False, capture_output=True, text=True)
+    assert done.returncode == 0
+    assert "VMs placed" in done.stdout
+
+
 def test_a_terminated_replay_leaves_no_half_written_file(tmp_path: Path) -> None:
     source, output = tmp_path / "trace.csv", tmp_path / "out" / "out.csv"
     guests = [Guest(f"vm{i}", 1, 1, 1.0 + i % 5 / 2, i, i + 8) for i in range(20_000)]

@@ -74,8 +74,14 @@ def show_fields(fields: Iterable[tuple[str, str]]) -> None:
     _print(table)
 
 
-def is_terminal(stream: TextIO) -> bool:
-    """Tell whether lines and colours are wanted on a stream: on a terminal, or where forced."""
+def is_terminal(stream: TextIO | None) -> bool:
+    """Return whether a stream gets lines and colours: on a terminal, or where they are forced.
+
+    Args:
+        stream: the stream; None: it was closed when the command began.
+    """
+    if stream is None:
+        return False
     if not stream.isatty() and not {"FORCE_COLOR", "TTY_COMPATIBLE"} & set(os.environ):
         # rich takes longer to load than a request to answer.
         return False

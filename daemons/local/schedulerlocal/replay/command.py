@@ -147,7 +147,8 @@ def _verify(load: Path, host: Host, outputs: Outputs) -> None:
 @contextmanager
 def _progress() -> Iterator[Track]:
     """Give what starts a progress bar, on a terminal only."""
-    if not sys.stderr.isatty():
+    # It is None where it was closed when the command began.
+    if sys.stderr is None or not sys.stderr.isatty():
         yield lambda _what, _total: lambda _count: None
         return
     from rich.console import Console
