@@ -10,7 +10,7 @@ from pathlib import Path
 
 from benchmarks.harness import Result, best, pairs, run, shown, user_s
 from slackanalysis.sizing.hosts import HostSize
-from slackanalysis.sizing.placement_run import serve
+from slackanalysis.sizing.trials import OnRefusal, Trial, run_trials
 from slackanalysis.sweep.cells import PAPER_MIXES
 from slackanalysis.workload.catalogue import CATALOGUES
 from slackanalysis.workload.demand import Demand, request_list
@@ -134,7 +134,8 @@ def _large(
     taken = []
     for _ in range(PAIRS):
         start = user_s()
-        if serve(requests, SIZE, hosts, POLICIES[policy]) is None:
+        trial = Trial(requests, SIZE, hosts, OnRefusal.RECORD)
+        if run_trials([trial], POLICIES[policy])[0].refused:
             raise RuntimeError(f"{len(requests.vms)} VMs do not fit {hosts} hosts")
         taken.append(user_s() - start)
     spent = min(taken)

@@ -1,30 +1,14 @@
 """Serving a list of requests on a cluster that exists on paper, and how many hosts it takes."""
 
 import math
-from collections.abc import Iterable
 
 import numpy as np
 
 from slackanalysis.sizing.hosts import Hosts
-from slackanalysis.sizing.trials import OnRefusal, PlacementRun, Trial, run_trials
+from slackanalysis.sizing.trials import PlacementRun, Trial, run_trials
 from slackanalysis.workload.requests import RequestList
 from slackvm.model import VM, Policy
 from slackvm.model.vm import MILLI
-
-
-def serve(requests: RequestList, hosts: Hosts, count: int, policy: Policy) -> PlacementRun | None:
-    """Serve a list on so many empty hosts; return None if a request is refused.
-
-    Args:
-        requests: the list.
-        hosts: what each host offers.
-        count: number of hosts.
-        policy: which of those that take a VM gets it.
-
-    Raises:
-        PolicyError: the policy fails, or does not give one number for each host.
-    """
-    return run_trials([Trial(requests, hosts, count, OnRefusal.STOP)], policy)[0]
 
 
 def serve_on_fewest(requests: RequestList, hosts: Hosts, policy: Policy) -> PlacementRun:
@@ -33,7 +17,7 @@ def serve_on_fewest(requests: RequestList, hosts: Hosts, policy: Policy) -> Plac
     Raises:
         ValueError: a VM is larger than every host, and the message names it; or the policy fails.
     """
-    return completed(run_trials([fewest(requests, hosts)], policy))[0]
+    return run_trials([fewest(requests, hosts)], policy)[0]
 
 
 def fewest(requests: RequestList, hosts: Hosts) -> Trial:
@@ -50,11 +34,6 @@ def fewest(requests: RequestList, hosts: Hosts) -> Trial:
     for vm in reversed(first_of_size.values()):
         _check_fits(requests, vm, hosts)
     return Trial(requests, hosts, volume_bound(requests, hosts))
-
-
-def completed(runs: Iterable[PlacementRun | None]) -> list[PlacementRun]:
-    """Return the runs of trials that cannot end early."""
-    return [run for run in runs if run is not None]
 
 
 def volume_bound(requests: RequestList, hosts: Hosts) -> int:

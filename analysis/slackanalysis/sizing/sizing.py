@@ -13,7 +13,7 @@ from slackanalysis.sizing.authors_rule import (
     serve_by_authors_rule,
 )
 from slackanalysis.sizing.hosts import Hosts, HostSize
-from slackanalysis.sizing.placement_run import completed, fewest, volume_bound
+from slackanalysis.sizing.placement_run import fewest, volume_bound
 from slackanalysis.sizing.power import PowerCurve
 from slackanalysis.sizing.refusals import CODES, RefusedVM
 from slackanalysis.sizing.trials import OnRefusal, PlacementRun, Trial, run_trials
@@ -144,7 +144,7 @@ def _runs(
 ) -> list[PlacementRun]:
     if question.size_rule == AUTHORS and isinstance(question.hosts, HostSize):
         return serve_by_authors_rule([trial.requests for trial in trials], question.hosts, progress)
-    return completed(run_trials(trials, policy, progress=progress))
+    return run_trials(trials, policy, progress=progress)
 
 
 def clusters_of(requests: RequestList) -> int:

@@ -32,7 +32,6 @@ class OnRefusal(Enum):
     """What a trial does when no host takes a VM."""
 
     ADD_HOSTS = "begin again with one host more"
-    STOP = "end"
     RECORD = "go on, and keep which VM it was and why"
 
 
@@ -76,8 +75,8 @@ def run_trials(
     policy: Policy,
     *,
     progress: Callable[[int], object] = lambda _: None,
-) -> list[PlacementRun | None]:
-    """Return what becomes of each trial; None of one that ended because a VM was refused.
+) -> list[PlacementRun]:
+    """Return what becomes of each trial, in order.
 
     Args:
         trials: the trials; they do not influence one another.
@@ -125,7 +124,7 @@ class _Engine:
         self._host = np.full(len(self._events), _NOWHERE)
         self._gained = np.zeros(len(self._events), dtype=np.int64)
         self._refused: list[list[RefusedVM]] = [[] for _ in trials]
-        self._runs: list[PlacementRun | None] = [None] * len(trials)
+        self._runs: dict[int, PlacementRun] = {}
         self._count = np.array([trial.count for trial in trials])
         # The largest first, so that the last ones to run are short.
         lengths = self._end - self._begin
@@ -144,31 +143,26 @@ class _Engine:
         self._trial = np.zeros(slots, dtype=np.int64)
         self._position = np.zeros(slots, dtype=np.int64)
         self._running: list[int] = []
-        self._slots_changed = False
 
-    def run(self) -> list[PlacementRun | None]:
+    def run(self) -> list[PlacementRun]:
         """Return what becomes of each trial, in order."""
         for slot in range(len(self._trial)):
             self._take_next(slot)
         while self._running:
             slots = np.array(self._running)
-            self._slots_changed = False
-            while not self._slots_changed:
+            ended: list[int] = []
+            while not ended:
                 if len(slots) > 1:
                     self._step(slots)
                     ended = slots[self._position[slots] >= self._end[self._trial[slots]]].tolist()
                 else:
-                    ended = self._run_alone(*self._running)
-                for slot in ended:
-                    self._keep(int(self._trial[slot]))
-                    self._release(slot)
-        return self._runs
-
-    def _release(self, slot: int) -> None:
-        """Let a slot whose trial has ended run the next one."""
-        self._slots_changed = True
-        self._running.remove(slot)
-        self._take_next(slot)
+                    self._run_alone(*self._running)
+                    ended = [*self._running]
+            for slot in ended:
+                self._keep(int(self._trial[slot]))
+                self._running.remove(slot)
+                self._take_next(slot)
+        return [self._runs[trial] for trial in range(len(self._trials))]
 
     def _take_next(self, slot: int) -> None:
         """Let a slot run the next trial; one without requests is done at once."""
@@ -308,17 +302,16 @@ class _Engine:
         )
         self._host[at] = host
 
-    def _run_alone(self, slot: int) -> list[int]:
-        """Let the events of the only slot happen one by one; return it if its trial ended."""
+    def _run_alone(self, slot: int) -> None:
+        """Let the events of the only slot happen one by one, to the end of its trial."""
         end = self._end.item(self._trial.item(slot))
-        while not self._slots_changed and (at := self._position.item(slot)) < end:
+        while (at := self._position.item(slot)) < end:
             self._position[slot] = at + 1
             event = self._events.item(at)
             if event < 0:
                 self._leave_alone(slot, at, ~event)
             else:
                 self._arrive_alone(slot, at, event)
-        return [] if self._slots_changed else [slot]
 
     def _arrive_alone(self, slot: int, at: int, event: int) -> None:
         vm, level, hosts = self._vms[event], self._level.item(event), self._hosts
@@ -375,10 +368,7 @@ class _Engine:
         trial = int(self._trial[slot])
         asked = self._trials[trial]
         count = int(self._count[trial])
-        if asked.on_refusal is OnRefusal.STOP:
-            self._progress(1)
-            self._release(slot)
-        elif asked.on_refusal is OnRefusal.RECORD:
+        if asked.on_refusal is OnRefusal.RECORD:
             hosts = self._hosts
             self._host_of[vm] = self._host[at] = _NOWHERE
             self._gained[at] = 0

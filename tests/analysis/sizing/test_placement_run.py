@@ -8,8 +8,9 @@ import pytest
 
 from analysis.sizing.lists import random_list
 from slackanalysis.sizing.hosts import HostSize
-from slackanalysis.sizing.placement_run import serve, serve_on_fewest, volume_bound
+from slackanalysis.sizing.placement_run import serve_on_fewest, volume_bound
 from slackanalysis.sizing.sizing import Question, size_lists
+from slackanalysis.sizing.trials import OnRefusal, PlacementRun, Trial, run_trials
 from slackanalysis.workload.request_file import read_requests
 from slackanalysis.workload.requests import RequestList
 from slackvm.model import POLICIES, VM
@@ -90,6 +91,11 @@ def test_the_volume_bound_is_exact_for_levels_without_a_small_common_multiple() 
     assert volume_bound(requests, HostSize(3999, 100)) == 2
 
 
+def serve(requests: RequestList, hosts: int, policy: str) -> PlacementRun:
+    """Serve a list on so many hosts."""
+    return run_trials([Trial(requests, SIZE, hosts, OnRefusal.RECORD)], POLICIES[policy])[0]
+
+
 @pytest.mark.parametrize("policy", POLICIES)
 @pytest.mark.parametrize("seed", range(10))
 def test_no_smaller_cluster_down_to_the_bound_serves_everybody(seed: int, policy: str) -> None:
@@ -97,9 +103,9 @@ def test_no_smaller_cluster_down_to_the_bound_serves_everybody(seed: int, policy
     fewest = serve_on_fewest(requests, SIZE, POLICIES[policy])
     assert fewest.hosts >= volume_bound(requests, SIZE)
     for hosts in range(volume_bound(requests, SIZE), fewest.hosts):
-        assert serve(requests, SIZE, hosts, POLICIES[policy]) is None
-    again = serve(requests, SIZE, fewest.hosts, POLICIES[policy])
-    assert again is not None
+        assert serve(requests, hosts, policy).refused
+    again = serve(requests, fewest.hosts, policy)
+    assert not again.refused
     assert again.host.tolist() == fewest.host.tolist()
     assert again.gained.tolist() == fewest.gained.tolist()
 
