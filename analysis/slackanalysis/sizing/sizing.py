@@ -86,14 +86,6 @@ class SizedList:
     refused: Mapping[str, Sequence[tuple[VM, float, RefusedVM, int]]]
 
 
-def size_clusters(
-    requests: RequestList, hosts: Hosts, policy: Policy, policy_name: str
-) -> tuple[Sizing, Mapping[str, AllocationTimeline]]:
-    """Return what one list takes, and the timelines `shared` and `separate`: see `size_lists`."""
-    (sized,) = size_lists([requests], Question(hosts), policy, policy_name)
-    return sized.sizing, sized.timelines
-
-
 def size_lists(
     lists: Sequence[RequestList],
     question: Question,

@@ -136,8 +136,8 @@ def read_pieces(path: Path, layout: Layout, track: Track = untracked) -> Iterato
         OSError: the file cannot be opened.
     """
     first = 1
-    with _opened(path) as (stream, told):
-        advance = track(f"reading {path.name}", told.size) if told.size else None
+    with _opened(path) as (stream, position):
+        advance = track(f"reading {path.name}", position.size) if position.size else None
         try:
             for batch in _batches(stream, layout):
                 rows = batch
@@ -149,7 +149,7 @@ def read_pieces(path: Path, layout: Layout, track: Track = untracked) -> Iterato
                     yield Piece(path, first, rows)
                     first += rows.num_rows
                 if advance:
-                    advance(told.advanced())
+                    advance(position.advanced())
         except (pa.ArrowException, OSError, EOFError) as error:
             raise _unreadable(path, error, first, layout) from error
     if first == 1:
@@ -197,7 +197,7 @@ def _unreadable(path: Path, error: Exception, first: int, layout: Layout) -> Val
 
 
 @dataclass
-class _Told:
+class _Position:
     """How far a file is read.
 
     Attributes:
@@ -217,18 +217,18 @@ class _Told:
 
 
 @contextmanager
-def _opened(path: Path) -> Iterator[tuple[pa.NativeFile, _Told]]:
+def _opened(path: Path) -> Iterator[tuple[pa.NativeFile, _Position]]:
     """Open a file, or standard input; it is unpacked where its first bytes say so.
 
     Raises:
         OSError: it cannot be opened.
     """
     if path == STANDARD_INPUT:
-        yield _unpacked(sys.stdin.buffer), _Told(0, int)  # type: ignore[arg-type]
+        yield _unpacked(sys.stdin.buffer), _Position(0, int)  # type: ignore[arg-type]
         return
     with path.open("rb") as file:
         size = path.stat().st_size if path.is_file() else 0
-        yield _unpacked(file), _Told(size, file.tell)
+        yield _unpacked(file), _Position(size, file.tell)
 
 
 def _unpacked(file: BufferedReader) -> pa.NativeFile:

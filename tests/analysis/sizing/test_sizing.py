@@ -4,8 +4,9 @@ import numpy as np
 import pandas as pd
 import pytest
 
+from analysis.sizing.lists import size_clusters
 from slackanalysis.sizing.hosts import HostSize
-from slackanalysis.sizing.sizing import size_clusters, sizing_table
+from slackanalysis.sizing.sizing import sizing_table
 from slackanalysis.workload.requests import RequestList
 from slackvm.model import POLICIES, VM
 

@@ -7,8 +7,8 @@ import numpy as np
 import pytest
 
 import slackanalysis.workload.demand
+from analysis.sizing.lists import size_clusters
 from slackanalysis.sizing.hosts import HostSize
-from slackanalysis.sizing.sizing import size_clusters
 from slackanalysis.workload.catalogue import CATALOGUES
 from slackanalysis.workload.demand import Demand, apportioned, request_list
 from slackanalysis.workload.mix import parse_mix
