@@ -172,6 +172,8 @@ def _shares(catalogue: Catalogue) -> dict[tuple[int, int], Fraction]:
 def _document(path: Path) -> dict[str, object]:
     try:
         document = yaml.safe_load(path.read_bytes())
+    except RecursionError as error:
+        raise ValueError(f"{path}: not a scenario of CloudFactory: nested too deep") from error
     except (yaml.YAMLError, UnicodeError) as error:
         raise ValueError(f"{path}: not YAML ({' '.join(str(error).split())})") from error
     if not isinstance(document, dict):

@@ -61,12 +61,22 @@ def read_huawei(path: Path, account: Account, track: Track) -> Iterator[TraceVMs
     ends = events["time"].shift(-1).where(events["is_end"].shift(-1, fill_value=False))
     number = starts.groupby("name").cumcount()
     account.add("renamed", "the name of a VM that was deleted before", int((number > 0).sum()))
-    names = starts["name"].where(number == 0, starts["name"] + "#" + (number + 1).astype(str))
+    names = starts["name"].where(number == 0, _renamed(starts["name"], number))
     vms = starts.assign(
         name=names, mib=starts["gib"] * GIB, end=ends[~events["is_end"]]
     ).sort_values("row")
     columns = (vms[name].to_numpy(np.float64) for name in ("cpu", "mib", "time", "end"))
     yield TraceVMs(pa.array(vms["name"].tolist(), pa.string()), *columns)
+
+
+def _renamed(names: "pd.Series[str]", number: "pd.Series[int]") -> "pd.Series[str]":
+    """Return `NAME#2` for the second VM of a name, with more `#` where another VM is called so."""
+    sign = "#"
+    while True:
+        renamed = names + sign + (number + 1).astype(str)
+        if not renamed[number > 0].isin(names).any():
+            return renamed
+        sign += "#"
 
 
 def _refuse_impossible(path: Path, events: pd.DataFrame) -> None:

@@ -16,6 +16,7 @@ from slackanalysis.traces.sizes import whole_mib, whole_vcpus
 from slackanalysis.workload.mix import mix_text
 from slackanalysis.workload.request_file import whole_seconds
 from slackvm.model.vm import LARGEST
+from slackvm.seconds import LATEST_S, why_too_late
 
 _DECIMALS = 3
 """Times are kept to the millisecond: days as fractions have no more."""
@@ -92,7 +93,7 @@ def choose(
         last_s: the second behind the last of the trace, where its last event is earlier.
 
     Raises:
-        ValueError: no VM is left, or one is larger than the model allows.
+        ValueError: no VM is left, one is larger than the model allows, or a time is no seconds.
     """
     kept: list[TraceVMs] = []
     count, last = 0, -np.inf
@@ -102,6 +103,8 @@ def choose(
         chosen = choice.is_sampled(piece.names)
         account.add("dropped", "not in the sample", int((~chosen).sum()))
         kept.append(piece.where(chosen))
+    if last >= LATEST_S:
+        raise ValueError(f"the trace has a time of {last:.15g}, which {why_too_late(last)}")
     vms = _joined(kept)
     end_of_trace = max(np.floor(last) + 1, last_s)
     start, end = choice.window.start_s, choice.window.end_s or end_of_trace

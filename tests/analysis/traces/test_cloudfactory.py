@@ -91,6 +91,7 @@ def test_a_written_catalogue_is_read_as_it_was(tmp_path):
         ("vm_premium: {oc-1.0: 0.5, oc-2.0: 0.5}", "for --mix: 1.0=0.5,2.0=0.5"),
         ("[1, 2]", "not a scenario of CloudFactory and no catalogue"),
         ("a: [", "not YAML"),
+        ("[" * 5000, "nested too deep"),
         ("vm_distribution: {config_cpu: {1: 1}}", "vm_distribution.config_mem: Field required"),
         (AZURE.replace("0.51", "lots"), "vm_distribution.config_cpu.1: Input should be a valid n"),
         (AZURE.replace("{1:", "{0:"), "vm_distribution.config_cpu.0"),

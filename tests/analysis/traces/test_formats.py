@@ -126,6 +126,13 @@ def test_huawei_events_are_paired(tmp_path, imported):
     }
 
 
+def test_a_vm_that_is_renamed_gets_no_name_of_another(tmp_path, imported):
+    path = tmp_path / "huawei.csv"
+    events = ["a,1,1,0,0", "a,1,1,5,1", "a,1,1,6,0", "a#2,1,1,1,0", ""]
+    path.write_text("\n".join(["vmid,cpu,memory,time,type", *events]))
+    assert imported("huawei-east-1", path)["start_s"].to_dict() == {"a": 0, "a#2": 1, "a##2": 6}
+
+
 def test_bitbrains_has_use_over_time(tmp_path, imported):
     """VM 2 begins a step after VM 1, and has a hole of one step."""
     folder = tmp_path / "fastStorage"

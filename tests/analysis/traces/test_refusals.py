@@ -72,6 +72,12 @@ def test_what_is_wrong_is_told_with_its_row(tmp_path, refused, trace_format, tex
     assert told in refused(trace_format, path)
 
 
+def test_times_of_another_unit_are_refused_before_a_list_is_written(tmp_path, refused):
+    path = tmp_path / "trace.csv"
+    path.write_text(HUAWEI + "2,2,4,1795839810000,0\n")
+    assert "1795839810000, which is no time in seconds" in refused("huawei-east-1", path)
+
+
 def test_a_row_far_into_the_file_is_counted_right(tmp_path, refused):
     path = tmp_path / "vmtable.csv"
     rows = [f"{number:064x},{'s' * 60},d,0,300,9,1,4,Unknown,1,2\n" for number in range(90_000)]
