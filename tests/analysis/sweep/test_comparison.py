@@ -104,20 +104,21 @@ def test_the_command_shows_and_writes_what_was_found(tmp_path) -> None:
     table(worse=1, better=-1).to_parquet(path)
     result = run(path, "--output", output)
     assert result.exit_code == 0, result.output
-    lines = result.stdout.splitlines()
+    *lines, rows = result.stdout.splitlines()
     assert max(map(len, lines)) <= 80
+    assert rows == f"{output}: 90 rows"
     # Three comparisons, so that Holm triples 2 / 2^10.
     assert sum(line.rstrip().endswith(" 0.0059") for line in lines) == 3
     assert "10 pairs, each a seed; Wilcoxon's signed-rank test" in result.stdout
     assert len(pd.read_csv(output)) == 3 * 30
     assert (tmp_path / "cells.csv.manifest.json").exists()
-    rows = json.loads(run(path, "--json").stdout)["comparisons"]
-    assert [(row["policy"], row["other"]) for row in rows] == [
+    compared = json.loads(run(path, "--json").stdout)["comparisons"]
+    assert [(row["policy"], row["other"]) for row in compared] == [
         ("base", "worse"),
         ("base", "better"),
         ("worse", "better"),
     ]
-    assert all(row["p_holm"] == pytest.approx(3 * row["p"]) for row in rows)
+    assert all(row["p_holm"] == pytest.approx(3 * row["p"]) for row in compared)
 
 
 def test_too_few_seeds_are_said_to_be_too_few(tmp_path) -> None:
