@@ -19,6 +19,7 @@ from slackanalysis.traces.csv_pieces import Layout, Piece, read_pieces
 from slackanalysis.traces.recording import Samples
 from slackanalysis.traces.vms import TraceVMs
 from slackvm.contents import STANDARD_INPUT
+from slackvm.seconds import LATEST_S
 
 STEP_S = 300
 """Seconds from one row to the next."""
@@ -115,8 +116,12 @@ def _files(path: Path) -> dict[str, Path]:
         raise ValueError("-: the trace is a folder with a file per VM; name the folder")
     if not path.is_dir():
         return {path.name.partition(".")[0]: path}
-    found = [*path.rglob("*.csv"), *path.rglob("*.csv.gz")]
-    by_name = {str(file.relative_to(path)).partition(".csv")[0]: file for file in found}
+    by_name: dict[str, Path] = {}
+    for file in sorted([*path.rglob("*.csv"), *path.rglob("*.csv.gz")]):
+        name = str(file.relative_to(path)).removesuffix(".gz").removesuffix(".csv")
+        if name in by_name:
+            raise ValueError(f"{by_name[name]} and {file} are both of VM {name!r}; remove one")
+        by_name[name] = file
     if not by_name:
         raise ValueError(f"{path}: no file of a VM in it (*.csv)")
     # 2 before 10.
@@ -142,7 +147,9 @@ def _size(file: Path, account: Account) -> tuple[float, float, float, float] | N
 
 def _seconds(piece: Piece) -> NDArray[np.float64]:
     times = piece.numbers(_TIME, "a time of 0 or more", 0)
-    return np.where(times > _MILLISECONDS, times / 1000, times)
+    seconds = np.where(times > _MILLISECONDS, times / 1000, times)
+    piece.refuse(_TIME, seconds >= LATEST_S, "a time in seconds or milliseconds since 1970")
+    return seconds
 
 
 def _not_negative(piece: Piece, name: str) -> NDArray[np.float64]:

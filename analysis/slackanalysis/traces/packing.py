@@ -118,6 +118,8 @@ def _types(
     for name in ("core", "memory"):
         table[name] = _numbers(path, "vmType", table, name, 1)
         _refuse(path, "vmType", table, name, ~(table[name].to_numpy() > 0), "a part more than 0")
+    for name, what in (("vmTypeId", "the id of a type"), ("machineId", "the id of a machine")):
+        _refuse(path, "vmType", table, name, table[name].isna().to_numpy(), what)
     known = set(table["vmTypeId"])
     table["machine"] = table["machineId"].astype(str)
     machines = sorted(table["machine"].unique(), key=lambda name: (len(name), name))
@@ -152,6 +154,8 @@ def _vms(
     _refuse(path, "vm", rows, "endtime", early, "at or after its starttime", first)
     is_known = rows["vmTypeId"].isin(types.known).to_numpy()
     _refuse(path, "vm", rows, "vmTypeId", ~is_known, "in table vmType", first)
+    is_bytes = np.array([isinstance(each, bytes) for each in rows["vmId"]])
+    _refuse(path, "vm", rows, "vmId", is_bytes, "an id: a number or a text", first)
     names = pa.array(rows["vmId"].astype(str), pa.string())
     is_name = pc.and_(pc.utf8_is_printable(names), pc.greater(pc.utf8_length(names), 0))
     no_name = rows["vmId"].isna().to_numpy() | ~is_name.to_numpy(zero_copy_only=False)

@@ -14,7 +14,7 @@ from slackvm.monitoring.record import MEMORY_SUBSET, subset_name
 from slackvm.monitoring.writing import writing_recording
 
 MOST_CELLS = 1 << 28
-"""VMs times timestamps that are held at once; a cell takes 10 bytes."""
+"""VMs times timestamps that are held at once; a cell takes 12 bytes."""
 
 _DECIMALS = 5
 
@@ -60,7 +60,7 @@ class UseOverTime:
         self._index = {name: index for index, name in enumerate(self._table["vm"])}
         shape = len(self._table), self._steps
         self._cpu, self._memory = np.zeros(shape, np.float32), np.zeros(shape, np.float32)
-        self._count = np.zeros(shape, np.uint16)
+        self._count = np.zeros(shape, np.uint32)
 
     def add(self, samples: Samples) -> None:
         """Take samples, in any order."""
@@ -70,7 +70,7 @@ class UseOverTime:
         cells = which[taken], step[taken]
         np.add.at(self._cpu, cells, np.clip(samples.cpu[taken], 0, 1).astype(np.float32))
         np.add.at(self._memory, cells, np.maximum(samples.memory[taken], 0).astype(np.float32))
-        np.add.at(self._count, cells, np.uint16(1))
+        np.add.at(self._count, cells, np.uint32(1))
 
     def write(self, path: Path, first_time_s: int, account: Account, track: Track) -> int:
         """Write the recording; it has rows of VMs only, for no host is known.

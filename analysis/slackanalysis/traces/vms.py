@@ -7,6 +7,7 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 import pyarrow as pa
+import pyarrow.compute as pc
 from numpy.typing import NDArray
 
 from slackanalysis.traces.account import Account
@@ -93,7 +94,8 @@ def choose(
         last_s: the second behind the last of the trace, where its last event is earlier.
 
     Raises:
-        ValueError: no VM is left, one is larger than the model allows, or a time is no seconds.
+        ValueError: no VM is left, one is larger than the model allows, or has a name that is not
+            printable or another VM's, or a time is no seconds.
     """
     kept: list[TraceVMs] = []
     count, last = 0, -np.inf
@@ -114,6 +116,7 @@ def choose(
             f"none of the {count:,} VMs of the trace is left from {start:.0f} to {end:.0f} s; see "
             "--window and --sample"
         )
+    _refuse_names(vms.names)
     return Chosen(_table(provider, vms, choice, account), start, end, count)
 
 
@@ -135,6 +138,18 @@ def refuse_names_given_twice(path: Path, column: str, hashes: NDArray[np.uint64]
         row = int(order[is_repeated].min())
         before = int(np.flatnonzero(hashes == hashes[row])[0])
         raise row_error(path, row + 1, f"{column}: the same as in row {before + 1}")
+
+
+def _refuse_names(names: pa.Array) -> None:
+    """Refuse names that a request list or a recording cannot hold."""
+    is_name = pc.and_(pc.utf8_is_printable(names), pc.greater(pc.utf8_length(names), 0))
+    if not pc.all(is_name).as_py():
+        name = names.filter(pc.invert(is_name))[0].as_py()
+        raise ValueError(f"VM {name!r}: a name is not empty, and printable")
+    is_repeated = names.to_pandas().duplicated().to_numpy()
+    if is_repeated.any():
+        name = names[int(is_repeated.argmax())].as_py()
+        raise ValueError(f"VM {name!r}: two VMs of the trace have this name")
 
 
 def _or(values: NDArray[np.float64], least: float) -> NDArray[np.float64]:

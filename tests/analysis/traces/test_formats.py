@@ -188,6 +188,16 @@ def test_alibaba_containers_end_where_they_are_stopped(tmp_path, imported):
     assert one.index.tolist() == ["c_2"]
 
 
+def test_a_step_may_have_more_samples_than_two_bytes_count(tmp_path, imported):
+    path = tmp_path / "container_meta.csv"
+    path.write_text("c_1,m_1,0,app_1,started,400,400,1.5\n")
+    usage, use = tmp_path / "container_usage.csv", tmp_path / "use.csv"
+    usage.write_text("".join(f"c_1,m_1,{time},50,25,,,,,,\n" for time in range(70_000)))
+    imported("alibaba-2018", path, "--usage", usage, "--recording", use, "--step", 691_200)
+    table = pd.read_csv(use, sep="\t")
+    assert table.set_index("res")["val"].to_dict() == {"cpu": 0.5, "mem": 0.25}
+
+
 def test_a_trace_comes_from_standard_input(tmp_path):
     output = tmp_path / "requests.csv"
     command = [sys.executable, "-m", "slackanalysis", "import", "azure-2017", "-"]

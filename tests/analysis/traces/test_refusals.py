@@ -64,6 +64,7 @@ SAMPLE = f"{made.BITBRAINS_HEADER}\n1376314846;1;1;1;50;1024;512;0;0;0;0\n"
             "row 1: Memory capacity provisioned [KB]: '-7'",
         ),
         ("bitbrains", SAMPLE.replace(";", ","), "its first line has 1 columns, needed 11"),
+        ("bitbrains", SAMPLE.replace("1376314846", "1e30"), "row 1: Timestamp [ms]: '1e30' is not"),
     ],
 )
 def test_what_is_wrong_is_told_with_its_row(tmp_path, refused, trace_format, text, told):
@@ -120,6 +121,18 @@ def test_a_file_that_was_not_downloaded_whole_is_refused(tmp_path, refused):
             "row 2: table vmType: core: 0.0 is not a p",
         ),
         ("ALTER TABLE vmType RENAME COLUMN core TO cpu", "table vmType: no column core"),
+        (
+            "UPDATE vm SET vmId = x'ff' WHERE vmId = 5",
+            "row 6: table vm: vmId: b'\\xff' is not",
+        ),
+        (
+            "UPDATE vmType SET machineId = NULL WHERE id = 11",
+            "row 6: table vmType: machineId: NULL is not the id of a machine",
+        ),
+        (
+            "UPDATE vmType SET vmTypeId = NULL WHERE id = 11",
+            "row 6: table vmType: vmTypeId: NULL is not the id of a type",
+        ),
     ],
 )
 def test_what_is_wrong_in_a_database_is_told(tmp_path, refused, change, told):
@@ -151,6 +164,33 @@ def test_the_file_of_a_vm_is_named(tmp_path, refused):
     empty = tmp_path / "empty"
     empty.mkdir()
     assert "no file of a VM in it" in refused("bitbrains", empty)
+
+
+@pytest.mark.parametrize("name", ["a\tb", "a\nb", ""])
+def test_a_file_name_that_is_no_name_of_a_vm_is_refused(tmp_path, refused, name):
+    folder = made.bitbrains(tmp_path / "Rnd", 2)
+    (folder / "2.csv").rename(folder / f"{name}.csv")
+    message = refused("bitbrains", folder, "--recording", tmp_path / "use.csv")
+    assert f"VM {name!r}: a name is not empty, and printable" in message
+    assert not (tmp_path / "use.csv").exists()
+
+
+def test_two_files_of_one_vm_are_refused(tmp_path, refused):
+    folder = made.bitbrains(tmp_path / "Rnd", 2)
+    (folder / "2.csv.gz").write_bytes(gzip.compress((folder / "2.csv").read_bytes()))
+    assert "2.csv.gz are both of VM '2'; remove one" in refused("bitbrains", folder)
+
+
+def test_ids_that_differ_by_their_type_alone_are_one_name(tmp_path, refused):
+    path = made.packing(tmp_path / "packing.sqlite", 20)
+    with closing(sqlite3.connect(path)) as database, database:
+        # A column without a type keeps a text and a number apart.
+        database.execute("CREATE TABLE other AS SELECT * FROM vm")
+        database.execute("DROP TABLE vm")
+        database.execute("CREATE TABLE vm (vmId, tenantId, vmTypeId, priority, starttime, endtime)")
+        database.execute("INSERT INTO vm SELECT * FROM other")
+        database.execute("UPDATE vm SET vmId = '4' WHERE vmId = 5")
+    assert "VM '4': two VMs of the trace have this name" in refused("azure-packing-2020", path)
 
 
 @pytest.mark.parametrize(
