@@ -45,7 +45,7 @@ Examples:
     "--output",
     type=click.Path(path_type=Path, dir_okay=False),
     metavar="FILE",
-    help="Write the effect in each cell there: .parquet, .csv or .csv.gz.",
+    help="Write the effect per provider, mix and number of VMs there: .parquet, .csv or .csv.gz.",
 )
 @click.option("--json", "as_json", is_flag=True, help="Print the comparison as JSON.")
 @click.pass_context
@@ -58,9 +58,9 @@ def compare(
 ) -> None:
     """Compare the policies of TABLE, which size or sweep wrote, pair by pair.
 
-    Both policies of a pair had the same request lists. Pairs of values are the sums of a seed's
-    lists, or single lists where there is one seed. p is of Wilcoxon's signed-rank test, two-sided;
-    the corrected p (Holm) accounts for all comparisons that are shown.
+    Both policies of a pair had the same request lists. The command compares the sums over the lists
+    of each seed, or single lists if there is one seed. p is that of Wilcoxon's signed-rank test,
+    two-sided, corrected by Holm's method for all comparisons shown.
     """
     with reported():
         if output:

@@ -104,8 +104,7 @@ def figures(
 ) -> None:
     """Draw several figures, all by --all, with one manifest.
 
-    A parameter is given to each notebook that has it. A figure that fails does not keep the others
-    from being drawn.
+    Each notebook that has a parameter gets it. If a figure fails, the others are still drawn.
     """
     from slackanalysis.figures.files import refuse_overwritten, written_files
     from slackanalysis.figures.notebooks import figure_names, find

@@ -66,7 +66,7 @@ _OPTIONS = (
         metavar="CPUS:GIB[:COUNT]",
         multiple=True,
         help="A kind of host. Give it once per kind: hosts are added in this order, COUNT of each "
-        "kind (default 1), over and over.",
+        "kind (default 1), then from the start again.",
     ),
     click.option(
         "--host-cpus",

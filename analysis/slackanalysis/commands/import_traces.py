@@ -32,11 +32,11 @@ Examples:
   slackvm-analysis import azure-2019 vmtable.csv.gz --output azure.parquet \\
       --window 86400:172800 --sample 0.01 --mix 50-0-50
   slackvm-analysis import azure-packing-2020 packing_trace_zone_a_v1.sqlite \\
-      --unit-cpus 96 --unit-memory-gib 384 --output packing.parquet
+      --unit-cpus 64 --unit-memory-gib 256 --output packing.parquet
   slackvm-analysis import huawei-east-1 Huawei-East-1.csv --output huawei.csv
   slackvm-analysis import bitbrains fastStorage/2013-8 --output bitbrains.csv \\
       --recording use.parquet --sample 0.1
-  slackvm-analysis import alibaba-2018 container_meta.csv --unit-memory-gib 512 \\
+  slackvm-analysis import alibaba-2018 container_meta.csv --unit-memory-gib 256 \\
       --machine m_2556 --usage container_usage.csv --output m.csv --recording use.csv
   slackvm-analysis import cloudfactory scenario-vm-distribution.yml --output mine.yaml
   slackvm-analysis import cloudfactory mine.yaml --output scenario-vm-distribution.yml
@@ -57,8 +57,8 @@ FORMAT is one of
   alibaba-2018            container_meta.csv of the cluster trace of 2018
   cloudfactory            scenario (YAML) to a catalogue for `workload`, or back
 
-PATH may be gzip or zstd; `-` is standard input. What was clipped, filled, guessed, rounded or
-dropped is counted on standard error and in the manifest beside the output.
+PATH may be gzip or zstd; `-` is standard input. The command counts what it clipped, filled,
+guessed, rounded or dropped, on standard error and in the manifest beside the output.
 """
 
 _OF_TRACES = ("window", "mix", "seed", "sample")
@@ -77,8 +77,8 @@ _OF_TRACES = ("window", "mix", "seed", "sample")
 @click.option(
     "--window",
     metavar="START:END",
-    help="Seconds of the trace that are taken. VMs that are there before START start at START, VMs "
-    "that are there at END end at END. [default: the whole trace from 0]",
+    help="Import these seconds of the trace. VMs that run before START start at START, VMs "
+    "that run at END end at END. [default: the whole trace from 0]",
 )
 @click.option(
     "--sample",
@@ -86,14 +86,14 @@ _OF_TRACES = ("window", "mix", "seed", "sample")
     type=float,
     default=1.0,
     show_default=True,
-    help="Share of the VMs that is taken; a larger sample contains each smaller one.",
+    help="Import this share of the VMs; a larger sample contains each smaller one.",
 )
 @click.option(
     "--mix",
     metavar="MIX",
     default=ALL_1_TO_1,
     show_default=True,
-    help="VMs of each level, dealt out by chance, for traces have no levels: percent of 1:1, 2:1 "
+    help="VMs of each level, assigned at random, as traces have no levels: percent of 1:1, 2:1 "
     "and 3:1, or shares as in 1.0=.5,1.5=.5.",
 )
 @click.option(

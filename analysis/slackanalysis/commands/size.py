@@ -69,14 +69,14 @@ Examples:
     "count",
     metavar="N",
     type=click.IntRange(1, MOST_HOSTS),
-    help="Place VMs on so many hosts and count refusals; default: find the fewest hosts that "
-    "refuse nobody. Separate clusters share N in proportion to their volume bounds.",
+    help="Place VMs on N hosts and count refusals; default: find the fewest hosts that "
+    "refuse no VM. Separate clusters share N in proportion to their volume bounds.",
 )
 @click.option(
     "--refusals",
     type=click.Path(path_type=Path, dir_okay=False),
     metavar="FILE",
-    help="With --hosts: write each refused VM and the reason there, likewise.",
+    help="With --hosts: write each refused VM and the reason there: .csv, .csv.gz or .parquet.",
 )
 @click.option(
     "--policy",
@@ -91,7 +91,7 @@ Examples:
     "topologies",
     metavar="FILE|PRESET",
     multiple=True,
-    help="Of logs: the CPUs of a host; once per host, in their order.",
+    help="Of logs: the CPUs of a host; once per host, in the order of the controller's log.",
 )
 @click.option(
     "--selection",
@@ -119,7 +119,7 @@ Examples:
     "--timeline",
     type=click.Path(path_type=Path, dir_okay=False),
     metavar="FILE",
-    help="Write there what is allocated at each time, likewise.",
+    help="Write what is allocated at each time there: .csv, .csv.gz or .parquet.",
 )
 @click.option("--json", "as_json", is_flag=True, help="Print the summary as JSON.")
 @click.pass_context
@@ -147,13 +147,13 @@ def size(
     REQUESTS is CSV or Parquet, perhaps compressed by gzip or zstd; - is standard input.
 
     For each list: the smallest number of hosts on which no VM is refused, for one cluster that all
-    levels share and for one cluster per level, and the number that no placement can stay below.
-    With --hosts, the number of hosts is given, and the VMs that are refused are counted.
+    levels share and for one cluster per level, and the volume bound, the least of any placement.
+    With --hosts, the number of hosts is given, and the command counts the VMs that they refuse.
 
     With operations logs (.jsonl) of a controller, of its hosts, or both, the hosts are given: every
     decision is taken again, host by host and CPU by CPU, and compared. Exit code 1: one differs.
 
-    The table says of each row which hosts, list and code it comes from. FILE.manifest.json has the
+    Each row names the hosts, list and code that it was computed with. FILE.manifest.json has the
     command, the versions, and the SHA-256 of every file that was read or written.
     """
     are_logs = any(path.suffix == ".jsonl" for path in inputs)

@@ -61,7 +61,7 @@ class Unreachable(click.ClickException):
     "folder",
     type=click.Path(path_type=Path, file_okay=False),
     metavar="FOLDER",
-    help="Keep each cell there, to go on from; default: FILE.cells.",
+    help="Save each cell there, so that a sweep can continue; default: FILE.cells.",
 )
 @click.option(
     "--catalogue",
@@ -146,10 +146,10 @@ def sweep_command(
 ) -> None:
     """Size clusters for every combination of catalogue, mix, number of VMs, seed and policy.
 
-    --catalogue, --mix, --vms and --policy may be given several times. What is interrupted goes on
-    where it was when the same command is given again; the table is the same as of one run.
+    --catalogue, --mix, --vms and --policy may be given several times. If a sweep is
+    interrupted, run the same command again: it continues, and the table is the same.
 
-    The table says of each row which hosts, list and code it comes from. FILE.manifest.json has the
+    Each row names the hosts, list and code that it was computed with. FILE.manifest.json has the
     command, the versions, and the SHA-256 of every file that was read or written.
     """
     with reported():

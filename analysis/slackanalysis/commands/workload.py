@@ -135,8 +135,8 @@ def workload(
 ) -> None:
     """Write the request list of a cluster, or the trace of a host that fills up.
 
-    Both are made up, not recorded: flavours and usage are published, the rest is chosen; see the
-    modules demand, arrivals and usage of slackanalysis.workload.
+    Both are generated, not recorded: flavours and usage are published, the rest is our choice;
+    see the modules demand, arrivals and usage of slackanalysis.workload.
     """
     _check_options(context, requests, trace)
     with reported():

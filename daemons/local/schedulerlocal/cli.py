@@ -28,7 +28,7 @@ Examples:
       replay a recording, write debug/monitoring.csv
   slackvm-local --topology=host.json --load=trace.parquet --output=replay.parquet
   slackvm-local --topology=host.json --load=operations.jsonl
-      decide a log's operations anew and compare every decision
+      decide a log's operations again and compare every decision
   slackvm-local topology --output host.json
       describe this machine
 """
@@ -47,9 +47,13 @@ Examples:
     type=click.Choice(ORDERS),
     default=STRICT,
     show_default=True,
-    help="At each timestamp departures before arrivals, or after them as the prototype does.",
+    help="At each timestamp: strict: departures before arrivals; prototype: after them.",
 )
-@click.option("--selection", metavar="NAME", help="CPU selection: paper (default), compact.")
+@click.option(
+    "--selection",
+    metavar="NAME",
+    help="CPU selection: paper (default), compact, one that a package adds, or module:object.",
+)
 @click.option(
     "--debug",
     type=click.IntRange(0, 1),
@@ -87,7 +91,7 @@ def cli(
 ) -> None:
     """The local scheduler of SlackVM: gives each oversubscription level its own CPUs of a host.
 
-    Without --load it serves a live host until it is told to end; with --load it replays.
+    Without --load it serves a live host until it is stopped; with --load it replays.
     """
     end_like_an_error()
     if context.invoked_subcommand is not None:
