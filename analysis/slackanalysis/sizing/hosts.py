@@ -12,6 +12,9 @@ from numpy.typing import NDArray
 from slackanalysis.workload.catalogue import GIB
 from slackvm.model.vm import LARGEST
 
+MOST_IN_A_ROW = 10_000
+"""Hosts of one kind in a row of a pattern."""
+
 _HOST = re.compile(r"([0-9]{1,10}):([0-9]{1,10}(?:\.[0-9]{1,9})?)(?::([0-9]{1,10}))?")
 
 
@@ -40,6 +43,10 @@ class HostSize:
         """Return the size of a host."""
         del index
         return self
+
+    def first_that_has(self, cpus: int, memory_mib: int) -> int | None:
+        """Return the index of the first host that has so many CPUs and MiB; None without one."""
+        return 0 if cpus <= self.cpus and memory_mib <= self.memory_mib else None
 
     def fewest(self, cpus: int, memory_mib: int) -> int:
         """Return the smallest number of hosts that have so many CPUs and MiB in sum."""
@@ -74,6 +81,15 @@ class HostPattern:
     def at(self, index: int) -> HostSize:
         """Return the size of a host."""
         return self.kinds[int(self.kind_of(np.array([index]))[0])]
+
+    def first_that_has(self, cpus: int, memory_mib: int) -> int | None:
+        """Return the index of the first host that has so many CPUs and MiB; None without one."""
+        first = 0
+        for size, count in self.counts:
+            if cpus <= size.cpus and memory_mib <= size.memory_mib:
+                return first
+            first += count
+        return None
 
     def fewest(self, cpus: int, memory_mib: int) -> int:
         """Return the smallest number of the pattern's first hosts that have that much in sum."""
@@ -131,7 +147,11 @@ def _parsed(text: str) -> tuple[HostSize, int]:
         )
     cpus, count = int(found[1]), int(found[3] or 1)
     memory_mib = ceil(Decimal(found[2]) * GIB)
-    for name, value in (("CPUs", cpus), ("MiB", memory_mib), ("hosts", count)):
-        if not 1 <= value <= LARGEST:
-            raise ValueError(f"host {text!r}: {value} {name} are not allowed: 1 to {LARGEST}")
+    for name, value, most in (
+        ("CPUs", cpus, LARGEST),
+        ("MiB", memory_mib, LARGEST),
+        ("hosts in a row", count, MOST_IN_A_ROW),
+    ):
+        if not 1 <= value <= most:
+            raise ValueError(f"host {text!r}: {value} {name} are not allowed: 1 to {most}")
     return HostSize(cpus, memory_mib), count

@@ -24,16 +24,17 @@ def fewest(requests: RequestList, hosts: Hosts) -> Trial:
     """Return the trial that finds the smallest number of hosts that refuses nobody.
 
     Numbers are tried upward from the volume bound, since with some policies one host more may
-    refuse a VM that one host fewer takes.
+    refuse a VM that one host fewer takes; of several kinds, from the first host that is large
+    enough for each VM.
 
     Raises:
         ValueError: a VM is larger than every host, and the message names it.
     """
     # Lists have many VMs and few sizes.
     first_of_size = {(vm.vcpus, vm.memory_mib): vm for vm in reversed(requests.vms)}
-    for vm in reversed(first_of_size.values()):
-        _check_fits(requests, vm, hosts)
-    return Trial(requests, hosts, volume_bound(requests, hosts))
+    large_enough = [_first_host(requests, vm, hosts) for vm in reversed(first_of_size.values())]
+    count = max(volume_bound(requests, hosts), 1 + max(large_enough, default=-1))
+    return Trial(requests, hosts, count)
 
 
 def volume_bound(requests: RequestList, hosts: Hosts) -> int:
@@ -59,10 +60,12 @@ def volume_bound(requests: RequestList, hosts: Hosts) -> int:
     return hosts.fewest(-(-most_units // unit), most_memory)
 
 
-def _check_fits(requests: RequestList, vm: VM, hosts: Hosts) -> None:
+def _first_host(requests: RequestList, vm: VM, hosts: Hosts) -> int:
+    """Return the index of the first host that is large enough for a VM."""
+    first = hosts.first_that_has(vm.vcpus, vm.memory_mib)
+    if first is not None:
+        return first
     kinds = hosts.kinds
-    if any(vm.vcpus <= kind.cpus and vm.memory_mib <= kind.memory_mib for kind in kinds):
-        return
     which = f"VM {vm.name}{f' of {requests.name}' if requests.keys else ''}"
     for needed, there, unit in (
         (vm.vcpus, max(kind.cpus for kind in kinds), "CPUs"),

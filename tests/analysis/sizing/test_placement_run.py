@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 
 from analysis.sizing.lists import random_list
-from slackanalysis.sizing.hosts import HostSize
+from slackanalysis.sizing.hosts import HostPattern, HostSize
 from slackanalysis.sizing.placement_run import serve_on_fewest, volume_bound
 from slackanalysis.sizing.sizing import Question, size_lists
 from slackanalysis.sizing.trials import OnRefusal, PlacementRun, Trial, run_trials
@@ -108,6 +108,15 @@ def test_no_smaller_cluster_down_to_the_bound_serves_everybody(seed: int, policy
     assert not again.refused
     assert again.host.tolist() == fewest.host.tolist()
     assert again.gained.tolist() == fewest.gained.tolist()
+
+
+@pytest.mark.parametrize("policy", ["progress", "first-fit"])
+def test_numbers_below_the_first_host_that_is_large_enough_are_not_tried(policy: str) -> None:
+    """Or a pattern that begins with thousands of small hosts would take hours."""
+    pattern = HostPattern(((HostSize(1, 1024), 9_999), (HostSize(8, 8192), 1)))
+    requests = RequestList({}, [VM("large", 8, 1024, 1.0)], np.zeros(1), np.ones(1))
+    run = serve_on_fewest(requests, pattern, POLICIES[policy])
+    assert (run.hosts, run.host.tolist()) == (10_000, [9_999, 9_999])
 
 
 def test_a_list_without_vms_takes_no_host() -> None:
