@@ -121,13 +121,18 @@ def _read(path: Path) -> pa.Table:
 
 def _first_line(error: Exception) -> str:
     """Return what is wrong; Arrow's messages go on for lines with what surrounds the error."""
-    return (str(error).splitlines() or [type(error).__name__])[0]
+    line = (str(error).splitlines() or [type(error).__name__])[0]
+    # The file's own text stands in it.
+    return "".join(each if each.isprintable() else "\ufffd" for each in line)
 
 
 def _read_parquet(data: bytes) -> pa.Table:
-    table = pyarrow.parquet.read_table(pa.BufferReader(data), page_checksum_verification=True)
-    indexes = [name for name in table.column_names if _INDEX.fullmatch(name)]
-    return table.drop_columns(indexes)
+    with pyarrow.parquet.ParquetFile(
+        pa.BufferReader(data), page_checksum_verification=True
+    ) as file:
+        table = file.read(use_threads=False)
+    kept = [place for place, name in enumerate(table.column_names) if not _INDEX.fullmatch(name)]
+    return table.select(kept)
 
 
 def _read_csv(data: bytes) -> pa.Table:

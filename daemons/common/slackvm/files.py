@@ -33,7 +33,10 @@ def replacing(path: Path) -> Iterator[Path]:
         target = path.resolve()
     except RuntimeError as error:
         raise OSError(errno.ELOOP, "too many levels of symbolic links", str(path)) from error
-    target.parent.mkdir(parents=True, exist_ok=True)
+    try:
+        target.parent.mkdir(parents=True, exist_ok=True)
+    except FileExistsError as error:  # as the system calls a file where a folder has to be
+        raise NotADirectoryError(errno.ENOTDIR, "not a folder", error.filename) from error
     with _naming(path, target.parent / _prefix(target)):
         handle, name = tempfile.mkstemp(prefix=_prefix(target), dir=target.parent)
         os.close(handle)

@@ -111,6 +111,21 @@ def test_a_table_of_other_columns_is_told_with_those_needed(tmp_path, text, told
     assert told in str(error.value)
 
 
+def test_a_column_that_is_twice_in_parquet_is_told_like_one_in_csv(tmp_path):
+    path = tmp_path / "requests.parquet"
+    names = [*HEADER.split(","), "vm"]
+    table = pa.Table.from_arrays([pa.array(["1"])] * len(names), names=names)
+    pa.parquet.write_table(table, path)
+    with pytest.raises(ValueError, match=f"the columns are {HEADER},vm; needed: any that"):
+        read_requests(path)
+
+
+def test_what_a_file_says_does_not_reach_the_terminal_as_it_is(tmp_path):
+    with pytest.raises(ValueError, match="cannot be read") as error:
+        read(tmp_path, f"{HEADER}\n\x1b[31mred,x\n")
+    assert str(error.value).isprintable()
+
+
 def test_bytes_that_are_no_text_are_told(tmp_path):
     path = tmp_path / "requests.csv"
     path.write_bytes(GOOD.encode() + b"\xff,b,c,1,1,1,0,1\n")
