@@ -6,10 +6,11 @@ again when the requests, the hosts, the policy or the code that decides is anoth
 
 import itertools
 import json
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import asdict, dataclass
 from hashlib import sha256
 from itertools import product
+from math import prod
 from pathlib import Path
 from typing import Any
 
@@ -36,6 +37,9 @@ PAPER_MIXES = tuple(
     for twos in range(0, 101 - ones, 25)
 )
 """The mixes of the published table (SlackVM, IEEE Cluster 2024)."""
+
+MOST_CELLS = 1_000_000
+"""Cells of a sweep; more do not fit into memory."""
 
 _MOST_TOGETHER = 60
 """Cells that are sized together; more do not gain speed."""
@@ -75,7 +79,7 @@ def cells_of(
     catalogues: Sequence[Catalogue],
     mixes: Sequence[Mapping[float, float]],
     vms: Sequence[int],
-    seeds: Iterable[int],
+    seeds: Sequence[int],
     policies: Sequence[str],
     temporality: Temporality,
     size: Hosts,
@@ -84,7 +88,17 @@ def cells_of(
     power: PowerCurve | None = None,
     size_rule: str = PAPER,
 ) -> list[Cell]:
-    """Return every combination, in the order of the table: the policy changes fastest."""
+    """Return every combination, in the order of the table: the policy changes fastest.
+
+    Raises:
+        ValueError: they are more than `MOST_CELLS`.
+    """
+    dimensions = catalogues, mixes, vms, seeds, policies
+    if (count := prod(map(len, dimensions))) > MOST_CELLS:
+        raise ValueError(
+            f"{count:,} clusters are not allowed: {MOST_CELLS:,} at most, the product of the "
+            "numbers of catalogues, mixes, --vms, seeds and policies"
+        )
     return [
         Cell(
             Demand(catalogue, mix, number, temporality, seed),
@@ -94,7 +108,7 @@ def cells_of(
             power,
             size_rule,
         )
-        for catalogue, mix, number, seed, policy in product(catalogues, mixes, vms, seeds, policies)
+        for catalogue, mix, number, seed, policy in product(*dimensions)
     ]
 
 

@@ -196,6 +196,7 @@ def test_a_policy_of_the_users_own_is_another_one_when_its_file_is(tmp_path: Pat
         (["--temporality", "1"], "temporality '1' is not allowed"),
         (["--host-cpus", "8"], "needs 16 CPUs, a host has 8"),
         (["--jobs", "0"], "0 is not in the range x>=1"),
+        (["--seeds", "1-999999999"], "1,999,999,998 clusters are not allowed: 1,000,000 at most"),
     ],
 )
 def test_what_is_wrong_is_told_and_no_table_written(
@@ -206,6 +207,15 @@ def test_what_is_wrong_is_told_and_no_table_written(
     result = run("sweep", "--vms", 40, *mix, "--jobs", 1, "--output", output, *options)
     assert result.exit_code == 2
     assert told in result.stderr
+    assert not output.exists()
+
+
+def test_too_little_memory_is_told_in_one_line(tmp_path: Path) -> None:
+    output = tmp_path / "table.parquet"
+    result = run("sweep", "--vms", 10**12, "--mix", "50-0-50", "--jobs", 1, "--output", output)
+    assert result.exit_code == 1
+    assert result.stderr.startswith("Error: not enough memory (Unable to allocate 7.28 TiB")
+    assert result.stderr.count("\n") == 1
     assert not output.exists()
 
 

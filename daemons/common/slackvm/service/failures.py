@@ -22,6 +22,10 @@ def reported() -> Iterator[None]:
         yield
     except (ValueError, LookupError) as error:
         raise BadInput(str(error)) from error
+    except MemoryError as error:
+        # numpy says how much it wanted.
+        needed = f" ({error})" if str(error) else ""
+        raise click.ClickException(f"not enough memory{needed}; ask for less at once") from error
     except OSError as error:
         told = f"{error.filename or 'output'}: {error.strerror}" if error.strerror else str(error)
         raise click.ClickException(told) from error
