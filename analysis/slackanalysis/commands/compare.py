@@ -74,13 +74,16 @@ def compare(
         except ValueError as error:
             raise ValueError(f"{table}: {error}") from error
         if output:
-            write_table(output, cells)
-            write_manifest(
-                manifest_path(output),
-                command=command_line(context),
-                parameters=context.params,
-                inputs=[record],
-                outputs=[output],
+            write_table(
+                output,
+                cells,
+                lambda written: write_manifest(
+                    manifest_path(output),
+                    command=command_line(context),
+                    parameters=context.params,
+                    inputs=[record],
+                    outputs=written,
+                ),
             )
     over = pairs_over(sizings)
     if as_json:

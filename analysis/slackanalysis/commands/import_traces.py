@@ -9,7 +9,7 @@ from click.core import ParameterSource
 from rich.console import Console
 
 from slackanalysis.commands.recorded import RecordedCommand, command_line
-from slackanalysis.outputs.manifest import manifest_path, write_manifest
+from slackanalysis.outputs.manifest import FileRecord, manifest_path, write_manifest
 from slackanalysis.outputs.tables import check_ending, write_table
 from slackanalysis.progress import Track, tracking
 from slackanalysis.traces import cloudfactory
@@ -190,8 +190,20 @@ def import_traces(
     outputs = [output, recording] if recording else [output]
     with reported():
         refuse_overwriting([*outputs, manifest_path(output)], inputs)
+
+        def told(written: Sequence[FileRecord | Path]) -> None:
+            write_manifest(
+                manifest_path(output),
+                command=command_line(context),
+                parameters=context.params,
+                inputs=[each for each in inputs if _is_kept(each)],
+                outputs=written,
+                notes={**notes, "changed": [asdict(entry) for entry in account]},
+            )
+
         if trace_format == CLOUDFACTORY:
             line = _convert(path, output, account)
+            told(outputs)
         else:
             for each in outputs:
                 check_ending(each)
@@ -207,8 +219,7 @@ def import_traces(
                 rows = 0
                 if recording:
                     rows = _record(trace, chosen, step, recording, account, track)
-            write_table(output, chosen.table)
-            notes = {
+            notes |= {
                 "start_s": chosen.start_s,
                 "end_s": chosen.end_s,
                 "vms_in_trace": chosen.vms_in_trace,
@@ -218,14 +229,8 @@ def import_traces(
             line = _line(output, chosen, choice, _is_given(context, "mix"))
             if recording:
                 line += f"\n{recording}: {rows:,} rows"
-        write_manifest(
-            manifest_path(output),
-            command=command_line(context),
-            parameters=context.params,
-            inputs=[each for each in inputs if _is_kept(each)],
-            outputs=outputs,
-            notes={**notes, "changed": [asdict(entry) for entry in account]},
-        )
+            others = [recording] if recording else []
+            write_table(output, chosen.table, lambda written: told([*written, *others]))
     if account:
         Console(stderr=True, highlight=False).print(account.table())
     click.echo(line)

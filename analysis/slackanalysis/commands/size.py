@@ -12,8 +12,8 @@ from rich.console import Console
 from slackanalysis.commands.host_options import MOST_HOSTS, chosen_hosts, host_options
 from slackanalysis.commands.recorded import RecordedCommand, command_line
 from slackanalysis.commands.summary import json_summary, refusals_summary, summary
-from slackanalysis.outputs.manifest import file_record, manifest_path, write_manifest
-from slackanalysis.outputs.tables import check_ending, write_table, write_tables
+from slackanalysis.outputs.manifest import FileRecord, file_record, manifest_path, write_manifest
+from slackanalysis.outputs.tables import Told, check_ending, write_table, write_tables
 from slackanalysis.progress import tracking
 from slackanalysis.sizing import policies
 from slackanalysis.sizing.logs import DifferenceError, decide_logs, decisions_table
@@ -165,10 +165,20 @@ def size(
         check_ending(output)
         read = [*inputs, *_files(topologies), *_own_files(policy_names)]
         records = [file_record(path) for path in read]
+
+        def told(written: Sequence[FileRecord]) -> None:
+            write_manifest(
+                manifest_path(output),
+                command=command_line(context),
+                parameters=context.params,
+                inputs=records,
+                outputs=written,
+            )
+
         if are_logs:
             chosen = plugins.find(selection, SELECTIONS, plugins.SELECTION_GROUP)
             rules = Rules(chosen, critical_size)
-            _replay_logs(inputs, topologies, policy_names, rules, output)
+            _replay_logs(inputs, topologies, policy_names, rules, output, told)
         else:
             if refusals and count is None:
                 raise ValueError("--refusals goes with --hosts: otherwise no VM is refused")
@@ -177,14 +187,7 @@ def size(
             question = Question(hosts, count, hour_s, power, size_rule)
             names = tuple(dict.fromkeys(policy_names)) or (DEFAULT_POLICY,)
             files = _Files(output, timeline, refusals)
-            _size_lists(inputs[0], question, names, files, as_json=as_json)
-        write_manifest(
-            manifest_path(output),
-            command=command_line(context),
-            parameters=context.params,
-            inputs=records,
-            outputs=filter(None, (output, timeline, refusals)),
-        )
+            _size_lists(inputs[0], question, names, files, told, as_json=as_json)
 
 
 def _own_files(policy_names: Sequence[str]) -> Iterator[Path]:
@@ -229,6 +232,7 @@ def _replay_logs(
     policy_names: Sequence[str],
     rules: Rules,
     output: Path,
+    told: Told,
 ) -> None:
     policy = policies.find_policy(policy_names[0]) if policy_names else None
     console = Console(stderr=True)
@@ -238,7 +242,7 @@ def _replay_logs(
             logs = decide_logs(paths, hosts, policy, rules)
         except DifferenceError as error:
             raise click.ClickException(str(error)) from error
-    write_table(output, decisions_table(logs))
+    write_table(output, decisions_table(logs), told)
     for log in logs:
         click.echo(f"{log.path}: {len(log.operations)} decisions, each as in the log")
     click.echo(f"{output}: {sum(len(log.operations) for log in logs)} rows")
@@ -257,6 +261,7 @@ def _size_lists(
     question: Question,
     policy_names: Sequence[str],
     files: _Files,
+    told: Told,
     *,
     as_json: bool,
 ) -> None:
@@ -277,7 +282,7 @@ def _size_lists(
     refused = refusals_table(sized) if question.count else pd.DataFrame()
     if files.refusals:
         written[files.refusals] = refused
-    write_tables(written)
+    write_tables(written, told)
     if as_json:
         click.echo(json_summary(table))
         return

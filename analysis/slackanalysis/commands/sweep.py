@@ -185,13 +185,16 @@ def sweep_command(
                     f"interrupted; the finished cells are in {folder}, and the same command "
                     "goes on from there"
                 ) from error
-        write_table(output, table)
-        write_manifest(
-            manifest_path(output),
-            command=command_line(context),
-            parameters=context.params,
-            inputs=records,
-            outputs=[output],
+        write_table(
+            output,
+            table,
+            lambda written: write_manifest(
+                manifest_path(output),
+                command=command_line(context),
+                parameters=context.params,
+                inputs=records,
+                outputs=written,
+            ),
         )
     if as_json:
         click.echo(json_summary(table))

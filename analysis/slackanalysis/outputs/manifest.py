@@ -2,6 +2,7 @@
 
 import hashlib
 import json
+import os
 import platform
 import subprocess
 from collections.abc import Iterable, Mapping, Sequence
@@ -22,6 +23,9 @@ LIBRARIES = (
 """Packages that outputs depend on; a manifest has the versions of those that are installed."""
 
 ENDING = ".manifest.json"
+
+_LONGEST_NAME = 255
+"""Bytes of a file's name, on all file systems in use."""
 
 _READ_BYTES = 1 << 20
 _DESCRIBE = ("describe", "--always", "--dirty", "--abbrev=40", "--exclude=*")
@@ -56,7 +60,19 @@ class FigureRecord:
 
 
 def manifest_path(output: Path) -> Path:
-    """Return where the manifest of an output is written: beside it, `hosts.csv.manifest.json`."""
+    """Return where the manifest of an output is written: beside it, `hosts.csv.manifest.json`.
+
+    Raises:
+        ValueError: the output is no name of a file, or too long a one for a manifest beside it.
+    """
+    if not output.name:
+        raise ValueError(f"output {str(output)!r} names no file")
+    most = _LONGEST_NAME - len(ENDING)
+    if len(os.fsencode(output.name)) > most:
+        raise ValueError(
+            f"the file name {output.name[:40]}… is too long: {most} bytes at most, since "
+            f"NAME{ENDING} stands beside it"
+        )
     return output.with_name(output.name + ENDING)
 
 

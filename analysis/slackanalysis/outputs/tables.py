@@ -1,8 +1,9 @@
 """Tables as files: CSV, gzipped CSV or Parquet by the file's ending, whole or not at all."""
 
 import gzip
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping, Sequence
 from contextlib import ExitStack
+from dataclasses import replace
 from pathlib import Path
 from typing import IO
 
@@ -10,6 +11,7 @@ import pandas as pd
 import pyarrow as pa
 import pyarrow.parquet
 
+from slackanalysis.outputs.manifest import FileRecord, file_record
 from slackvm.files import replacing
 
 ENDINGS = (".csv", ".csv.gz", ".parquet")
@@ -29,18 +31,22 @@ def check_ending(path: Path) -> Path:
     return path
 
 
-def write_table(path: Path, table: pd.DataFrame) -> None:
-    """Write a table; equal tables give equal bytes.
-
-    Raises:
-        ValueError: the ending is unknown.
-        OSError: the file cannot be written.
-    """
-    write_tables({path: table})
+Told = Callable[[Sequence[FileRecord]], None]
+"""Writes the manifest of tables, from what they are going to be."""
 
 
-def write_tables(tables: Mapping[Path, pd.DataFrame]) -> None:
-    """Write tables: all of them or, after an error, none.
+def write_table(path: Path, table: pd.DataFrame, told: Told | None = None) -> None:
+    """Write a table; equal tables give equal bytes. See `write_tables`."""
+    write_tables({path: table}, told)
+
+
+def write_tables(tables: Mapping[Path, pd.DataFrame], told: Told | None = None) -> None:
+    """Write tables and their manifest: all of them or, after an error, none.
+
+    Args:
+        tables: each by its file.
+        told: writes the manifest; called when every table is complete and none has replaced the
+            file before it.
 
     Raises:
         ValueError: an ending is unknown.
@@ -48,9 +54,16 @@ def write_tables(tables: Mapping[Path, pd.DataFrame]) -> None:
     """
     for path in tables:
         check_ending(path)
+    records: list[FileRecord] = []
     with ExitStack() as files:
         for path, table in tables.items():
-            _write(path, files.enter_context(replacing(path)), table)
+            temporary = files.enter_context(replacing(path))
+            _write(path, temporary, table)
+            # A pipe has been read by whom it is for.
+            if temporary.is_file():
+                records.append(replace(file_record(temporary), path=str(path)))
+        if told:
+            told(records)
 
 
 def _write(path: Path, temporary: Path, table: pd.DataFrame) -> None:

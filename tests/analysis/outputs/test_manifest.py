@@ -1,6 +1,8 @@
 """Manifests: every file that was read or written, and the command line."""
 
 import json
+import os
+import threading
 from hashlib import sha256
 from pathlib import Path
 
@@ -84,3 +86,63 @@ def test_a_manifest_is_written_whole_or_not_at_all(tmp_path):
         write_manifest(path, **about, inputs=[tmp_path / "missing"])
     assert path.read_text() == "before"
     assert list(tmp_path.iterdir()) == [path]
+
+
+IMPORT = ("import", "huawei-east-1", "events.csv")
+SWEEP = ("sweep", "--mix", "50-0-50", "--vms", 5, "--seeds", "1-2", "--jobs", 1)
+POLICIES = ("--policy", "first-fit", "--policy", "progress")
+
+
+@pytest.mark.parametrize(
+    "command",
+    [("size", "requests.csv"), (*SWEEP, *POLICIES), IMPORT, ("compare", "table.parquet")],
+    ids=lambda command: command[0],
+)
+@pytest.mark.usefixtures("here")
+def test_a_table_without_its_manifest_is_not_written(command):
+    """Else the older manifest would stand beside a table that it says nothing about."""
+    Path("events.csv").write_text("vmid,cpu,memory,time,type\n1,2,4,10,0\n")
+    run("workload", "--requests", "requests.csv", "--vms", 20)
+    run(*SWEEP, *POLICIES, "--output", "table.parquet")
+    Path("out.csv").write_text("before")
+    Path("out.csv.manifest.json").mkdir()
+    result = CliRunner().invoke(cli, [*map(str, command), "--output", "out.csv"])
+    assert result.exit_code == 1, result.output
+    assert result.stderr == "Error: out.csv.manifest.json: Is a directory\n"
+    assert Path("out.csv").read_text() == "before"
+
+
+@pytest.mark.parametrize(
+    ("output", "told"),
+    [
+        ("", "Error: output '.' names no file\n"),
+        (f"{'x' * 250}.csv", "… is too long: 241 bytes at most, since NAME.manifest.json stands"),
+        (f"{'é' * 120}.csv", "… is too long: 241 bytes at most"),
+    ],
+)
+def test_an_output_that_no_manifest_can_stand_beside_is_refused(here, output, told):
+    run("workload", "--requests", "requests.csv", "--vms", 20)
+    before = sorted(here.iterdir())
+    result = CliRunner().invoke(cli, ["size", "requests.csv", "--output", output])
+    assert result.exit_code == 2, result.output
+    assert told in result.stderr
+    assert sorted(here.iterdir()) == before
+
+
+def test_a_table_goes_into_a_pipe_once(here):
+    run("workload", "--requests", "requests.csv", "--vms", 20)
+    os.mkfifo("hosts.csv")
+    read: list[str] = []
+    reader = threading.Thread(target=lambda: read.append(Path("hosts.csv").read_text()))
+    reader.start()
+    run("size", "requests.csv", "--output", "hosts.csv")
+    reader.join()
+    assert read[0].startswith("provider,mix,policy,hosts_shared")
+    assert manifest_of(here / "hosts.csv")["outputs"] == []
+
+
+def test_a_file_in_the_place_of_a_folder_is_told(here):
+    run("workload", "--requests", "requests.csv", "--vms", 20)
+    result = CliRunner().invoke(cli, ["size", "requests.csv", "--output", "requests.csv/out.csv"])
+    assert result.exit_code == 1
+    assert result.stderr == f"Error: {here}/requests.csv: not a folder\n"
