@@ -61,6 +61,8 @@ def read_sizings(path: Path, keys: Sequence[str] = ("provider", "mix")) -> pd.Da
 
 
 _KEYS = ("provider", "mix", "policy")
+_HOSTS = ("host_cpus", "host_memory_mib", "host_pattern", "size_rule")
+"""Columns that say what a list was sized on."""
 _COUNTS = ("hosts_shared", "hosts_separate", "hosts_bound")
 
 
@@ -109,8 +111,56 @@ def of_policy(table: pd.DataFrame, policy: str) -> pd.DataFrame:
     return chosen
 
 
+def refuse_misleading(table: pd.DataFrame) -> None:
+    """Refuse a table whose hosts are not those that lists need, or that has a list twice.
+
+    Args:
+        table: sizings, as `read_sizings` returns them.
+
+    Raises:
+        ValueError: VMs were refused on a number of hosts that was given, or a policy has a list
+            more than once; names the list.
+    """
+    if "refused_shared" in table:
+        raise ValueError(
+            "the number of hosts was given (size --hosts), so the table does not say how many are "
+            "needed; size the lists without --hosts"
+        )
+    known = [*_KEYS, "seed", "vms", "list_sha256"]
+    keys = [name for name in known if name in table]
+    twice = table.duplicated(keys)
+    if twice.any():
+        row = table.loc[twice, [name for name in keys if name != "list_sha256"]].iloc[0]
+        told = ", ".join(f"{name} {value}" for name, value in row.items())
+        raise ValueError(f"the table has a list more than once: {told}; keep one row")
+
+
+def refuse_several_hosts(table: pd.DataFrame) -> None:
+    """Refuse a table in which lists of one provider were sized on different hosts.
+
+    Args:
+        table: sizings, as `read_sizings` returns them.
+
+    Raises:
+        ValueError: names the column of the hosts, and two of its values.
+    """
+    for provider, rows in table.groupby("provider", sort=False):
+        for name in filter(table.__contains__, _HOSTS):
+            found = list(rows[name].unique())
+            if len(found) > 1:
+                raise ValueError(
+                    f"{name} of {provider} is {found[0]} in some rows and {found[1]} in others; "
+                    "take the rows of one"
+                )
+
+
 def with_gain(table: pd.DataFrame) -> pd.DataFrame:
-    """Return the table with `gain_percent`: how many of the separate clusters' hosts are saved."""
+    """Return the table with `gain_percent`: how many of the separate clusters' hosts are saved.
+
+    Raises:
+        ValueError: see `refuse_misleading`.
+    """
+    refuse_misleading(table)
     saved = table["hosts_separate"] - table["hosts_shared"]
     return table.assign(gain_percent=100 * saved / table["hosts_separate"])
 

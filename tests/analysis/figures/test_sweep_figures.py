@@ -14,7 +14,7 @@ from slackanalysis.figures.plots.scale import draw_scale, gain_by_size
 from slackanalysis.figures.plots.unallocated import draw_unallocated, unallocated
 from slackanalysis.figures.plots.workers_saved import draw_workers_saved
 from slackanalysis.outputs.tables import write_table
-from slackanalysis.sweep.gains import of_policy, read_sizings
+from slackanalysis.sweep.gains import gains, of_policy, read_sizings
 from slackanalysis.sweep.published import published_hosts
 from slackanalysis.sweep.reproduction import beside_published, reproduction
 
@@ -186,6 +186,24 @@ def test_policies_of_other_lists_are_not_compared():
     table = sizings(policies=("first-fit", "progress"))
     with pytest.raises(ValueError, match=r"different lists: .*'first-fit': 90, 'progress': 89"):
         above_bound(table.iloc[:-1])
+
+
+@pytest.mark.parametrize("numbers", [gains, above_bound, gain_by_size])
+def test_hosts_that_are_not_those_needed_are_not_drawn(numbers):
+    table = sizings()
+    with pytest.raises(ValueError, match=r"the number of hosts was given \(size --hosts\)"):
+        numbers(table.assign(refused_shared=0))
+    with pytest.raises(ValueError, match="more than once: provider azure2017, mix 0-0-100, policy"):
+        numbers(pd.concat([table, table]))
+
+
+@pytest.mark.parametrize("numbers", [above_bound, gain_by_size])
+def test_means_are_not_of_different_hosts(numbers):
+    table, other = sizings(policies=["first-fit"]), sizings(policies=["progress"], sizes=[100])
+    both = pd.concat([table, other.assign(host_memory_mib=65_536)])
+    told = "host_memory_mib of azure2017 is 131072 in some rows and 65536 in others"
+    with pytest.raises(ValueError, match=told):
+        numbers(both)
 
 
 def test_size_is_told_by_the_vms_at_the_start():

@@ -13,6 +13,7 @@ from matplotlib.lines import Line2D
 from slackanalysis.figures import palette, style
 from slackanalysis.figures.saving import DEFAULT_FORMATS, SavedFigure, save_figure
 from slackanalysis.figures.spread import draw_spread, explained
+from slackanalysis.sweep.gains import refuse_misleading, refuse_several_hosts
 from slackanalysis.sweep.interval import over_seeds
 
 REFERENCE = "first-fit"
@@ -64,8 +65,11 @@ def above_bound(table: pd.DataFrame) -> pd.DataFrame:
         `slackanalysis.sweep.interval.over_seeds`: `hosts`, `percent_above`, `percent_more`.
 
     Raises:
-        ValueError: not every policy has sizings of the same lists.
+        ValueError: not every policy has sizings of the same lists on the same hosts, or see
+            `slackanalysis.sweep.gains.refuse_misleading`.
     """
+    refuse_several_hosts(table)
+    refuse_misleading(table)
     lists = table.groupby("policy", sort=False)[["provider", "mix", "seed"]]
     of_policy = {policy: set(rows.itertuples(index=False)) for policy, rows in lists}
     if any(each != next(iter(of_policy.values())) for each in of_policy.values()):

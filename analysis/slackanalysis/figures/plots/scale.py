@@ -11,7 +11,7 @@ from matplotlib.ticker import NullLocator
 from slackanalysis.figures import palette, style
 from slackanalysis.figures.saving import DEFAULT_FORMATS, SavedFigure, save_figure
 from slackanalysis.figures.spread import draw_spread, drawn_range, explained
-from slackanalysis.sweep.gains import with_gain
+from slackanalysis.sweep.gains import refuse_several_hosts, with_gain
 from slackanalysis.sweep.interval import over_seeds
 
 _HEIGHT_INCHES = 2.7
@@ -50,11 +50,13 @@ def gain_by_size(table: pd.DataFrame) -> pd.DataFrame:
         `hosts_separate` (summed over the mixes), `gain_percent`; with `mixes`, their number.
 
     Raises:
-        ValueError: the table has no number of VMs.
+        ValueError: the table has no number of VMs, or rows of different hosts, or see
+            `slackanalysis.sweep.gains.refuse_misleading`.
     """
     if "vms" not in table:
         raise ValueError("no table of sizings for different numbers of VMs: column vms is missing")
     by = ["provider", "vms", "seed"]
+    refuse_several_hosts(table)
     by_seed = with_gain(table).groupby(by, as_index=False)
     numbers = by_seed.agg(
         hosts_separate=("hosts_separate", "sum"),
