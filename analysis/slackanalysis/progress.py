@@ -23,7 +23,7 @@ def untracked(_what: str, _steps: int) -> Callable[[int], object]:
 def tracking(console: Console) -> Iterator[Track]:
     """Give what shows bars on a terminal, and writes a line now and then elsewhere."""
     with Progress(
-        TextColumn("{task.description}"),
+        TextColumn("{task.description}", markup=False),  # names of files stand in it
         BarColumn(),
         MofNCompleteColumn(),
         TimeRemainingColumn(),

@@ -91,7 +91,7 @@ def compare(
         click.echo(json.dumps({"pairs_over": over, "comparisons": rows}, indent=2))
         return
     for value, rows in compared.groupby("value", sort=False):
-        Console(highlight=False).print(_shown(str(value), rows))
+        Console(highlight=False, markup=False).print(_shown(str(value), rows))
     pairs = int(compared["pairs"].min())
     click.echo(f"{pairs} pairs, each a {over}; Wilcoxon's signed-rank test, corrected by Holm.")
     if pairs < FEWEST_PAIRS:

@@ -70,7 +70,7 @@ def figure(name: str, given: Given, asked: bool) -> None:
         notebook = find(name)
         values = notebook.values(given)
         if asked:
-            Console().print(_parameter_table(notebook))
+            Console(markup=False).print(_parameter_table(notebook))
             return
         stem = output_stem(str(values["output"]), str(notebook.parameters["output"].default))
         values["output"] = str(stem)

@@ -232,7 +232,7 @@ def import_traces(
             others = [recording] if recording else []
             write_table(output, chosen.table, lambda written: told([*written, *others]))
     if account:
-        Console(stderr=True, highlight=False).print(account.table())
+        Console(stderr=True, highlight=False, markup=False).print(account.table())
     click.echo(line)
 
 

@@ -286,7 +286,7 @@ def _size_lists(
     if as_json:
         click.echo(json_summary(table))
         return
-    console = Console(highlight=False)
+    console = Console(highlight=False, markup=False)
     console.print(summary(table))
     if len(refused):
         console.print(refusals_summary(refused))

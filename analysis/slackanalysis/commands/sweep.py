@@ -199,7 +199,7 @@ def sweep_command(
     if as_json:
         click.echo(json_summary(table))
         return
-    Console(highlight=False).print(summary(table))
+    Console(highlight=False, markup=False).print(summary(table))
     _compare_with_published(table)
     click.echo(f"{output}: {len(table)} rows")
 

@@ -93,18 +93,19 @@ def _check(path: Path, difference: Difference | None) -> None:
 
 def decisions_table(logs: Sequence[DecidedLog]) -> pd.DataFrame:
     """Return a row per operation of each log, in order; CPUs per vNode as JSON."""
-    return pd.DataFrame(
-        [
-            {
-                "log": str(log.path),
-                **{name: getattr(operation, name) for name in _COLUMNS},
-                "gains": json.dumps(operation.gains),
-                "loses": json.dumps(operation.loses),
-            }
-            for log in logs
-            for operation in log.operations
-        ]
-    ).astype({"vcpus": "Int64", "memory_mib": "Int64"})
+    rows = [
+        {
+            "log": str(log.path),
+            **{name: getattr(operation, name) for name in _COLUMNS},
+            "gains": json.dumps(operation.gains),
+            "loses": json.dumps(operation.loses),
+        }
+        for log in logs
+        for operation in log.operations
+    ]
+    return pd.DataFrame(rows, columns=["log", *_COLUMNS, "gains", "loses"]).astype(
+        {"vcpus": "Int64", "memory_mib": "Int64"}
+    )
 
 
 _COLUMNS = ["seq", "time", "op", "name", "vcpus", "memory_mib", "level", "host", "outcome", "code"]

@@ -142,7 +142,12 @@ def _by_list(table: pd.DataFrame, value: str) -> pd.DataFrame:
     for name in _SAME:
         if name in table and (table.groupby(keys)[name].nunique(dropna=False) > 1).any():
             raise ValueError(f"{name} differs between policies: they had other lists or hosts")
-    by_list = table.pivot_table(index=keys, columns="policy", values=value, sort=False)[policies]
+    if np.isinf(table[value].to_numpy(float, na_value=np.nan)).any():
+        raise ValueError(f"{value} is infinite in a row, which no sizing has")
+    by_list = table.pivot_table(index=keys, columns="policy", values=value, sort=False)
+    by_list = by_list.reindex(columns=policies)
+    if by_list.empty:
+        raise ValueError(f"{value} is missing in all rows")
     lacking = by_list.isna().sum()
     if lacking.any():
         told = ", ".join(f"{name} {count}" for name, count in lacking.items() if count)

@@ -85,6 +85,16 @@ def test_logs_of_hosts_alone_and_of_the_controller_alone_will_do(past: Past) -> 
     assert past.size(logs=[past.controller]).exit_code == 0
 
 
+def test_a_host_that_was_never_asked_for_anything_has_no_decisions(tmp_path: Path) -> None:
+    log, output = tmp_path / "host.jsonl", tmp_path / "decisions.csv"
+    log.touch()
+    command = ["size", str(log), "--topology", "epyc-7662", "--output", str(output)]
+    result = CliRunner().invoke(cli, command)
+    assert result.exit_code == 0, result.output
+    assert result.stdout == f"{output}: 0 rows\n"
+    assert output.read_text().startswith("log,seq,time,op,name,vcpus")
+
+
 def test_an_altered_placement_is_found(past: Past, altered: Any) -> None:
     def elsewhere(entry: dict[str, Any]) -> None:
         entry["host"] = "host0" if entry["host"] == "host2" else "host2"

@@ -79,6 +79,7 @@ def test_holm_corrects_step_by_step() -> None:
             lambda t: t.assign(host_cpus=np.where(t["policy"] == "base", 32, 64)),
             "host_cpus differs between policies",
         ),
+        (lambda t: t.assign(hosts_bound=np.nan), "row 1: hosts_bound"),
     ],
 )
 def test_what_cannot_be_compared_is_told(tmp_path, change, told: str) -> None:
@@ -89,6 +90,34 @@ def test_what_cannot_be_compared_is_told(tmp_path, change, told: str) -> None:
     assert result.stderr.startswith(f"Error: {path}: ")
     assert told in result.stderr
     assert list(tmp_path.iterdir()) == [path]
+
+
+@pytest.mark.parametrize(
+    ("numbers", "told"),
+    [
+        ([np.inf, 1.0], "energy_kwh_shared is infinite in a row"),
+        ([np.nan, np.nan], "energy_kwh_shared is missing in all rows"),
+        ([np.nan, 1.0], "not tried on the same lists; missing: base 300"),
+    ],
+)
+def test_values_that_are_no_numbers_are_told(tmp_path, numbers, told: str) -> None:
+    path = tmp_path / "table.csv"
+    found = table(worse=1)
+    is_base = found["policy"] == "base"
+    found.assign(energy_kwh_shared=np.where(is_base, *numbers)).to_csv(path, index=False)
+    result = run(path, "--value", "energy_kwh_shared")
+    assert result.exit_code == 2
+    assert result.stderr.startswith(f"Error: {path}: ")
+    assert told in result.stderr
+    assert result.stderr.count("\n") == 1
+
+
+def test_names_of_policies_are_shown_as_they_are(tmp_path) -> None:
+    path = tmp_path / "table.csv"
+    table(worse=1).replace({"policy": {"worse": "[/x]"}}).to_csv(path, index=False)
+    result = run(path)
+    assert result.exit_code == 0, result.output
+    assert "[/x]" in result.stdout
 
 
 def test_a_column_that_is_none_is_told_with_those_that_are(tmp_path) -> None:

@@ -96,6 +96,14 @@ def test_packing_2020_has_parts_of_machines_and_days(tmp_path, imported):
     assert changed["guessed: machine 0 cannot run it: parts of another"] == 1
 
 
+def test_names_of_machines_are_shown_as_they_are(tmp_path, imported):
+    path = made.packing(tmp_path / "packing.sqlite", 20)
+    with closing(sqlite3.connect(path)) as database, database:
+        database.execute("UPDATE vmType SET machineId = '[/' || machineId || ']'")
+    changed = imported("azure-packing-2020", path).attrs["changed"]
+    assert "guessed: sizes are parts of machine [/0], one of 2: see --machine" in changed
+
+
 def test_one_kind_of_machine_may_be_asked_for(tmp_path, imported):
     path = packing_database(tmp_path / "packing.sqlite")
     table = imported("azure-packing-2020", path, "--machine", 1, "--unit-cpus", 16)
