@@ -57,10 +57,14 @@ def read_sizings(path: Path, keys: Sequence[str] = ("provider", "mix")) -> pd.Da
         table[name] = table[name].astype(str)
     for count in _COUNTS:
         table[count] = _hosts(path, table[count])
+    for name in filter(table.__contains__, _NUMBERS):
+        if not pd.api.types.is_numeric_dtype(table[name]):
+            table[name] = _numbers(path, table[name])
     return table if "seed" in table else table.assign(seed=1)
 
 
 _KEYS = ("provider", "mix", "policy")
+_NUMBERS = ("seed", "vms", "host_cpus", "host_memory_mib")
 _HOSTS = ("host_cpus", "host_memory_mib", "host_pattern", "size_rule")
 """Columns that say what a list was sized on."""
 _COUNTS = ("hosts_shared", "hosts_separate", "hosts_bound")
@@ -83,6 +87,17 @@ def _checked(table: pa.Table) -> pd.DataFrame:
             raise ValueError(f"column {field.name} is of type {field.type}, which no sizing has")
     frame: pd.DataFrame = table.to_pandas()
     return frame
+
+
+def _numbers(path: Path, column: "pd.Series[Any]") -> "pd.Series[Any]":
+    """Return numbers that are text; mixed with text, they would equal no other number."""
+    numbers: pd.Series[Any] = pd.to_numeric(column, errors="coerce")
+    if (wrong := numbers.isna() & column.notna()).any():
+        row = int(wrong.to_numpy().argmax())
+        raise ValueError(
+            f"{shown(path)}: row {row + 1}: {column.name}: {column.iloc[row]!s:.40} is not a number"
+        )
+    return numbers
 
 
 def _hosts(path: Path, column: "pd.Series[Any]") -> NDArray[np.int64]:

@@ -37,6 +37,13 @@ def test_every_form_reads_the_same(tmp_path, table, name):
     pd.testing.assert_frame_equal(read_sizings(path), table)
 
 
+def test_numbers_that_are_text_are_numbers(tmp_path, table):
+    path = tmp_path / "t.parquet"
+    texts = dict.fromkeys(["seed", "vms", "host_cpus", "host_memory_mib"], str)
+    table.astype(texts).to_parquet(path)
+    pd.testing.assert_frame_equal(read_sizings(path), table)
+
+
 def test_a_folder_of_parquet_files_is_read(tmp_path, table):
     (tmp_path / "set.parquet").mkdir()
     table.to_parquet(tmp_path / "set.parquet" / "1.parquet")
@@ -54,6 +61,7 @@ def test_a_folder_of_parquet_files_is_read(tmp_path, table):
         ("hosts_separate", [5, 5, 0, 5], "row 3: hosts_separate: 0 is not allowed: a whole"),
         ("hosts_shared", ["5", "5", "many", "5"], "row 3: hosts_shared: many is not allowed"),
         ("policy", ["x", None, "x", "x"], "row 2: policy is missing"),
+        ("seed", ["1", "2", "b", "1"], "row 3: seed: b is not a number"),
     ],
 )
 def test_columns_that_are_no_hosts_are_refused(tmp_path, table, column, values, told):
