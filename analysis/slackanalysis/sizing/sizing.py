@@ -156,7 +156,7 @@ def shared_out(count: int, bounds: Sequence[int]) -> list[int]:
     """
     if count < len(bounds):
         raise ValueError(
-            f"{count} hosts are not allowed: a cluster for each of {len(bounds)} levels needs "
+            f"too few hosts, {count}: a cluster for each of {len(bounds)} levels needs "
             f"{len(bounds)} or more"
         )
     left = count - len(bounds)

@@ -117,7 +117,9 @@ def _types(
     table = pd.concat(pieces, ignore_index=True)
     for name in ("core", "memory"):
         table[name] = _numbers(path, "vmType", table, name, 1)
-        _refuse(path, "vmType", table, name, ~(table[name].to_numpy() > 0), "a part more than 0")
+        parts = table[name].to_numpy()
+        is_part = (parts > 0) & (parts <= 1)
+        _refuse(path, "vmType", table, name, ~is_part, "a part of a machine: more than 0, to 1")
     for name, what in (("vmTypeId", "the id of a type"), ("machineId", "the id of a machine")):
         _refuse(path, "vmType", table, name, table[name].isna().to_numpy(), what)
     known = set(table["vmTypeId"])

@@ -104,7 +104,7 @@ def test_a_policy_of_the_users_own_is_found_in_the_folder(tmp_path, requests, mo
         (["--host", "8:16", "--host-cpus", "8"], "--host and --host-cpus both give the size"),
         (["--host", "8:16", "--host-memory-mib", "8"], "--host and --host-memory-mib both give"),
         (["--hosts", "0"], "0 is not in the range 1<=x<=1000000"),
-        (["--hosts", "1"], "1 hosts are not allowed: a cluster for each of 2 levels needs 2"),
+        (["--hosts", "1"], "too few hosts, 1: a cluster for each of 2 levels needs 2"),
         (["--refusals", "refused.csv"], "--refusals goes with --hosts"),
         (["--hour-s", "0"], "0.0 is not in the range"),
         (["--hour-s", "nan"], "nan is not"),

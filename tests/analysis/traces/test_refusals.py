@@ -117,6 +117,10 @@ def test_a_file_that_was_not_downloaded_whole_is_refused(tmp_path, refused):
         ),
         ("UPDATE vm SET vmId = 1 WHERE vmId = 5", "table vm: vmId 1 is there 2 times"),
         (
+            "UPDATE vmType SET memory = 2.5 WHERE vmTypeId = 1",
+            "row 2: table vmType: memory: 2.5 is not a part of a machine: more than 0, to 1",
+        ),
+        (
             "UPDATE vmType SET core = 0 WHERE vmTypeId = 1",
             "row 2: table vmType: core: 0.0 is not a p",
         ),
