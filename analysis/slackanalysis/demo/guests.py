@@ -77,6 +77,9 @@ def demo(console: Console, output: Path, keep: bool) -> None:
         for vm in vms:
             url = f"{cluster.url}/v1/vms/{vm['name']}"
             requests.delete(url, timeout=_REQUEST_S).raise_for_status()
+    console.print(
+        f"Recordings, with the time that VMs waited for a CPU: {output}/HOST/monitoring.csv"
+    )
     astray = [vm["name"] for vm in vms if affinity[vm["name"]] != {tuple(vm["cpu_list"])}]
     if astray:
         raise click.ClickException(f"the kernel lets {', '.join(astray)} use other CPUs")
@@ -111,6 +114,8 @@ def _settings(uri: str, images: Path) -> Mapping[str, str]:
         "QEMU_URL": uri,
         "QEMU_DOMAIN_TYPE": "qemu",
         "QEMU_NETWORK": "",
+        # The demo lasts a minute, and its recordings are to show it.
+        "SCL_DELAY": "1",
     }
 
 
