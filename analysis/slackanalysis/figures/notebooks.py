@@ -203,7 +203,7 @@ def find(name: str) -> Notebook:
     """Return the notebook of that name.
 
     Raises:
-        LookupError: there is none; the message lists those that there are.
+        LookupError: no notebook has this name; the message lists the names.
     """
     names = [*figure_names(), WALK_THROUGH]
     if name not in names:

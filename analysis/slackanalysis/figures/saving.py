@@ -54,7 +54,7 @@ def output_paths(output: Path | str, formats: Sequence[str] = DEFAULT_FORMATS) -
         formats: of the figure.
 
     Raises:
-        ValueError: a format is not one of `FORMATS`, or there is none.
+        ValueError: a format is not one of `FORMATS`, or `formats` is empty.
     """
     stem = Path(output)
     names = [formats] if isinstance(formats, str) else list(dict.fromkeys(formats))

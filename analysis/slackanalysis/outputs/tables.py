@@ -59,7 +59,7 @@ def write_tables(tables: Mapping[Path, pd.DataFrame], told: Told | None = None) 
         for path, table in tables.items():
             temporary = files.enter_context(replacing(path))
             _write(path, temporary, table)
-            # A pipe has been read by whom it is for.
+            # What was written to a pipe is gone: no file is left to hash.
             if temporary.is_file():
                 records.append(replace(file_record(temporary), path=str(path)))
         if told:

@@ -72,7 +72,7 @@ def serve_by_authors_rule(
     """Serve each list by first fit on as many hosts as it takes.
 
     Raises:
-        ValueError: a level is none of 1:1, 2:1 and 3:1, or a VM is larger than a host.
+        ValueError: a level is not 1:1, 2:1 or 3:1, or a VM is larger than a host.
     """
     runs = []
     for requests in lists:

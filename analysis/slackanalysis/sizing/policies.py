@@ -20,7 +20,7 @@ def find_policy(name: str) -> Policy:
     """Return the policy of that name: `random:SEED`, or see `slackvm.plugins.find`.
 
     Raises:
-        LookupError: there is none, or it cannot be loaded; the message says why.
+        LookupError: no policy has this name, or it cannot be loaded; the message says why.
     """
     if name.partition(":")[0] == "random":
         return _random(name)
@@ -34,7 +34,7 @@ def find_policy(name: str) -> Policy:
 
 
 def policy_file(name: str) -> Path | None:
-    """Return the file of Python that defines a policy; None where there is none.
+    """Return the Python file that defines a policy; None if it is not defined in a file.
 
     Raises:
         LookupError: as `find_policy`.

@@ -201,7 +201,7 @@ def _computed(batch: Sequence[tuple[int, Cell]]) -> list[tuple[int, Sizing]]:
 
 
 def _kept(file: Path) -> Sizing | None:
-    """Return the cell that is kept in a file; None where there is none, or a damaged one."""
+    """Return the cell that a file holds; None if the file is missing or damaged."""
     try:
         fields: dict[str, Any] = json.loads(file.read_bytes())
         shared, separate = (Utilization(**fields.pop(name)) for name in ("shared", "separate"))

@@ -16,7 +16,7 @@ from slackvm.contents import is_parquet, read_contents, shown, without_bom
 from slackvm.model.vm import LARGEST
 
 NEEDED = ("provider", "mix", "policy", "hosts_shared", "hosts_separate", "hosts_bound")
-"""Columns without which a table is none of sizings."""
+"""Columns that every table of sizings has."""
 
 
 def read_sizings(path: Path, keys: Sequence[str] = ("provider", "mix")) -> pd.DataFrame:

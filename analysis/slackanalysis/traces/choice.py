@@ -79,7 +79,7 @@ def parse_window(text: str) -> Window:
     """Return the window that `START:END` gives; without END it lasts to the end of the trace.
 
     Raises:
-        ValueError: `text` is none.
+        ValueError: `text` is not allowed; the message says what is.
     """
     start, colon, end = text.partition(":")
     try:

@@ -104,7 +104,7 @@ def owners_table(
         `topology_table` for each moment, with `moment_s` before and `level` behind (NaN: free).
 
     Raises:
-        ValueError: the recording is none, or has a CPU that the topology has not.
+        ValueError: the file is not a recording, or a CPU in it is not in the topology.
         OSError: the recording cannot be read.
     """
     owned = read_cpus(Path(monitoring), moments_s)
