@@ -1,6 +1,6 @@
 """The command `slackvm-analysis`, also `python3 -m slackanalysis`."""
 
-from slackvm.service.main import run_command
+from slackvm.cli.main import run_command
 
 
 def main() -> None:

@@ -8,7 +8,7 @@ import pytest
 from client.running import wait_until
 from clusters.processes import LAPTOP, Controller, cluster
 from live.daemons import Daemon, Served, serving
-from slackvm.service.settings import ClientSettings
+from slackvm.settings import ClientSettings
 
 Cluster = tuple[Controller, list[Daemon]]
 

@@ -10,9 +10,9 @@ import pytest
 from client.running import run
 from command import slackvm
 from live.daemons import Daemon
-from schedulerclient.address import base_url
 from schedulerclient.cli import cli
-from slackvm.service.settings import ClientSettings
+from schedulerclient.session.address import base_url
+from slackvm.settings import ClientSettings
 
 DEAD = "http://127.0.0.1:1"
 

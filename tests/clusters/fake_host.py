@@ -7,7 +7,7 @@ from contextlib import suppress
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from typing import Any
 
-from slackvm.rest.hosts import HostReply
+from slackvm.api.hosts import HostReply
 
 Answer = Callable[[BaseHTTPRequestHandler], None]
 

@@ -13,9 +13,9 @@ from pathlib import Path
 from typing import Any
 
 from schedulerglobal.__main__ import main
-from schedulerglobal.node import Nodes
-from schedulerglobal.sqlite_store import SqliteStore
-from slackvm.journal import Journal
+from schedulerglobal.hosts.client import Nodes
+from schedulerglobal.store.sqlite import SqliteStore
+from slackvm.formats.journal import Journal
 
 STEPS = Path(os.environ["STEPS"])
 KILL_AT = int(os.environ.get("KILL_AT", "0"))

@@ -13,18 +13,19 @@ from collections.abc import Iterable
 from pathlib import Path
 from typing import Any
 
-from schedulerlocal.live import api, prototype_api
-from schedulerlocal.live.clock import Clock
-from schedulerlocal.live.hypervisor import Order
-from schedulerlocal.live.keeper import Keeper
-from schedulerlocal.live.memory import MemoryHypervisor
-from schedulerlocal.live.records import Records
-from schedulerlocal.live.replies import Identity
+from schedulerlocal.agent.host_agent import Keeper
+from schedulerlocal.agent.records import Records
+from schedulerlocal.api import host as api
+from schedulerlocal.api import prototype as prototype_api
+from schedulerlocal.api.replies import Identity
+from schedulerlocal.backends.memory.backend import MemoryHypervisor
+from schedulerlocal.clock import Clock
+from schedulerlocal.hypervisor import Order
+from slackvm.http import server
+from slackvm.http.app import RestApp, StartResponse
+from slackvm.http.auth import Tokens
+from slackvm.http.metrics import Metrics
 from slackvm.model import VM, Host
-from slackvm.service import server
-from slackvm.service.app import RestApp, StartResponse
-from slackvm.service.auth import Tokens
-from slackvm.service.metrics import Metrics
 from slackvm.topologies import PRESETS
 
 TOPOLOGY = PRESETS["epyc-7662"].build()

@@ -10,22 +10,23 @@ import pytest
 from clusters.processes import EPYC, LAPTOP, Running, running
 from model.hosts import LEVELS, TOPOLOGIES
 from model.test_placement import random_vm
-from schedulerglobal import hearing, orders
-from schedulerglobal.cluster import Cluster
-from schedulerglobal.heard import Picture, check_picture
-from schedulerglobal.ledger import Ledger
-from schedulerglobal.node_url import parse_node_url
-from schedulerglobal.placing import choose
-from schedulerglobal.sqlite_store import SqliteStore
-from schedulerlocal.live.clock import Clock
-from schedulerlocal.live.hypervisor import RUNNING, Guest, Order
-from schedulerlocal.live.reconciliation import Findings
-from schedulerlocal.live.replies import Identity, host_reply, vm_reply
-from schedulerlocal.live.view import view_of
-from slackvm.journal import Journal
+from schedulerglobal.hosts.replies import Picture, check_picture
+from schedulerglobal.hosts.url import parse_node_url
+from schedulerglobal.reservations import reservations as orders
+from schedulerglobal.scheduling.placement import choose
+from schedulerglobal.state.cluster import Cluster
+from schedulerglobal.store.ledger import Ledger
+from schedulerglobal.store.sqlite import SqliteStore
+from schedulerglobal.sync import reports as hearing
+from schedulerlocal.agent.reconciliation import Findings
+from schedulerlocal.agent.view import view_of
+from schedulerlocal.api.replies import Identity, host_reply, vm_reply
+from schedulerlocal.clock import Clock
+from schedulerlocal.hypervisor import RUNNING, Guest, Order
+from slackvm.api.vms import VMRequest, VMsReply
+from slackvm.formats.journal import Journal
 from slackvm.model import POLICIES, VM, Host
 from slackvm.model.refusal import Refusal
-from slackvm.rest.vms import VMRequest, VMsReply
 from waiting import wait_until
 
 HOSTS = 24

@@ -89,8 +89,8 @@ def rig_clock(folder: Path) -> None:
 
 
 def rig_libvirt(steps: Steps) -> None:
-    from schedulerlocal.live.libvirt_backend.session import Conversation
-    from schedulerlocal.live.libvirt_backend.storage import Storage
+    from schedulerlocal.backends.libvirt.session import Conversation
+    from schedulerlocal.images.storage import Storage
 
     change, run = Conversation.change, Storage.run
 
@@ -107,8 +107,8 @@ def rig_libvirt(steps: Steps) -> None:
 
 
 def rig_files(steps: Steps) -> None:
-    from schedulerlocal.live import records
-    from slackvm.journal import Journal
+    from schedulerlocal.agent import records
+    from slackvm.formats.journal import Journal
 
     write_state, append, fsync = records.write_state, Journal.append, os.fsync
 
@@ -129,8 +129,8 @@ def rig_files(steps: Steps) -> None:
 
 
 def rig_operations(steps: Steps) -> None:
-    from schedulerlocal.live.keeper import Keeper
-    from schedulerlocal.live.turns import Turns
+    from schedulerlocal.agent.host_agent import Keeper
+    from schedulerlocal.agent.operation_lock import Turns
 
     next_turn = Turns.next
     asked = threading.local()
@@ -177,10 +177,6 @@ def fork_on_demand() -> None:
 
 
 if __name__ == "__main__":
-    import schedulerlocal.cli
-    import schedulerlocal.live.daemon
-    import schedulerlocal.live.libvirt_backend  # noqa: F401 - for those that are forked
-
     steps = Steps(Path(sys.argv[1]))
     rig_clock(Path(sys.argv[1]))
     rig_libvirt(steps)

@@ -13,11 +13,11 @@ pytest.importorskip("lxml", reason="the Python module lxml is missing")
 
 from lxml import etree
 
-from schedulerlocal.live.hypervisor import RUNNING, HypervisorError, Order
-from schedulerlocal.live.libvirt_backend.disks import Disk, Volume, disks_of
-from schedulerlocal.live.libvirt_backend.domain import Platform, domain_xml, platform_of
-from schedulerlocal.live.libvirt_backend.guest import guest_of, read_domain
-from schedulerlocal.live.libvirt_backend.metadata import NAMESPACE, TAG, text_of
+from schedulerlocal.backends.libvirt.disks import Disk, Volume, disks_of
+from schedulerlocal.backends.libvirt.domain import Platform, domain_xml, platform_of
+from schedulerlocal.backends.libvirt.guest import guest_of, read_domain
+from schedulerlocal.backends.libvirt.metadata import NAMESPACE, TAG, text_of
+from schedulerlocal.hypervisor import RUNNING, HypervisorError, Order
 from slackvm.model import VM
 
 KVM = Platform("kvm", "x86_64", "pc-q35-7.2", "/usr/bin/qemu-system-x86_64", "host-passthrough")

@@ -14,17 +14,17 @@ import pytest
 pytest.importorskip("libvirt", reason="the Python module libvirt is missing")
 pytest.importorskip("lxml", reason="the Python module lxml is missing")
 
-from schedulerlocal.live.hypervisor import HypervisorError
-from schedulerlocal.live.libvirt_backend import qemu_img
-from schedulerlocal.live.libvirt_backend.deadline import Deadline
-from schedulerlocal.live.libvirt_backend.images import (
+from schedulerlocal.backends.libvirt.deadline import Deadline
+from schedulerlocal.hypervisor import HypervisorError
+from schedulerlocal.images import qemu_img
+from schedulerlocal.images.images import (
     Use,
     check_format,
     check_use,
     find_image,
 )
-from schedulerlocal.live.libvirt_backend.overlays import Overlays
-from schedulerlocal.live.libvirt_backend.storage import (
+from schedulerlocal.images.overlays import Overlays
+from schedulerlocal.images.storage import (
     MAX_WORK,
     Storage,
     StorageHungError,

@@ -7,8 +7,8 @@ from pathlib import Path
 
 import pytest
 
-from slackvm.files import remove_leftovers, replacing
-from slackvm.journal import Journal
+from slackvm.formats.files import remove_leftovers, replacing
+from slackvm.formats.journal import Journal
 
 
 @contextmanager

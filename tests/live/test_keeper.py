@@ -8,13 +8,13 @@ from pathlib import Path
 
 import pytest
 
-from schedulerlocal.live.clock import Clock
-from schedulerlocal.live.hypervisor import Guest, Order, UncertainError
-from schedulerlocal.live.keeper import Keeper
-from schedulerlocal.live.memory import MemoryHypervisor
-from schedulerlocal.live.outcomes import RefusedError
-from schedulerlocal.live.records import Records
-from schedulerlocal.live.state import StateError, StateFolder
+from schedulerlocal.agent.counters import RefusedError
+from schedulerlocal.agent.host_agent import Keeper
+from schedulerlocal.agent.records import Records
+from schedulerlocal.agent.state import StateError, StateFolder
+from schedulerlocal.backends.memory.backend import MemoryHypervisor
+from schedulerlocal.clock import Clock
+from schedulerlocal.hypervisor import Guest, Order, UncertainError
 from slackvm.model import VM, Host, Topology
 from slackvm.topologies import PRESETS
 from slackvm.verification import verify

@@ -21,7 +21,8 @@ import libvirt
 
 from libvirt_hosts.hosts import LibvirtHost, guest_xml
 from libvirt_hosts.hosts import overlay as overlay_of
-from schedulerlocal.live.hypervisor import (
+from schedulerlocal.backends.libvirt import LibvirtHypervisor
+from schedulerlocal.hypervisor import (
     CRASHED,
     PAUSED,
     RUNNING,
@@ -31,7 +32,6 @@ from schedulerlocal.live.hypervisor import (
     Order,
     UnavailableError,
 )
-from schedulerlocal.live.libvirt_backend import LibvirtHypervisor
 from slackvm.model import VM
 from waiting import wait_until
 

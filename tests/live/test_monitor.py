@@ -2,11 +2,11 @@
 
 from pathlib import Path
 
-from schedulerlocal.live.hypervisor import RUNNING, STOPPED, Guest, Order, Usage
-from schedulerlocal.live.monitor import Sampler, cpus_used, share_waited
-from schedulerlocal.live.view import View, VNodeView
+from schedulerlocal.agent.view import View, VNodeView
+from schedulerlocal.hypervisor import RUNNING, STOPPED, Guest, Order, Usage
+from schedulerlocal.telemetry.sampler import Sampler, cpus_used, share_waited
+from slackvm.api.vms import GuestState
 from slackvm.model import VM
-from slackvm.rest.vms import GuestState
 
 
 def guest(

@@ -11,8 +11,8 @@ import pytest
 from openapi_spec_validator import OpenAPIV31SpecValidator
 
 from live.daemons import Daemon, Served, serving
+from slackvm.api.fields import MIB_PER_GIB
 from slackvm.model.vm import LARGEST
-from slackvm.service.fields import MIB_PER_GIB
 
 FULL, READ = "full-token-0123456789", "read-token-0123456789"
 SCHEMATHESIS = Path(sys.executable).with_name("schemathesis")

@@ -7,7 +7,7 @@ import pytest
 
 from command import slackvm_local
 from live.daemons import serving
-from slackvm.service.settings import LocalSettings
+from slackvm.settings import LocalSettings
 
 LAPTOP = "--topology=i7-1185g7"  # 8 CPUs, 31776 MiB
 TOKEN = "a-token-0123456789"  # noqa: S105 - of this test

@@ -4,8 +4,8 @@ import threading
 
 import pytest
 
-from schedulerlocal.live import turns
-from schedulerlocal.live.turns import BusyError, Turns
+from schedulerlocal.agent import operation_lock as turns
+from schedulerlocal.agent.operation_lock import BusyError, Turns
 from waiting import wait_until
 
 

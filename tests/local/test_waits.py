@@ -7,17 +7,17 @@ import pytest
 
 from command import slackvm_local
 from recordings import rows
-from schedulerlocal.live.hypervisor import RUNNING, STOPPED, Guest, Order
-from schedulerlocal.live.monitor import GuestUse, Sample
-from schedulerlocal.live.reconciliation import Findings
-from schedulerlocal.live.recorder import Recorder
-from schedulerlocal.live.view import view_of
+from schedulerlocal.agent.reconciliation import Findings
+from schedulerlocal.agent.view import view_of
+from schedulerlocal.hypervisor import RUNNING, STOPPED, Guest, Order
+from schedulerlocal.telemetry.recorder import Recorder
+from schedulerlocal.telemetry.sampler import GuestUse, Sample
 from slackanalysis.contention.table import contention_of_recordings
 from slackanalysis.contention.tenants import recorded_tenants
 from slackanalysis.sizing.hosts import HostSize
+from slackvm.formats.monitoring.record import TraceError
+from slackvm.formats.monitoring.trace import read_trace
 from slackvm.model import VM, Host
-from slackvm.monitoring.record import TraceError
-from slackvm.monitoring.trace import read_trace
 from slackvm.topologies import PRESETS
 
 LAPTOP = "i7-1185g7"

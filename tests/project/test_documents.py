@@ -15,7 +15,7 @@ from packages import install
 from recordings import vnodes_by_time
 from slackvm import plugins
 from slackvm.model import POLICIES, VM, Fleet, place
-from slackvm.service.settings import ClientSettings, GlobalSettings, LocalSettings, load_settings
+from slackvm.settings import ClientSettings, GlobalSettings, LocalSettings, load_settings
 from traces import Guest, trace
 
 ROOT = Path(__file__).parents[2]

@@ -24,13 +24,13 @@ def test_the_import_rules_are_kept() -> None:
     ("module", "line"),
     [
         ("daemons/common/slackvm/model/vnode.py", "import threading"),
-        ("daemons/common/slackvm/model/vnode.py", "import slackvm.monitoring.record"),
+        ("daemons/common/slackvm/model/vnode.py", "import slackvm.formats.monitoring.record"),
         ("daemons/common/slackvm/files.py", "import schedulerlocal.cli"),
         ("analysis/slackanalysis/workload/usage.py", "import schedulerlocal.replay.decisions"),
         ("analysis/slackanalysis/sweep/claims.py", "import slackanalysis.figures.style"),
-        ("daemons/client/schedulerclient/text.py", "import schedulerglobal.cluster"),
-        ("daemons/client/schedulerclient/text.py", "import slackvm.service.app"),
-        ("daemons/global/schedulerglobal/room.py", "import slackvm.monitoring.reading"),
+        ("daemons/client/schedulerclient/text.py", "import schedulerglobal.state.cluster"),
+        ("daemons/client/schedulerclient/text.py", "import slackvm.http.app"),
+        ("daemons/global/schedulerglobal/room.py", "import slackvm.formats.monitoring.reading"),
     ],
 )
 def test_a_broken_rule_is_found(

@@ -7,7 +7,7 @@ import pytest
 import yaml
 from dotenv import dotenv_values
 
-from slackvm.service.settings import ClientSettings, GlobalSettings, LocalSettings
+from slackvm.settings import ClientSettings, GlobalSettings, LocalSettings
 
 ROOT = Path(__file__).parents[2]
 ROLES = sorted(path for path in (ROOT / "roles").iterdir() if path.is_dir())

@@ -3,8 +3,8 @@
 import click
 
 from slackvm import __version__
-from slackvm.files import end_like_an_error
-from slackvm.service.commands import LazyGroup
+from slackvm.cli.commands import LazyGroup
+from slackvm.formats.files import end_like_an_error
 
 
 @click.group(cls=LazyGroup, context_settings={"help_option_names": ["-h", "--help"]})

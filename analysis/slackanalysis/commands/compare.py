@@ -19,8 +19,8 @@ from slackanalysis.sweep.comparison import (
     pairs_over,
 )
 from slackanalysis.sweep.gains import read_sizings
-from slackvm.files import refuse_overwriting
-from slackvm.service.failures import reported
+from slackvm.cli.failures import reported
+from slackvm.formats.files import refuse_overwriting
 
 _EXAMPLES = """\b
 Examples:

@@ -13,7 +13,7 @@ from rich.console import Console
 from rich.table import Table
 
 from slackanalysis.progress import tracking
-from slackvm.service.failures import BadInput, reported
+from slackvm.cli.failures import BadInput, reported
 
 if TYPE_CHECKING:
     from slackanalysis.figures.notebooks import Notebook, Value

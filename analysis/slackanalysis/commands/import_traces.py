@@ -22,9 +22,9 @@ from slackanalysis.traces.sizes import Units
 from slackanalysis.traces.vms import Chosen, choose
 from slackanalysis.workload.catalogue_file import ENDINGS, catalogue_text, find_catalogue
 from slackanalysis.workload.mix import mix_text, parse_mix
-from slackvm.contents import STANDARD_INPUT
-from slackvm.files import refuse_overwriting, replacing
-from slackvm.service.failures import reported
+from slackvm.cli.failures import reported
+from slackvm.formats.contents import STANDARD_INPUT
+from slackvm.formats.files import refuse_overwriting, replacing
 
 _EXAMPLES = """\b
 Examples:

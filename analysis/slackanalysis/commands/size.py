@@ -32,11 +32,11 @@ from slackanalysis.sizing.sizing import (
 from slackanalysis.sizing.utilization import AllocationTimeline
 from slackanalysis.workload.request_file import read_requests
 from slackvm import plugins
-from slackvm.files import refuse_overwriting
+from slackvm.cli.failures import reported
+from slackvm.formats.files import refuse_overwriting
 from slackvm.model import DEFAULT_POLICY, SELECTIONS
 from slackvm.model.balance import CRITICAL_SIZE
 from slackvm.model.vm import LARGEST
-from slackvm.service.failures import reported
 from slackvm.topologies import PRESETS, load_topology
 from slackvm.verification import Rules
 

@@ -26,9 +26,9 @@ from slackanalysis.workload.catalogue import CATALOGUES
 from slackanalysis.workload.catalogue_file import find_catalogue
 from slackanalysis.workload.mix import parse_mix
 from slackanalysis.workload.temporality import Temporality, parse_temporality
-from slackvm.files import refuse_overwriting
+from slackvm.cli.failures import reported
+from slackvm.formats.files import refuse_overwriting
 from slackvm.model import DEFAULT_POLICY
-from slackvm.service.failures import reported
 
 _DASK_TIMEOUT_S = 10
 _IDLE_WORKER_S = 30

@@ -15,8 +15,8 @@ from slackanalysis.workload.mix import FIG_3_MIX, parse_mix
 from slackanalysis.workload.request_file import write_requests
 from slackanalysis.workload.temporality import Temporality, parse_temporality
 from slackanalysis.workload.trace import write_trace
-from slackvm.files import refuse_overwriting
-from slackvm.service.failures import reported
+from slackvm.cli.failures import reported
+from slackvm.formats.files import refuse_overwriting
 from slackvm.topologies import PRESETS, load_topology
 
 _OF_REQUESTS = ("vms", "temporality")

@@ -19,10 +19,10 @@ from slackanalysis.workload.demand import Demand, request_list
 from slackanalysis.workload.host import Workload
 from slackanalysis.workload.requests import RequestList
 from slackanalysis.workload.usage import UsageBlock, usage_over_time
-from slackvm.contents import shown
+from slackvm.formats.contents import shown
+from slackvm.formats.monitoring.record import Kind
+from slackvm.formats.monitoring.trace import read_trace
 from slackvm.model import VM
-from slackvm.monitoring.record import Kind
-from slackvm.monitoring.trace import read_trace
 
 _STEPS_PER_BLOCK = 1 << 10
 _PROFILE_STREAM = 4

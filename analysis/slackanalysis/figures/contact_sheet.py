@@ -12,8 +12,8 @@ import matplotlib as mpl
 
 from slackanalysis.figures import style
 from slackanalysis.figures.examples import examples
-from slackvm.files import replacing
-from slackvm.service.failures import reported
+from slackvm.cli.failures import reported
+from slackvm.formats.files import replacing
 
 WIDTHS_IN = (7.0, 3.5)
 """Widths at which each figure is drawn: a page's, and a column's."""

@@ -4,7 +4,7 @@ from collections.abc import Iterable, Iterator, Mapping
 from pathlib import Path
 
 from slackanalysis.figures.notebooks import FOLDER
-from slackvm.files import refuse_overwriting
+from slackvm.formats.files import refuse_overwriting
 
 ENDINGS = (".pdf", ".png", ".svg", ".csv", ".tex", ".ipynb", ".manifest.json")
 """Endings of the files that a figure may have, all beside each other."""

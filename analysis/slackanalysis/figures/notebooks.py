@@ -13,7 +13,7 @@ from dataclasses import dataclass
 from difflib import get_close_matches
 from pathlib import Path
 
-from slackvm.files import replacing
+from slackvm.formats.files import replacing
 
 Value = str | int | float | bool | list[float] | list[str]
 

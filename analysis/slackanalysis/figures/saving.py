@@ -13,7 +13,7 @@ from matplotlib.figure import Figure
 
 from slackanalysis.figures import style
 from slackanalysis.figures.latex import latex_table
-from slackvm.files import replacing
+from slackvm.formats.files import replacing
 
 FORMATS = ("pdf", "png", "svg")
 """Formats of a figure."""

@@ -13,8 +13,8 @@ from pathlib import Path
 from typing import Any
 
 from slackvm import __version__
-from slackvm.contents import raw_contents, shown
-from slackvm.files import replacing
+from slackvm.formats.contents import raw_contents, shown
+from slackvm.formats.files import replacing
 
 LIBRARIES = (
     *("numpy", "pandas", "pyarrow", "scipy", "joblib"),

@@ -12,7 +12,7 @@ import pyarrow as pa
 import pyarrow.parquet
 
 from slackanalysis.outputs.manifest import FileRecord, file_record
-from slackvm.files import replacing
+from slackvm.formats.files import replacing
 
 ENDINGS = (".csv", ".csv.gz", ".parquet")
 

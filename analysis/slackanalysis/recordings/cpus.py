@@ -7,9 +7,9 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 
-from slackvm.monitoring.columns import Columns
-from slackvm.monitoring.reading import read_columns
-from slackvm.monitoring.record import UNCHANGED, parse_level, parse_time, parse_whole
+from slackvm.formats.monitoring.columns import Columns
+from slackvm.formats.monitoring.reading import read_columns
+from slackvm.formats.monitoring.record import UNCHANGED, parse_level, parse_time, parse_whole
 
 
 def read_cpus(path: Path, moments_s: Sequence[float]) -> pd.DataFrame:

@@ -1,6 +1,6 @@
 """What a recording says about a host and its vNodes.
 
-Recordings are read as a replay reads them (`slackvm.monitoring.trace.read_trace`): what one accepts
+Recordings are read as a replay reads them (`slackvm.formats.monitoring.trace.read_trace`): what one accepts
 or refuses, the other does, with the same message.
 """
 
@@ -12,9 +12,9 @@ import pandas as pd
 from numpy.typing import NDArray
 
 from slackanalysis.recordings.reading import read_recording
-from slackvm.contents import shown
-from slackvm.monitoring.record import Kind
-from slackvm.monitoring.rows import Rows
+from slackvm.formats.contents import shown
+from slackvm.formats.monitoring.record import Kind
+from slackvm.formats.monitoring.rows import Rows
 
 
 def read_vnodes(path: Path) -> pd.DataFrame:

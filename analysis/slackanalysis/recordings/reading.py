@@ -3,11 +3,11 @@
 from functools import lru_cache
 from pathlib import Path
 
-from slackvm.monitoring.trace import Trace, read_trace
+from slackvm.formats.monitoring.trace import Trace, read_trace
 
 
 def read_recording(path: Path) -> Trace:
-    """Return a recording, see `slackvm.monitoring.trace.read_trace`.
+    """Return a recording, see `slackvm.formats.monitoring.trace.read_trace`.
 
     The last one is kept for the next table that is made from it, while its file does not change.
 

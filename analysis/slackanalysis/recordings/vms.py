@@ -6,9 +6,9 @@ import numpy as np
 import pandas as pd
 
 from slackanalysis.recordings.reading import read_recording
-from slackvm.contents import shown
-from slackvm.monitoring.record import Kind
-from slackvm.monitoring.trace import Trace
+from slackvm.formats.contents import shown
+from slackvm.formats.monitoring.record import Kind
+from slackvm.formats.monitoring.trace import Trace
 
 BUSY_PERCENTILE = 0.95
 """Which percentile of a VM's use stands for how busy it gets."""

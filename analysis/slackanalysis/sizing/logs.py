@@ -7,9 +7,9 @@ from pathlib import Path
 
 import pandas as pd
 
+from slackvm.formats.operations import HOST_OPERATIONS, Operation, OperationsError, read_operations
 from slackvm.model import Host, Policy
 from slackvm.model.topology import Topology
-from slackvm.operations import HOST_OPERATIONS, Operation, OperationsError, read_operations
 from slackvm.verification import Difference, Rules, verify, verify_cluster
 
 

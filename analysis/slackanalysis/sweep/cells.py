@@ -29,7 +29,7 @@ from slackanalysis.workload.catalogue import Catalogue
 from slackanalysis.workload.demand import GENERATOR, Demand, request_list
 from slackanalysis.workload.requests import RequestList
 from slackanalysis.workload.temporality import Temporality
-from slackvm.files import replacing
+from slackvm.formats.files import replacing
 
 PAPER_MIXES = tuple(
     f"{ones}-{twos}-{100 - ones - twos}"

@@ -12,7 +12,7 @@ import pyarrow.parquet
 from numpy.typing import NDArray
 
 from slackanalysis.sweep.interval import over_seeds
-from slackvm.contents import is_parquet, read_contents, shown, without_bom
+from slackvm.formats.contents import is_parquet, read_contents, shown, without_bom
 from slackvm.model.vm import LARGEST
 
 NEEDED = ("provider", "mix", "policy", "hosts_shared", "hosts_separate", "hosts_bound")

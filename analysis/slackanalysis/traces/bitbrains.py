@@ -18,8 +18,8 @@ from slackanalysis.traces.account import Account
 from slackanalysis.traces.csv_pieces import Layout, Piece, read_pieces
 from slackanalysis.traces.recording import Samples
 from slackanalysis.traces.vms import TraceVMs
-from slackvm.contents import STANDARD_INPUT
-from slackvm.seconds import LATEST_S
+from slackvm.formats.contents import STANDARD_INPUT
+from slackvm.formats.seconds import LATEST_S
 
 STEP_S = 300
 """Seconds from one row to the next."""

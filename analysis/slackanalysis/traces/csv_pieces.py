@@ -16,7 +16,7 @@ import pyarrow.csv
 from numpy.typing import NDArray
 
 from slackanalysis.progress import Track, untracked
-from slackvm.contents import STANDARD_INPUT
+from slackvm.formats.contents import STANDARD_INPUT
 
 _BLOCK_BYTES = 8 << 20
 _MAGIC = {b"\x1f\x8b": "gzip", b"\x28\xb5\x2f\xfd": "zstd"}

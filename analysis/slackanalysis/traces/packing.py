@@ -23,7 +23,7 @@ from slackanalysis.traces.csv_pieces import row_error
 from slackanalysis.traces.sizes import Units
 from slackanalysis.traces.vms import TraceVMs
 from slackanalysis.workload.catalogue import GIB
-from slackvm.contents import STANDARD_INPUT
+from slackvm.formats.contents import STANDARD_INPUT
 
 DAY_S = 86_400
 

@@ -10,8 +10,8 @@ from numpy.typing import NDArray
 from slackanalysis.progress import Track
 from slackanalysis.traces.account import Account
 from slackanalysis.traces.vms import Chosen
-from slackvm.monitoring.record import MEMORY_SUBSET, subset_name
-from slackvm.monitoring.writing import writing_recording
+from slackvm.formats.monitoring.record import MEMORY_SUBSET, subset_name
+from slackvm.formats.monitoring.writing import writing_recording
 
 MOST_CELLS = 1 << 28
 """VMs times timestamps that are held at once; a cell takes 12 bytes."""

@@ -16,8 +16,8 @@ from slackanalysis.traces.csv_pieces import row_error
 from slackanalysis.traces.sizes import whole_mib, whole_vcpus
 from slackanalysis.workload.mix import mix_text
 from slackanalysis.workload.request_file import whole_seconds
+from slackvm.formats.seconds import LATEST_S, why_too_late
 from slackvm.model.vm import LARGEST
-from slackvm.seconds import LATEST_S, why_too_late
 
 _DECIMALS = 3
 """Times are kept to the millisecond: days as fractions have no more."""

@@ -15,8 +15,8 @@ import yaml
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
 from slackanalysis.workload.catalogue import CATALOGUES, GIB, Catalogue, Flavour
+from slackvm.formats.monitoring.record import quoted
 from slackvm.model.vm import LARGEST
-from slackvm.monitoring.record import quoted
 
 ENDINGS = (".yaml", ".yml")
 

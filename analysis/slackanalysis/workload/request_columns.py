@@ -5,8 +5,8 @@ import pyarrow as pa
 import pyarrow.compute as pc
 from numpy.typing import NDArray
 
-from slackvm.seconds import LATEST_S, why_too_late
-from slackvm.typed_columns import (
+from slackvm.formats.seconds import LATEST_S, why_too_late
+from slackvm.formats.typed_columns import (
     ColumnError,
     check_type,
     is_number,

@@ -19,9 +19,9 @@ from numpy.typing import NDArray
 from slackanalysis.outputs.tables import write_table
 from slackanalysis.workload.request_columns import names_of, numbers_of, texts_of
 from slackanalysis.workload.requests import RequestList
-from slackvm.contents import ContentsError, is_parquet, read_contents, shown, without_bom
+from slackvm.formats.contents import ContentsError, is_parquet, read_contents, shown, without_bom
+from slackvm.formats.typed_columns import ColumnError
 from slackvm.model import VM
-from slackvm.typed_columns import ColumnError
 
 _INDEX = re.compile(r"__index_level_[0-9]+__")
 """Columns that pandas adds for an index without a name."""

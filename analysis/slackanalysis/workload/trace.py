@@ -1,4 +1,4 @@
-"""A host trace made from a seed, in the format of a recording (see `slackvm.monitoring.record`)."""
+"""A host trace made from a seed, in the format of a recording (see `slackvm.formats.monitoring.record`)."""
 
 from collections.abc import Callable
 from dataclasses import dataclass, replace
@@ -11,8 +11,8 @@ from slackanalysis.workload.arrivals import Population, fill_host, keep_steady
 from slackanalysis.workload.host import Workload
 from slackanalysis.workload.usage import UsageBlock, usage_over_time
 from slackanalysis.workload.vnode_use import VNodeUse, sum_up
-from slackvm.monitoring.record import MEMORY_SUBSET, UNCHANGED, subset_name
-from slackvm.monitoring.writing import writing_recording
+from slackvm.formats.monitoring.record import MEMORY_SUBSET, UNCHANGED, subset_name
+from slackvm.formats.monitoring.writing import writing_recording
 
 _IDENTITY_STREAM = 3
 _HOST_DECIMALS = 5

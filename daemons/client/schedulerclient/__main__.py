@@ -2,7 +2,7 @@
 
 import sys
 
-from slackvm.service.main import run_command
+from slackvm.cli.main import run_command
 
 
 def main() -> None:

@@ -5,9 +5,9 @@ import sys
 
 import click
 
-from schedulerclient.options import common_options
+from schedulerclient.commands.options import common_options
 from slackvm import __version__
-from slackvm.service.commands import LazyGroup
+from slackvm.cli.commands import LazyGroup
 
 EXAMPLES = """
 \b

@@ -1,6 +1,6 @@
 """The command `slackvm-global`, also `python3 -m schedulerglobal`."""
 
-from slackvm.service.main import run_command
+from slackvm.cli.main import run_command
 
 
 def main() -> None:

@@ -5,7 +5,7 @@ from pathlib import Path
 import click
 
 from slackvm import __version__
-from slackvm.service.failures import reported
+from slackvm.cli.failures import reported
 
 EXAMPLES = """
 \b
@@ -24,9 +24,9 @@ Examples:
 def cli(urls: str | None, env_file: Path | None) -> None:
     """The global scheduler of SlackVM: chooses the host of each VM."""
     # Imported only here: --help needs no server.
-    from schedulerglobal.daemon import Controller
-    from slackvm.service.serving import Access, serve
-    from slackvm.service.settings import GlobalSettings, load_settings
+    from schedulerglobal.controller import Controller
+    from slackvm.daemon.serve import Access, serve
+    from slackvm.settings import GlobalSettings, load_settings
 
     with reported():
         settings = load_settings(GlobalSettings, env_file, scg_node_url_list=urls)

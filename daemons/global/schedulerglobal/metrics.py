@@ -6,9 +6,9 @@ from collections.abc import Iterable, Iterator
 from prometheus_client import CollectorRegistry, Counter, Histogram
 from prometheus_client.core import CounterMetricFamily, GaugeMetricFamily, Metric
 
-from schedulerglobal.cluster import Cluster
-from schedulerglobal.member import Member
-from slackvm.rest.hosts import HostState
+from schedulerglobal.state.cluster import Cluster
+from schedulerglobal.state.host import Member
+from slackvm.api.hosts import HostState
 
 MIB = 1024 * 1024
 

@@ -1,6 +1,6 @@
 """The command `slackvm-local`, also `python3 -m schedulerlocal`."""
 
-from slackvm.service.main import run_command
+from slackvm.cli.main import run_command
 
 
 def main() -> None:

@@ -6,10 +6,10 @@ import click
 
 from schedulerlocal.replay.orders import ORDERS, STRICT
 from slackvm import __version__
-from slackvm.files import end_like_an_error, refuse_overwriting
-from slackvm.monitoring.endings import ENDINGS
-from slackvm.service.commands import LazyGroup
-from slackvm.service.failures import reported
+from slackvm.cli.commands import LazyGroup
+from slackvm.cli.failures import reported
+from slackvm.formats.files import end_like_an_error, refuse_overwriting
+from slackvm.formats.monitoring.endings import ENDINGS
 
 DEBUG_OUTPUT = Path("debug/monitoring.csv")
 
@@ -111,9 +111,9 @@ def cli(
         raise click.UsageError("--operations goes with --load; a live host keeps its own log")
     if output is not None and output.suffix != ".csv":
         raise click.UsageError(f"--output={output}: a live host records as .csv")
-    from schedulerlocal.live.daemon import LocalDaemon
-    from slackvm.service.serving import Access, serve
-    from slackvm.service.settings import DEFAULT_ENV_FILE, LocalSettings, load_settings
+    from schedulerlocal.daemon import LocalDaemon
+    from slackvm.daemon.serve import Access, serve
+    from slackvm.settings import DEFAULT_ENV_FILE, LocalSettings, load_settings
 
     with reported():
         sources = (topology, env_file, DEFAULT_ENV_FILE)

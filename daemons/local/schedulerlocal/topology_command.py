@@ -7,10 +7,10 @@ import click
 import numpy as np
 from numpy.typing import NDArray
 
-from slackvm.files import refuse_overwriting
+from slackvm.cli.failures import reported
+from slackvm.formats.files import refuse_overwriting
 from slackvm.model.topology import Topology
-from slackvm.service.failures import reported
-from slackvm.service.settings import DEFAULT_ENV_FILE, LocalSettings, load_settings
+from slackvm.settings import DEFAULT_ENV_FILE, LocalSettings, load_settings
 from slackvm.topologies import (
     DESCRIPTION_KEYS,
     PRESETS,

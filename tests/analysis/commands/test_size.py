@@ -15,7 +15,7 @@ from click.testing import CliRunner, Result
 
 from slackanalysis.commands.cli import cli
 from slackvm.model import DEFAULT_POLICY
-from slackvm.service.settings import GlobalSettings
+from slackvm.settings import GlobalSettings
 
 REQUESTS = """\
 mix,vm,vcpus,memory_mib,level,start_s,lifetime_s

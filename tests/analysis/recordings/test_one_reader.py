@@ -20,7 +20,7 @@ from schedulerlocal.cli import cli
 from slackanalysis.contention.tenants import recorded_tenants
 from slackanalysis.recordings.host import count_vms, read_host, read_vnodes
 from slackanalysis.recordings.vms import read_levels, read_vm_use
-from slackvm.monitoring.writing import SCHEMA
+from slackvm.formats.monitoring.writing import SCHEMA
 from traces import Guest, trace
 
 GUESTS = [

@@ -13,9 +13,9 @@ from slackanalysis.workload.catalogue import CATALOGUES
 from slackanalysis.workload.host import Workload
 from slackanalysis.workload.mix import parse_mix
 from slackanalysis.workload.trace import write_sized_trace, write_trace
+from slackvm.formats.monitoring.trace import read_trace
+from slackvm.formats.monitoring.writing import SCHEMA
 from slackvm.model.vm import milli_level, size_in_cpus
-from slackvm.monitoring.trace import read_trace
-from slackvm.monitoring.writing import SCHEMA
 
 SMALL = Workload(cpus=32, memory_mib=131_072, duration_s=9000, step_s=60)
 

@@ -19,7 +19,7 @@ from pathlib import Path
 
 import numpy as np
 
-from slackvm.files import replacing
+from slackvm.formats.files import replacing
 from slackvm.model.topology import Topology
 from slackvm.topologies.errors import TopologyError
 from slackvm.topologies.prototype_document import topology_of

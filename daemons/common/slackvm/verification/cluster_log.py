@@ -6,6 +6,13 @@ from pathlib import Path
 from typing import Any
 
 from slackvm import plugins
+from slackvm.formats.operations import (
+    ACCEPTED,
+    REFUSED,
+    Operation,
+    OperationsError,
+    read_operations,
+)
 from slackvm.model import (
     DEFAULT_POLICY,
     POLICIES,
@@ -21,7 +28,6 @@ from slackvm.model.balance import CRITICAL_SIZE
 from slackvm.model.refusal import Refusal, most_hopeful
 from slackvm.model.selection import Selection
 from slackvm.model.topology import Topology
-from slackvm.operations import ACCEPTED, REFUSED, Operation, OperationsError, read_operations
 from slackvm.topologies import Description
 from slackvm.verification.difference import Difference
 

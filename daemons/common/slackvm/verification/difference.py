@@ -2,7 +2,7 @@
 
 from dataclasses import dataclass
 
-from slackvm.operations import Operation
+from slackvm.formats.operations import Operation
 
 
 @dataclass(frozen=True, slots=True)

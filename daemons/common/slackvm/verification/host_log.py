@@ -2,10 +2,16 @@
 
 from pathlib import Path
 
+from slackvm.formats.operations import (
+    HOST_OPERATIONS,
+    REFUSED,
+    Operation,
+    OperationsError,
+    read_operations,
+)
 from slackvm.model.host import Host
 from slackvm.model.plan import Plan
 from slackvm.model.refusal import CODES
-from slackvm.operations import HOST_OPERATIONS, REFUSED, Operation, OperationsError, read_operations
 from slackvm.verification.difference import Difference
 
 

@@ -13,14 +13,14 @@ from schedulerlocal.replay.decisions import decide
 from schedulerlocal.replay.recording import write_replay
 from schedulerlocal.replay.summary import Summary, summarise
 from slackvm import plugins
-from slackvm.contents import shown
-from slackvm.files import refuse_overwriting, replacing
+from slackvm.formats.contents import shown
+from slackvm.formats.files import refuse_overwriting, replacing
+from slackvm.formats.monitoring.trace import read_trace
+from slackvm.formats.monitoring.writing import writing_recording
+from slackvm.formats.operations import Operation
 from slackvm.model.host import Host
 from slackvm.model.selection import SELECTIONS
-from slackvm.monitoring.trace import read_trace
-from slackvm.monitoring.writing import writing_recording
-from slackvm.operations import Operation
-from slackvm.service.settings import DEFAULT_ENV_FILE, LocalSettings, load_settings
+from slackvm.settings import DEFAULT_ENV_FILE, LocalSettings, load_settings
 from slackvm.topologies import load_topology
 
 Track = Callable[[str, int], Callable[[int], None]]

@@ -7,12 +7,12 @@ import numpy as np
 from numpy.typing import NDArray
 
 from schedulerlocal.replay.orders import PROTOTYPE, STRICT
+from slackvm.formats.monitoring.record import description
+from slackvm.formats.monitoring.trace import Presence, Trace
+from slackvm.formats.operations import Operation
 from slackvm.model.host import Host
 from slackvm.model.plan import Plan
 from slackvm.model.refusal import Refusal
-from slackvm.monitoring.record import description
-from slackvm.monitoring.trace import Presence, Trace
-from slackvm.operations import Operation
 
 HOST_NAME = "offline"
 

@@ -16,11 +16,11 @@ import numpy as np
 from numpy.typing import NDArray
 
 from schedulerlocal.replay.decisions import Decisions, HostState
+from slackvm.formats.monitoring.record import UNCHANGED, Kind, row_line, waited
+from slackvm.formats.monitoring.rows import Rows
+from slackvm.formats.monitoring.trace import Trace
+from slackvm.formats.monitoring.writing import RecordingWriter
 from slackvm.model.topology import Topology
-from slackvm.monitoring.record import UNCHANGED, Kind, row_line, waited
-from slackvm.monitoring.rows import Rows
-from slackvm.monitoring.trace import Trace
-from slackvm.monitoring.writing import RecordingWriter
 
 _CHUNK = 1 << 17
 """Rows, about, that are put together at a time."""

@@ -6,8 +6,8 @@ from dataclasses import asdict, dataclass
 
 import click
 
+from slackvm.formats.operations import ACCEPTED, Operation
 from slackvm.model.host import Host
-from slackvm.operations import ACCEPTED, Operation
 
 
 @dataclass(frozen=True)

@@ -1,0 +1,78 @@
+"""`slackvm deploy`."""
+
+import click
+
+from schedulerclient.commands.fields import checked, request, size_options
+from schedulerclient.output import output
+from schedulerclient.output.failures import about
+from schedulerclient.output.text import amount, cpus, gib
+from schedulerclient.session.session import Client, asking
+from slackvm.api.cluster import Count
+from slackvm.api.fields import VmName
+from slackvm.api.vms import VMReply, VMRequest
+
+read_name = checked(VmName)
+
+EXAMPLES = """
+\b
+Examples:
+  slackvm deploy web --vcpus 2 --memory 4 --image /var/lib/libvirt/images/web.qcow2
+      a VM with CPUs of its own: level 1
+  slackvm deploy web --vcpus 2 --memory 4 --level 3 --image /srv/base.qcow2 --clone
+      three vCPUs may share a CPU; the VM writes to an overlay, the image stays as it is
+  slackvm deploy web --vcpus 1 --memory 0.5 --level 2 --image /srv/base.qcow2 --clone --count 5
+      web-1 to web-5
+"""
+
+
+@click.command(epilog=EXAMPLES)
+@click.argument("name", type=read_name)
+@size_options
+@click.option("--image", metavar="PATH", required=True, help="A qcow2 image, on the hosts.")
+@click.option("--clone", is_flag=True, help="Leave the image as it is: write to an overlay on it.")
+@click.option("--count", type=checked(Count), metavar="N", help="Deploy NAME-1 to NAME-N.")
+@asking
+def deploy(
+    client: Client,
+    name: str,
+    vcpus: int,
+    memory: float,
+    level: float,
+    image: str,
+    clone: bool,
+    count: int | None,
+) -> None:
+    """Create a VM and start it.
+
+    The same command again changes nothing. With --count, the first that is refused ends it; those
+    before it stay.
+    """
+    names = [name] if count is None else [f"{name}-{number}" for number in range(1, count + 1)]
+    requests = [
+        request(
+            VMRequest,
+            name=read_name(each),
+            vcpus=vcpus,
+            memory_gib=memory,
+            level=level,
+            image=image,
+            clone=clone,
+        )
+        for each in names
+    ]
+    client.waiting.expect(len(requests))
+    for done, vm in enumerate(requests):
+        with about(f"{vm.name}, {done} of {count} deployed" if count else vm.name):
+            _deploy(client, vm)
+
+
+def _deploy(client: Client, asked: VMRequest) -> None:
+    answer = client.server.change("POST", "/v1/vms", asked.model_dump(), repeatable=True)
+    if client.told(answer):
+        return
+    vm = answer.read(VMReply)
+    output.show_line(
+        f"{vm.name} is {vm.state} on {vm.host}: {amount(vm.vcpus, 'vCPU')} of level {vm.level} on "
+        f"CPUs {cpus(vm.cpu_list)}, {gib(vm.memory_mib)} GiB"
+        + ("" if answer.status == 201 else "; it was there already")
+    )

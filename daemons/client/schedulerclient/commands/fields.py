@@ -1,0 +1,142 @@
+"""What arguments and options hold, checked as the server does; names are completed by asking it."""
+
+from collections.abc import Callable, Iterable
+from typing import Any, TypeVar
+
+import click
+from pydantic import BaseModel, TypeAdapter, ValidationError
+
+from schedulerclient.output.failures import Failed
+from schedulerclient.session.inventory import find_vms
+from schedulerclient.session.server import Server
+from schedulerclient.session.session import server_of
+from slackvm.api.cluster import HostsReply, VMsQuery
+from slackvm.api.fields import Level, MemoryGib, Vcpus
+from slackvm.api.vms import VMsReply
+
+Command = TypeVar("Command", bound=Callable[..., Any])
+Model = TypeVar("Model", bound=BaseModel)
+
+_COMPLETION_S = 2
+"""How long whoever completes a name waits for the server."""
+
+_LONGEST_SHOWN = 100
+
+
+def checked(rules: Any) -> Callable[[str], Any]:
+    """Return what reads a value that keeps the rules of a field of a request.
+
+    Args:
+        rules: the type of the field.
+    """
+
+    def check(text: str) -> Any:
+        return _read(rules, text, text)
+
+    return check
+
+
+def sizes(
+    rules: Any, written: str, fields: tuple[str, ...], last: str | None = None
+) -> Callable[[str], Any]:
+    """Return what reads several values with `:` between them, and perhaps one behind `@`.
+
+    Args:
+        rules: a model of the values.
+        written: how they are written, for people.
+        fields: the model's fields with `:` between them, in order.
+        last: its field behind `@`.
+    """
+
+    def check(text: str) -> Any:
+        front, at, behind = text.partition("@") if last else (text, "", "")
+        parts = front.split(":")
+        if len(parts) != len(fields):
+            raise click.BadParameter(f"{text!r} is not allowed: it is written {written}")
+        values = dict(zip(fields, parts, strict=True))
+        return _read(rules, {**values, last: behind} if last and at else values, text)
+
+    return check
+
+
+def size_options(command: Command) -> Command:
+    """Add the options that tell the size of a VM."""
+    for option in (
+        click.option(
+            "--level",
+            type=checked(Level),
+            metavar="N",
+            default="1.0",
+            show_default=True,
+            help="Oversubscription: how many vCPUs may share a CPU.",
+        ),
+        click.option(
+            "--memory",
+            type=checked(MemoryGib),
+            metavar="GIB",
+            required=True,
+            help="Memory in GiB; 0.5 is a half.",
+        ),
+        click.option("--vcpus", type=checked(Vcpus), metavar="N", required=True, help="vCPUs."),
+    ):
+        command = option(command)
+    return command
+
+
+def request(model: type[Model], **given: Any) -> Model:
+    """Return a request with these fields, or refuse them as bad usage."""
+    try:
+        return model(**given)
+    except ValidationError as error:
+        raise click.UsageError(_reason(error, _named(error))) from None
+
+
+def _read(rules: Any, value: Any, text: str) -> Any:
+    # Made here: most options are not given, and an adapter takes a while to make.
+    adapter: TypeAdapter[Any] = TypeAdapter(rules)
+    try:
+        return adapter.validate_strings(value, strict=False)
+    except ValidationError as error:
+        raise click.BadParameter(f"{text!r} is not allowed: {_reason(error)}") from None
+
+
+def _reason(error: ValidationError, value: str = "") -> str:
+    detail = error.errors(include_url=False)[0]
+    reason: object = detail.get("ctx", {}).get("error", detail["msg"])
+    return "".join(f"{name}: " for name in detail["loc"]) + value + str(reason)
+
+
+def _named(error: ValidationError) -> str:
+    """Return the value at fault where it is a text that can be shown in a line."""
+    value = error.errors(include_url=False)[0]["input"]
+    is_short = isinstance(value, str) and len(value) <= _LONGEST_SHOWN
+    return f"{value!r} is not allowed: " if is_short else ""
+
+
+def _completion(
+    known: Callable[[Server, str], Iterable[str]],
+) -> Callable[[click.Context, click.Parameter, str], list[str]]:
+    """Return what completes one of the names that the server knows."""
+
+    def complete(context: click.Context, parameter: click.Parameter, incomplete: str) -> list[str]:
+        try:
+            names = known(server_of(context, _COMPLETION_S), incomplete)
+        except Failed:
+            return []
+        given = context.params.get(parameter.name or "") or ()
+        return [name for name in names if name.startswith(incomplete) and name not in given]
+
+    return complete
+
+
+def _vms(server: Server, incomplete: str) -> list[str]:
+    query = VMsQuery(search=incomplete[:100])
+    return [vm.name for vm in find_vms(server, query).read(VMsReply).vms]
+
+
+def _hosts(server: Server, _: str) -> list[str]:
+    return [host.name for host in server.get("/v1/hosts").read(HostsReply).hosts]
+
+
+complete_vm = _completion(_vms)
+complete_host = _completion(_hosts)

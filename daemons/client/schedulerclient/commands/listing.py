@@ -1,0 +1,120 @@
+"""`slackvm list` and `slackvm show`."""
+
+import shlex
+from urllib.parse import urlsplit
+
+import click
+
+from schedulerclient.commands.fields import checked, complete_host, complete_vm, request
+from schedulerclient.output import output
+from schedulerclient.output.failures import about
+from schedulerclient.output.text import cpus, gib, moment
+from schedulerclient.session.inventory import find_vms, host_answer
+from schedulerclient.session.server import Server
+from schedulerclient.session.session import Client, asking
+from slackvm.api.cluster import HostName, HostsReply, VMsQuery
+from slackvm.api.fields import Level, VmName
+from slackvm.api.vms import VMReply, VMsReply
+from slackvm.http.auth import is_loopback
+
+LIST_EXAMPLES = """
+\b
+Examples:
+  slackvm list
+  slackvm list --host host1 --level 2
+  slackvm list --search web --json
+"""
+
+SHOW_EXAMPLES = """
+\b
+Examples:
+  slackvm show web
+  slackvm show web --json
+"""
+
+
+@click.command("list", epilog=LIST_EXAMPLES)
+@click.option(
+    "--host",
+    type=checked(HostName),
+    metavar="NAME",
+    shell_complete=complete_host,
+    help="Only VMs on this host.",
+)
+@click.option("--level", type=checked(Level), metavar="N", help="Only VMs of this level.")
+@click.option("--search", metavar="TEXT", help="Only VMs with this in name or image, in any case.")
+@asking
+def list_vms(client: Client, host: str | None, level: float | None, search: str | None) -> None:
+    """List the VMs."""
+    query = request(VMsQuery, host=host or "", level=level, search=search or "")
+    answer = find_vms(client.server, query)
+    if client.told(answer):
+        return
+    vms = answer.read(VMsReply).vms
+    output.show_table(
+        ("NAME", "STATE", "HOST", "VCPUS", "GIB", "LEVEL", "ADDRESSES"),
+        [
+            (
+                vm.name,
+                vm.state,
+                vm.host,
+                str(vm.vcpus),
+                gib(vm.memory_mib),
+                str(vm.level),
+                ",".join(vm.addresses),
+            )
+            for vm in vms
+        ],
+        numbers=("VCPUS", "GIB", "LEVEL"),
+    )
+    if not vms:
+        is_all = query == VMsQuery()
+        click.echo("there are no VMs" if is_all else "there are no such VMs", err=True)
+
+
+@click.command(epilog=SHOW_EXAMPLES)
+@click.argument("name", type=checked(VmName), shell_complete=complete_vm)
+@asking
+def show(client: Client, name: str) -> None:
+    """Show a VM: its CPUs, its addresses, and how to reach its console."""
+    with about(name):
+        answer = client.server.get(f"/v1/vms/{name}")
+    if client.told(answer):
+        return
+    vm = answer.read(VMReply)
+    output.show_fields(
+        [
+            ("name", vm.name),
+            ("state", vm.state),
+            ("host", vm.host),
+            ("level", str(vm.level)),
+            ("vCPUs", str(vm.vcpus)),
+            ("memory", f"{gib(vm.memory_mib)} GiB"),
+            ("CPUs", cpus(vm.cpu_list)),
+            ("image", vm.image + (", cloned" if vm.clone else "")),
+            ("created", moment(vm.created)),
+            ("addresses", ", ".join(vm.addresses)),
+            ("console", _console(client.server, vm)),
+        ]
+    )
+
+
+def _console(server: Server, vm: VMReply) -> str:
+    """Return the command that reaches the console of a VM, on libvirt."""
+    address = _address(server, vm.host)
+    if is_loopback(address):
+        libvirt = "qemu:///system"
+    else:
+        libvirt = f"qemu+ssh://{f'[{address}]' if ':' in address else address}/system"
+    return f"virsh -c {shlex.quote(libvirt)} console {shlex.quote(vm.name)}"
+
+
+def _address(server: Server, name: str) -> str:
+    """Return where a host is, seen from here: the host of its daemon's URL."""
+    answer = host_answer(server)
+    hosts = answer.read(HostsReply).hosts if answer.has("hosts") else []
+    # A URL may have been given without http://.
+    urls = [f"//{host.url.rpartition('//')[2]}" for host in hosts if host.name == name]
+    address = urlsplit(urls[0]).hostname if urls else None
+    # Loopback is the controller's own there.
+    return server.host if address is None or is_loopback(address) else address

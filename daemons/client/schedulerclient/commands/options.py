@@ -1,0 +1,56 @@
+"""Options that every command has."""
+
+from collections.abc import Callable, Mapping
+from pathlib import Path
+from typing import Any, TypeVar
+
+import click
+
+Command = TypeVar("Command", bound=Callable[..., Any])
+
+TIMEOUT_S = 60
+"""How long an answer may take where nothing else is asked for."""
+
+_GIVEN = "schedulerclient.commands.options"
+"""Where a command line's contexts, which share it, keep the options that were given."""
+
+
+def common_options(command: Command) -> Command:
+    """Add the options that every command has.
+
+    They may stand before the command's name or behind it; what stands last counts.
+    """
+    for option in (
+        _option("--env-file", type=click.Path(path_type=Path), help="Settings.  [default: ./.env]"),
+        _option("--verbose", "-v", is_flag=True, help="Tell each request on stderr."),
+        _option(
+            "--timeout",
+            type=click.IntRange(1, 86400),
+            metavar="SECONDS",
+            help=f"How long an answer may take, every retry included.  [default: {TIMEOUT_S}]",
+        ),
+        _option("--json", is_flag=True, help="Print the reply as it comes, for programs."),
+        _option(
+            "--url",
+            metavar="URL",
+            help="The controller, or the daemon of a host.  [default: SLACKVM_URL, or else the "
+            "controller at SCG_URL and SCG_PORT]",
+        ),
+    ):
+        command = option(command)
+    return command
+
+
+def given_options(context: click.Context) -> Mapping[str, Any]:
+    """Return the values of the common options that were given, by name."""
+    given: Mapping[str, Any] = context.meta.get(_GIVEN, {})
+    return given
+
+
+def _option(*names: str, **about: Any) -> Callable[[Command], Command]:
+    return click.option(*names, expose_value=False, callback=_remember, **about)
+
+
+def _remember(context: click.Context, parameter: click.Parameter, value: Any) -> None:
+    if value:
+        context.meta.setdefault(_GIVEN, {})[parameter.name] = value

@@ -1,0 +1,175 @@
+"""`slackvm plan` and `slackvm capacity`: questions that change nothing."""
+
+import secrets
+
+import click
+
+from schedulerclient.commands.fields import checked, request, size_options, sizes
+from schedulerclient.output import output
+from schedulerclient.output.text import amount, cpus
+from schedulerclient.session.session import Client, asking
+from slackvm.api.cluster import (
+    CapacityReply,
+    CapacityRequest,
+    ClusterPlanReply,
+    ClusterPlanRequest,
+    Count,
+    HostSize,
+    HostVerdict,
+    MixPart,
+    PolicyName,
+)
+from slackvm.api.fields import VmName
+from slackvm.api.plans import PlanReply
+
+_MIX = "VCPUS:GIB:LEVEL[@SHARE]"
+_HOST = "CPUS:GIB"
+
+PLAN_EXAMPLES = """
+\b
+Examples:
+  slackvm plan --vcpus 2 --memory 4 --level 2
+      every host's score for such a VM, or why it refuses it
+  slackvm plan --vcpus 2 --memory 4 --policy first-fit
+"""
+
+CAPACITY_EXAMPLES = """
+\b
+Examples:
+  slackvm capacity --mix 2:4:1.0
+      how many more VMs of 2 vCPUs, 4 GiB and level 1 the hosts take
+  slackvm capacity --mix 2:4:1.0 --mix 4:8:2.0@0.5
+      of two sizes, two of the first for each one of the second
+  slackvm capacity --mix 2:4:1.0 --count 100 --host 32:128
+      and how many hosts of 32 CPUs and 128 GiB a hundred such VMs need
+"""
+
+
+@click.command(epilog=PLAN_EXAMPLES)
+@click.argument("name", type=checked(VmName), required=False)
+@size_options
+@click.option(
+    "--policy",
+    type=checked(PolicyName),
+    metavar="NAME",
+    help="Placement policy.  [default: the controller's]",
+)
+@asking
+def plan(
+    client: Client, name: str | None, vcpus: int, memory: float, level: float, policy: str | None
+) -> None:
+    """Tell where a VM would go, and why; nothing changes.
+
+    Higher scores are better. Ends with 1 where no host takes the VM.
+    """
+    asked = request(
+        ClusterPlanRequest,
+        # Any that no VM has.
+        name=name or f"plan-{secrets.token_hex(8)}",
+        vcpus=vcpus,
+        memory_gib=memory,
+        level=level,
+        image="/any",
+        policy=policy,
+    )
+    body = asked.model_dump(exclude_none=True)
+    answer = client.server.question("/v1/plan", body)
+    # A host's daemon knows itself alone, and no policy.
+    if answer.has("hosts"):
+        cluster = answer.read(ClusterPlanReply)
+        accepted = cluster.accepted
+        if not client.told(answer):
+            _show_hosts(cluster)
+    else:
+        host = answer.read(PlanReply)
+        accepted = host.accepted
+        if not client.told(answer):
+            _show_host(host)
+    if not accepted:
+        click.get_current_context().exit(1)
+
+
+def _show_hosts(reply: ClusterPlanReply) -> None:
+    parts = list(dict.fromkeys(part for host in reply.hosts for part in host.parts))
+    output.show_table(
+        ("", "HOST", "SCORE", *map(str.upper, parts), "REFUSED"),
+        [
+            (
+                "*" if host.host == reply.host else " ",
+                host.host,
+                _number(host.score),
+                *(_number(host.parts.get(part)) for part in parts),
+                _refusal(host),
+            )
+            for host in reply.hosts
+        ],
+        numbers=("SCORE", *map(str.upper, parts)),
+    )
+    if reply.accepted:
+        output.show_line(f"{reply.host} is the best, by the policy {reply.policy}")
+    else:
+        output.show_line(f"no host takes it{f': {reply.message}' if reply.message else ''}")
+
+
+def _show_host(reply: PlanReply) -> None:
+    if not reply.accepted:
+        output.show_line(f"the host refuses it: {reply.message} ({reply.code})")
+        return
+    output.show_line(f"the host takes it, with a progress of {_number(reply.score)} MiB per CPU")
+    for change in reply.vnodes:
+        for what, changed in (("gains", change.gains), ("loses", change.loses)):
+            if changed:
+                output.show_line(f"level {change.level} {what} CPUs {cpus(changed)}")
+
+
+def _refusal(host: HostVerdict) -> str:
+    return "" if host.accepted else f"{host.message or 'no reason is told'} ({host.code})"
+
+
+def _number(value: float | None) -> str:
+    return "" if value is None else f"{value:.6g}"
+
+
+@click.command(epilog=CAPACITY_EXAMPLES)
+@click.option(
+    "--mix",
+    type=sizes(MixPart, _MIX, ("vcpus", "memory_gib", "level"), "share"),
+    metavar=_MIX,
+    multiple=True,
+    required=True,
+    help="A size of VMs, and how many of them there are for each one of the other sizes (1). "
+    "Can be given many times.",
+)
+@click.option(
+    "--count",
+    type=checked(Count),
+    metavar="N",
+    help="How many VMs, for the question of how many hosts.",
+)
+@click.option(
+    "--host",
+    type=sizes(HostSize, _HOST, ("cpus", "memory_gib")),
+    metavar=_HOST,
+    help="The size of those hosts.",
+)
+@asking
+def capacity(
+    client: Client, mix: tuple[MixPart, ...], count: int | None, host: HostSize | None
+) -> None:
+    """Tell how many more VMs of a mix fit; nothing changes."""
+    if (count is None) != (host is None):
+        raise click.UsageError("--count and --host go together: so many VMs, on hosts of that size")
+    asked = request(CapacityRequest, mix=list(mix), count=count, host=host)
+    body = asked.model_dump(exclude_none=True)
+    answer = client.server.question("/v1/capacity", body)
+    if client.told(answer):
+        return
+    reply = answer.read(CapacityReply)
+    output.show_table(
+        ("HOST", "VMS"), [(each.host, str(each.vms)) for each in reply.hosts], numbers=("VMS",)
+    )
+    output.show_line(f"{amount(reply.vms, 'more VM')} of this mix fit")
+    if reply.hosts_needed is not None and count is not None:
+        output.show_line(
+            f"{amount(count, 'VM')} of this mix need {amount(reply.hosts_needed, 'such host')}"
+        )

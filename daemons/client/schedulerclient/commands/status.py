@@ -1,0 +1,99 @@
+"""`slackvm status`: the cluster, or one host, in numbers."""
+
+from collections import Counter
+from collections.abc import Sequence
+
+import click
+
+from schedulerclient.output import output
+from schedulerclient.output.text import MIB_PER_GIB, age, amount, gib
+from schedulerclient.session.inventory import find_vms, host_answer
+from schedulerclient.session.session import Client, asking
+from slackvm.api.cluster import ClusterHostReply, HostsReply, VMsQuery
+from slackvm.api.hosts import HostReply
+from slackvm.api.vms import VMReply, VMsReply
+
+EXAMPLES = """
+\b
+Examples:
+  slackvm status
+  slackvm status --url http://host1:8099
+      of one host, from its own daemon
+  slackvm status --json | jq '.hosts[].cpus_free'
+"""
+
+
+@click.command(epilog=EXAMPLES)
+@asking
+def status(client: Client) -> None:
+    """Show what the levels have, and what each host has left.
+
+    M/C is the memory of its VMs, in GiB, for each CPU that its levels own. The closer it is to the
+    host's IDEAL, all its memory for each of all its CPUs, the less of either will stay unused. With
+    --json the hosts are told, as by `slackvm hosts`.
+    """
+    answer = host_answer(client.server)
+    if client.told(answer):
+        return
+    hosts: Sequence[HostReply] = (
+        answer.read(HostsReply).hosts if answer.has("hosts") else [answer.read(HostReply)]
+    )
+    vms = find_vms(client.server, VMsQuery()).read(VMsReply).vms
+    states = Counter(host.state for host in hosts)
+    told = ", ".join(f"{count} {state}" for state, count in states.items())
+    output.show_line(f"{amount(len(hosts), 'host')} ({told or 'none'}), {amount(len(vms), 'VM')}")
+    output.show_line("")
+    output.show_table(
+        ("LEVEL", "OWNED CPUS", "VCPUS", "VCPUS PER CPU", "VMS"),
+        _levels(hosts, vms),
+        numbers=("LEVEL", "OWNED CPUS", "VCPUS", "VCPUS PER CPU", "VMS"),
+    )
+    output.show_line("")
+    output.show_table(
+        ("HOST", "STATE", "ANSWERED", "CPUS", "FREE", "GIB", "FREE GIB", "M/C", "IDEAL", "VMS"),
+        [_host(host) for host in hosts],
+        numbers=("CPUS", "FREE", "GIB", "FREE GIB", "M/C", "IDEAL", "VMS"),
+    )
+
+
+def _levels(hosts: Sequence[HostReply], vms: Sequence[VMReply]) -> list[tuple[str, ...]]:
+    """Return a row per level: what all hosts together have of it."""
+    owned: Counter[float] = Counter()
+    allocation: Counter[float] = Counter()
+    for host in hosts:
+        for level, vnode in host.levels.items():
+            owned[float(level)] += vnode.owned
+            allocation[float(level)] += vnode.allocation
+    count = Counter(vm.level for vm in vms)
+    return [
+        (
+            str(level),
+            str(owned[level]),
+            str(allocation[level]),
+            _ratio(allocation[level], owned[level]),
+            str(count[level]),
+        )
+        for level in sorted(owned)
+    ]
+
+
+def _host(host: HostReply) -> tuple[str, ...]:
+    owned = sum(vnode.owned for vnode in host.levels.values())
+    memory = sum(vnode.memory_mib for vnode in host.levels.values())
+    in_cluster = host if isinstance(host, ClusterHostReply) else None
+    return (
+        host.name,
+        host.state + (",cordoned" if in_cluster and in_cluster.cordoned else ""),
+        age(in_cluster.age_s if in_cluster else 0.0),
+        str(host.cpus),
+        str(host.cpus_free),
+        gib(host.memory_mib),
+        gib(host.memory_free_mib),
+        _ratio(memory / MIB_PER_GIB, owned),
+        _ratio(host.memory_mib / MIB_PER_GIB, host.cpus),
+        str(len(host.vms)),
+    )
+
+
+def _ratio(part: float, whole: int) -> str:
+    return f"{part / whole:.2f}" if whole else ""

@@ -1,0 +1,83 @@
+"""The session of a command: the server that it asks, and how replies are shown."""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from functools import wraps
+from typing import Concatenate, ParamSpec
+
+import click
+
+from schedulerclient.commands.options import TIMEOUT_S, common_options, given_options
+from schedulerclient.output import output
+from schedulerclient.output.failures import BadInput, Failed
+from schedulerclient.output.waiting import Waiting
+from schedulerclient.session.server import Answer, Server
+from slackvm.settings import ClientSettings, SettingsError, load_settings
+
+Parameters = ParamSpec("Parameters")
+
+
+@dataclass(frozen=True, slots=True)
+class Client:
+    """What a command works with.
+
+    Attributes:
+        server: who is asked.
+        waiting: what is seen meanwhile.
+        as_json: whether replies are printed as they are.
+    """
+
+    server: Server
+    waiting: Waiting
+    as_json: bool
+
+    def told(self, answer: Answer) -> bool:
+        """Print an answer for programs, where that is asked for, and tell whether it was."""
+        if self.as_json:
+            output.show_json(answer.document)
+        return self.as_json
+
+    def tell_failure(self, failure: Failed) -> None:
+        """Print the reply that tells a failure for programs, where that is asked for."""
+        if self.as_json and failure.document is not None:
+            output.show_json(failure.document)
+
+
+def asking(
+    function: Callable[Concatenate[Client, Parameters], None],
+) -> Callable[Parameters, None]:
+    """Make a function that works with a client one that click can call, with the common options."""
+
+    @common_options
+    @click.pass_context
+    @wraps(function)
+    def command(
+        context: click.Context, /, *args: Parameters.args, **kwargs: Parameters.kwargs
+    ) -> None:
+        given = given_options(context)
+        waiting = Waiting("waiting for an answer")
+        server = server_of(context, given.get("timeout", TIMEOUT_S), waiting)
+        client = Client(server, waiting, "json" in given)
+        try:
+            function(client, *args, **kwargs)
+        except Failed as failure:
+            client.tell_failure(failure)
+            raise
+
+    return command
+
+
+def server_of(context: click.Context, timeout: float, waiting: Waiting | None = None) -> Server:
+    """Return the server that the options or the settings name.
+
+    Raises:
+        BadInput: a setting cannot be used.
+    """
+    given = given_options(context)
+    try:
+        settings = load_settings(
+            ClientSettings, given.get("env_file"), slackvm_url=given.get("url")
+        )
+        return Server(settings, timeout, waiting, verbose="verbose" in given)
+    except SettingsError as error:
+        raise BadInput(str(error)) from error

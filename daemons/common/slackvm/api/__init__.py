@@ -1,0 +1,1 @@
+"""What goes over REST: endpoints, requests, replies, error codes. No behaviour."""

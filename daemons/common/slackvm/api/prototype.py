@@ -1,0 +1,121 @@
+"""The prototype's GET endpoints: queries and replies, which tell errors beside its own fields."""
+
+from typing import Literal, Self
+
+from pydantic import BaseModel, RootModel
+
+from slackvm.api.errors import ErrorDetail, ErrorReply
+from slackvm.api.fields import ImagePath, Level, MemoryGib, Vcpus, VmName, memory_mib
+from slackvm.api.hosts import SummaryReply
+from slackvm.http.endpoints import Inputs
+from slackvm.model.vm import VM
+
+
+class SizeQuery(Inputs):
+    """The size of a VM: vCPUs, GiB, level."""
+
+    cpu: Vcpus
+    mem: MemoryGib
+    oc: Level
+
+    def vm(self, name: str) -> VM:
+        """Return a VM of this size."""
+        return VM(name, self.cpu, memory_mib(self.mem), self.oc)
+
+
+class DeployQuery(SizeQuery):
+    """A VM to create."""
+
+    name: VmName
+    qcow2: ImagePath
+
+
+class NameQuery(Inputs):
+    """A VM by name."""
+
+    name: VmName
+
+
+class NamesReply(RootModel[list[str]]):
+    """Names of VMs."""
+
+
+class SubsetReply(BaseModel):
+    """A vNode (`subset`) in numbers.
+
+    Attributes:
+        pcap: what it owns.
+        palloc: what its VMs were allocated.
+        vavail: what could still be allocated within it.
+        vpotential: what the free CPUs, or the free memory, could give to it.
+    """
+
+    pcap: int
+    palloc: int
+    vavail: float
+    vpotential: float
+
+
+class ResourceReply(BaseModel):
+    """A resource: how much is free, and its vNodes by level."""
+
+    avail: int
+    subset: dict[str, SubsetReply]
+
+
+class StatusReply(BaseModel):
+    """A host as the prototype told it."""
+
+    cpu: ResourceReply
+    mem: ResourceReply
+
+
+class Done(BaseModel):
+    """A VM was deployed or removed."""
+
+    success: Literal[True] = True
+    reason: None = None
+
+
+class NotDone(ErrorReply):
+    """It was not."""
+
+    success: Literal[False]
+    reason: str
+
+    @classmethod
+    def of(cls, error: ErrorDetail) -> Self:
+        """Return the reply that tells `error`."""
+        return cls(success=False, reason=error.message, error=error)
+
+
+class Progress(BaseModel):
+    """How well a VM would suit a host."""
+
+    progress: float
+
+
+class NoProgress(ErrorReply):
+    """The VM cannot be placed."""
+
+    progress: None = None
+
+
+def told_as_prototype(host: SummaryReply) -> StatusReply:
+    """Return a host as the prototype told it: what is free, and its vNodes (subsets)."""
+    levels = {float(level): vnode for level, vnode in host.levels.items()}
+    cpu_subsets = {
+        str(level): SubsetReply(
+            pcap=vnode.owned,
+            palloc=vnode.allocation,
+            vavail=vnode.owned * level - vnode.allocation,
+            vpotential=host.cpus_free * level,
+        )
+        for level, vnode in levels.items()
+    }
+    used_mib = sum(vnode.memory_mib for vnode in host.levels.values())
+    memory = SubsetReply(pcap=used_mib, palloc=used_mib, vavail=0, vpotential=host.memory_free_mib)
+    return StatusReply(
+        cpu=ResourceReply(avail=host.cpus_free, subset=cpu_subsets),
+        mem=ResourceReply(avail=host.memory_free_mib, subset={"1": memory} if levels else {}),
+    )

@@ -1,0 +1,1 @@
+"""How a command begins, finds its subcommands, and ends."""

@@ -1,0 +1,1 @@
+"""How a daemon runs: served, known to systemd, logging."""

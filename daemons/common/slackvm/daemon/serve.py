@@ -1,0 +1,183 @@
+"""A daemon served over HTTP until it is told to end: address, tokens and TLS from its settings."""
+
+import signal
+import socket
+import ssl
+from collections.abc import Callable, Iterator
+from contextlib import closing, contextmanager
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Protocol
+
+from slackvm.daemon import systemd as notify
+from slackvm.daemon.logs import configure_logs
+from slackvm.http.app import RestApp
+from slackvm.http.auth import Tokens, check_bind
+from slackvm.http.server import Limits, RestServer
+from slackvm.http.tls import TlsError, tls_context
+from slackvm.settings import GlobalSettings, LocalSettings, SettingsError
+
+_LIMITS = Limits(stop_seconds=30.0)
+"""What is under way at the end has time; systemd waits 90 s."""
+
+
+class Daemon(Protocol):
+    """What is served.
+
+    Attributes:
+        app: answers requests.
+    """
+
+    app: RestApp
+
+    @property
+    def status(self) -> str:
+        """How it is, in one line."""
+
+    def start(self) -> None:
+        """Do its work from now on, in threads of its own."""
+
+    def is_alive(self) -> bool:
+        """Return whether it does."""
+
+    def close(self) -> None:
+        """End its threads and close what is open, once nothing is answered any more."""
+
+
+@dataclass(frozen=True)
+class Access:
+    """Where a daemon listens, and who may ask; named as the settings, but for their prefix.
+
+    Attributes:
+        prefix: that the settings' names begin with: `SCL` or `SCG`.
+        url: address.
+        port: TCP port; 0 takes a free one.
+        token: who has it may do everything.
+        read_token: who has it may read everything.
+        tls_cert: certificate, PEM; empty: no TLS.
+        tls_key: its key, PEM.
+        tls_ca: CA whose client certificates are demanded, PEM; empty: none is.
+    """
+
+    prefix: str
+    url: str
+    port: int
+    token: str = field(repr=False)
+    read_token: str = field(repr=False)
+    tls_cert: str
+    tls_key: str
+    tls_ca: str
+
+    @classmethod
+    def of(cls, settings: LocalSettings | GlobalSettings) -> "Access":
+        """Return what the settings of a daemon say."""
+        if isinstance(settings, LocalSettings):
+            return cls(
+                "SCL",
+                settings.scl_url,
+                settings.scl_port,
+                settings.scl_token.get_secret_value(),
+                settings.scl_read_token.get_secret_value(),
+                settings.scl_tls_cert,
+                settings.scl_tls_key,
+                settings.scl_tls_ca,
+            )
+        return cls(
+            "SCG",
+            settings.scg_url,
+            settings.scg_port,
+            settings.scg_token.get_secret_value(),
+            settings.scg_read_token.get_secret_value(),
+            settings.scg_tls_cert,
+            settings.scg_tls_key,
+            settings.scg_tls_ca,
+        )
+
+    def tokens(self) -> Tokens:
+        """Return who may ask what.
+
+        Raises:
+            SettingsError: there is no token and others than this machine could ask, or the two
+                tokens do not go together.
+        """
+        name = self.prefix
+        try:
+            check_bind(self.url, self.token, f"{name}_TOKEN")
+        except ValueError as error:
+            raise SettingsError(f"{name}_URL: {error}") from None
+        try:
+            return Tokens(self.token or None, self.read_token or None)
+        except ValueError as error:
+            raise SettingsError(f"{name}_TOKEN, {name}_READ_TOKEN: {error}") from None
+
+    def tls(self) -> ssl.SSLContext | None:
+        """Return what HTTPS needs; None where HTTP is served.
+
+        Raises:
+            SettingsError: a file is missing or cannot be used.
+        """
+        name, authority = self.prefix, self.tls_ca
+        if bool(self.tls_cert) != bool(self.tls_key):
+            raise SettingsError(f"{name}_TLS_CERT and {name}_TLS_KEY go together: both or neither")
+        if not self.tls_cert:
+            if authority:
+                raise SettingsError(
+                    f"{name}_TLS_CA: clients can show certificates over TLS only: "
+                    f"give {name}_TLS_CERT and {name}_TLS_KEY as well"
+                )
+            return None
+        certificate, key = Path(self.tls_cert), Path(self.tls_key)
+        try:
+            return tls_context(certificate, key, Path(authority) if authority else None)
+        except TlsError as error:
+            names = f"{name}_TLS_CERT, {name}_TLS_KEY, {name}_TLS_CA"
+            raise SettingsError(f"{names}: {error}") from error
+
+
+def serve(access: Access, make: Callable[[Tokens], Daemon]) -> None:
+    """Make a daemon and serve it until SIGTERM, SIGINT or SIGHUP; systemd is told.
+
+    Args:
+        access: where, and for whom.
+        make: returns the daemon, given who may ask.
+
+    Raises:
+        ValueError: a setting cannot be had.
+        OSError: the address cannot be listened on.
+    """
+    configure_logs("text")
+    tokens, tls = access.tokens(), access.tls()
+    with _signals() as end, closing(make(tokens)) as daemon:
+        daemon.start()
+        server = RestServer(daemon.app, access.url, access.port, tls=tls, limits=_LIMITS)
+        try:
+            server.start()
+        except OSError as error:
+            raise OSError(f"{access.prefix}_URL, {access.prefix}_PORT: {error}") from error
+        watchdog = notify.Watchdog(lambda: daemon.is_alive() and server.is_alive())
+        watchdog.start()
+        notify.ready(f"serving {server.url}, {daemon.status}")
+        end.recv(1)
+        notify.stopping()
+        watchdog.stop()
+        # What requests need is closed after the last one was answered.
+        server.stop()
+
+
+@contextmanager
+def _signals() -> Iterator[socket.socket]:
+    """Give what tells of a signal that asks this process to end, a hangup of its terminal too.
+
+    The kernel may hand a signal to any thread, and one that Python did not start is no help: what
+    the main thread waits for must be written by whichever thread gets it.
+    """
+    told, teller = socket.socketpair()
+    with told, teller:
+        teller.setblocking(False)
+        signal.set_wakeup_fd(teller.fileno())
+        for number in (signal.SIGTERM, signal.SIGINT, signal.SIGHUP):
+            signal.signal(number, lambda *_: None)
+        try:
+            yield told
+        finally:
+            signal.set_wakeup_fd(-1)

@@ -1,0 +1,1 @@
+"""The HTTP server and application behind a REST interface."""

@@ -1,0 +1,219 @@
+"""The REST interface of a daemon as a WSGI application, built from its endpoints."""
+
+import threading
+import time
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from typing import Any, Protocol
+
+import bottle  # type: ignore[import-untyped]  # ships no types
+import structlog
+
+from slackvm.api.errors import ErrorReply, RestError, malformed, overloaded
+from slackvm.http import auth, inputs
+from slackvm.http import responses as replies
+from slackvm.http.auth import Tokens
+from slackvm.http.endpoints import Answer, AnyEndpoint, Call, Inputs
+from slackvm.http.inputs import Environ
+from slackvm.http.metrics import NO_ROUTE, Metrics, known_method
+from slackvm.http.openapi import openapi_endpoint
+from slackvm.http.responses import Reply
+
+log = structlog.get_logger(__name__)
+
+_ROUTE = "slackvm.route"
+"""Where in a request's environment the template of the path is that matched."""
+
+
+class StartResponse(Protocol):
+    """WSGI's function that takes the status line and the headers."""
+
+    def __call__(
+        self, status: str, headers: list[tuple[str, str]], exc_info: Any = None, /
+    ) -> Callable[[bytes], object]:
+        """Begin the answer."""
+
+
+class RestApp:
+    """A WSGI application.
+
+    It adds `GET /openapi.json` and `GET /metrics`, HEAD where GET changes nothing, and OPTIONS.
+
+    Args:
+        endpoints: what the daemon offers; each pair of method and path once.
+        title: name of the interface, for its document.
+        version: of the daemon.
+        tokens: who may call.
+        metrics: counts the requests.
+        changes_at_once: how many requests that change something may be under way. One more is
+            refused 503, so that those that wait for one another leave threads to those that read.
+    """
+
+    def __init__(
+        self,
+        endpoints: Sequence[AnyEndpoint],
+        *,
+        title: str,
+        version: str,
+        tokens: Tokens,
+        metrics: Metrics,
+        changes_at_once: int = 8,
+    ) -> None:
+        self.metrics = metrics
+        self._tokens = tokens
+        offered = [*endpoints, metrics.endpoint()]
+        paths: dict[str, dict[str, AnyEndpoint]] = {}
+        for endpoint in [*offered, openapi_endpoint(offered, title, version)]:
+            methods = paths.setdefault(endpoint.path, {})
+            if endpoint.method in methods:
+                raise ValueError(f"{endpoint.method} {endpoint.path} is there twice")
+            methods[endpoint.method] = endpoint
+        room = threading.BoundedSemaphore(changes_at_once)
+        self._bottle = bottle.Bottle()
+        self._bottle.add_hook("before_request", _check_path)
+        self._bottle.default_error_handler = self._bottle_error
+        for path, methods in paths.items():
+            rule = path.replace("{", "<").replace("}", ">")
+            resource = _Resource(path, methods, tokens, room)
+            self._bottle.route(rule, method="ANY", callback=resource)
+
+    def __call__(self, environ: Environ, start_response: StartResponse) -> Iterable[bytes]:
+        """Answer a request."""
+        begun = time.perf_counter()
+        request_id = replies.request_id(environ)
+        status = 0
+
+        def start(
+            line: str, headers: list[tuple[str, str]], exc_info: Any = None, /
+        ) -> Callable[[bytes], object]:
+            nonlocal status
+            status = int(line[:3])
+            given = {name for name, _ in headers}
+            common = {**replies.COMMON_HEADERS, replies.REQUEST_ID: request_id}
+            headers += [pair for pair in common.items() if pair[0] not in given]
+            return start_response(line, headers, exc_info)
+
+        with structlog.contextvars.bound_contextvars(request_id=request_id):
+            body: Iterable[bytes] = self._bottle(environ, start)
+            seconds = time.perf_counter() - begun
+            method, route = environ["REQUEST_METHOD"], environ.get(_ROUTE, NO_ROUTE)
+            self.metrics.count(route, method, status, seconds)
+            log.info(
+                "request",
+                method=known_method(method),
+                route=route,
+                status=status,
+                ms=round(seconds * 1000, 1),
+            )
+        return body
+
+    def _bottle_error(self, error: bottle.HTTPError) -> bottle.HTTPResponse:
+        """Answer what bottle itself refuses: a path that matches nothing; or its own failure."""
+        if error.status_code != 404:
+            log.error("request_failed", exc_info=error.exception)
+            return _http(replies.of_error(RestError(500, "internal", "an error inside the daemon")))
+        environ: Environ = bottle.request.environ
+        try:
+            auth.check_host(self._tokens, environ)
+        except RestError as refusal:
+            return _http(replies.of_error(refusal))
+        path = inputs.shown(environ["PATH_INFO"])
+        return _http(replies.of_error(RestError(404, "not_found", f"there is no {path}")))
+
+
+class _Resource:
+    """A path and what its methods do."""
+
+    def __init__(
+        self,
+        path: str,
+        methods: Mapping[str, AnyEndpoint],
+        tokens: Tokens,
+        room: threading.BoundedSemaphore,
+    ) -> None:
+        self._path = path
+        self._methods = dict(methods)
+        self._tokens = tokens
+        self._room = room
+        get = methods.get("GET")
+        if get is not None and not get.changes:
+            self._methods["HEAD"] = get
+        self._allow = {"Allow": ", ".join([*self._methods, "OPTIONS"])}
+
+    def __call__(self, **parameters: str) -> bottle.HTTPResponse:
+        environ: Environ = bottle.request.environ
+        environ[_ROUTE] = self._path
+        method = environ["REQUEST_METHOD"]
+        endpoint = self._methods.get(method)
+        # Whoever takes the wrong method looks for the fields of the right one.
+        failure = (endpoint or next(iter(self._methods.values()))).failure
+        try:
+            auth.check_host(self._tokens, environ)
+            if method == "OPTIONS":
+                return _http(Reply(204, self._allow))
+            if endpoint is None:
+                raise RestError(
+                    405,
+                    "method_not_allowed",
+                    f"{self._path} has {self._allow['Allow']}",
+                    headers=self._allow,
+                )
+            answer = self._answer(endpoint, environ, parameters)
+            return _http(replies.of_answer(answer, endpoint, environ))
+        except RestError as error:
+            return _http(replies.of_error(error, failure))
+        except Exception:  # noqa: BLE001 - whatever a handler raises is answered and logged
+            return _http(_internal_error(failure))
+
+    def _answer(
+        self, endpoint: AnyEndpoint, environ: Environ, parameters: dict[str, str]
+    ) -> Answer:
+        if not endpoint.open:
+            auth.check_token(self._tokens, environ, changes=endpoint.changes)
+        if endpoint.changes:
+            auth.check_site(environ)
+        path = inputs.from_text(endpoint.parameters, parameters) if endpoint.parameters else None
+        expected = endpoint.input or Inputs
+        query = environ.get("QUERY_STRING", "")
+        body = inputs.read_body(environ)
+        # What an endpoint does not take must be empty.
+        if endpoint.takes_body:
+            inputs.from_query(Inputs, query)
+            given = inputs.from_body(expected, body)
+        else:
+            given = inputs.from_query(expected, query)
+            inputs.from_body(Inputs, body)
+        call = Call(path, given if endpoint.input else None, environ.get("HTTP_ACCEPT", ""))
+        with self._admitted(endpoint):
+            return endpoint.handler(call)
+
+    @contextmanager
+    def _admitted(self, endpoint: AnyEndpoint) -> Iterator[None]:
+        if not endpoint.changes:
+            yield
+            return
+        if not self._room.acquire(blocking=False):
+            raise overloaded("too many changes are under way")
+        try:
+            yield
+        finally:
+            self._room.release()
+
+
+def _http(reply: Reply) -> bottle.HTTPResponse:
+    return bottle.HTTPResponse(reply.body, reply.status, reply.headers)
+
+
+def _internal_error(failure: type[ErrorReply]) -> Reply:
+    """Log the exception that is being handled; return a reply that tells nothing of it."""
+    log.exception("request_failed")
+    message = f"an error inside the daemon; its log tells more, see {replies.REQUEST_ID}"
+    return replies.of_error(RestError(500, "internal", message), failure)
+
+
+def _check_path() -> None:
+    """Refuse bytes that bottle would drop, which gives another path, perhaps one of a VM."""
+    try:
+        bottle.request.environ["bottle.raw_path"].encode("latin-1").decode()
+    except UnicodeDecodeError:
+        raise _http(replies.of_error(malformed("the path is not UTF-8"))) from None

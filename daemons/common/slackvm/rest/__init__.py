@@ -1,1 +1,0 @@
-"""What the daemons say over REST, to clients and to one another: shapes, no behaviour."""

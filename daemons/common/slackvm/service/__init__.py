@@ -1,1 +1,0 @@
-"""Plumbing that the daemons share."""

@@ -1,0 +1,125 @@
+"""VMs of the cluster over REST."""
+
+from collections.abc import Callable
+
+from schedulerglobal.operations import errors as told
+from schedulerglobal.operations.vms import Changes
+from schedulerglobal.state.cluster import Cluster
+from slackvm.api.cluster import ClusterVMsReply, VMsQuery
+from slackvm.api.hosts import SummaryReply
+from slackvm.api.vms import ChangedReply, VMPath, VMReply, VMRequest
+from slackvm.http.endpoints import Answer, AnyEndpoint, Call, Endpoint
+
+REFUSED = "No host takes it: `code` tells why, `needed` and `free` by how much."
+NOT_NOW = "A host does not answer, or it is not known yet what it did; ask again."
+UNKNOWN = "There is no such VM."
+
+
+def endpoints(cluster: Cluster, changes: Changes) -> list[AnyEndpoint]:
+    """Return the endpoints about VMs."""
+
+    def create(call: Call[None, VMRequest]) -> Answer:
+        reply, is_new = changes.deploy(call.input)
+        return Answer(201 if is_new else 200, reply)
+
+    def all_vms(call: Call[None, VMsQuery]) -> Answer:
+        return Answer(200, page(cluster, call.input))
+
+    def one_vm(call: Call[VMPath, None]) -> Answer:
+        name = call.path.name
+        with cluster.lock:
+            holders = cluster.holders(name)
+            for member in holders:
+                if name in member.vms:
+                    return Answer(200, member.vm_reply(name))
+        if holders:
+            raise told.not_known(holders[0], "it was asked for this VM")
+        raise told.no_vm()
+
+    def remove(call: Call[VMPath, None]) -> Answer:
+        return Answer(200, changes.remove(call.path.name))
+
+    def changing(verb: str) -> Callable[[Call[VMPath, None]], Answer]:
+        return lambda call: Answer(200, changes.change_state(call.path.name, verb))
+
+    return [
+        Endpoint(
+            method="POST",
+            path="/v1/vms",
+            summary="Create a VM on the best host; the same request again changes nothing.",
+            handler=create,
+            answers={201: ChangedReply, 200: ChangedReply},
+            errors={400: "The image cannot be had.", 409: REFUSED, 503: NOT_NOW},
+            input=VMRequest,
+            changes=True,
+            tags=("vms",),
+        ),
+        Endpoint(
+            method="GET",
+            path="/v1/vms",
+            summary="VMs by name, page by page.",
+            handler=all_vms,
+            answers={200: ClusterVMsReply},
+            input=VMsQuery,
+            changes=False,
+            tags=("vms",),
+        ),
+        Endpoint(
+            method="GET",
+            path="/v1/vms/{name}",
+            summary="One VM.",
+            handler=one_vm,
+            answers={200: VMReply},
+            errors={404: UNKNOWN, 503: "It is being created, or may have been."},
+            parameters=VMPath,
+            changes=False,
+            tags=("vms",),
+        ),
+        Endpoint(
+            method="DELETE",
+            path="/v1/vms/{name}",
+            summary="Remove a VM; its image stays. Answers its host in numbers.",
+            handler=remove,
+            answers={200: SummaryReply},
+            errors={404: UNKNOWN, 409: REFUSED, 503: NOT_NOW},
+            parameters=VMPath,
+            changes=True,
+            tags=("vms",),
+        ),
+        *(
+            Endpoint(
+                method="POST",
+                path=f"/v1/vms/{{name}}/{verb}",
+                summary=f"{verb.capitalize()} a VM; it keeps its CPUs and memory either way.",
+                handler=changing(verb),
+                answers={200: ChangedReply},
+                errors={404: UNKNOWN, 409: REFUSED, 503: NOT_NOW},
+                parameters=VMPath,
+                changes=True,
+                tags=("vms",),
+            )
+            for verb in ("start", "stop", "restart")
+        ),
+    ]
+
+
+def page(cluster: Cluster, query: VMsQuery) -> ClusterVMsReply:
+    """Return the VMs that a query asks for."""
+    with cluster.lock:
+        there = [(vm, member) for member in cluster.members for vm in member.vms.values()]
+    text = query.search.lower()
+    found = [
+        (vm, member)
+        for vm, member in there
+        if query.host in ("", member.name)
+        and query.level in (None, vm.level)
+        and (not text or text in vm.name.lower() or text in vm.image.lower())
+    ]
+    found.sort(key=lambda pair: (pair[0].name, pair[1].ordinal))
+    rest = [pair for pair in found if pair[0].name > query.after]
+    shown = rest[: query.limit]
+    return ClusterVMsReply(
+        total=len(found),
+        vms=[member.told_vm(vm) for vm, member in shown],
+        after=shown[-1][0].name if len(rest) > len(shown) else None,
+    )

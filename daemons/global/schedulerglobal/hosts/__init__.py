@@ -1,0 +1,1 @@
+"""The hosts' daemons as the controller asks them."""

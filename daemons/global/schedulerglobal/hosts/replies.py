@@ -1,0 +1,120 @@
+"""What a host answered, and whether it can be believed to be a host's daemon."""
+
+import re
+from dataclasses import dataclass
+
+from slackvm.api.errors import ErrorDetail
+from slackvm.api.hosts import HostReply, SummaryReply
+from slackvm.api.vms import VMReply, VMsReply
+from slackvm.model.vm import LARGEST, VM, milli_level
+
+_NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,62}")
+_INSTANCE = re.compile(r"[A-Za-z0-9]{1,64}")
+_CODE = re.compile(r"[a-z_]{1,40}")
+_MESSAGE = 500
+"""Characters of a host's message that are passed on."""
+
+
+class NodeError(Exception):
+    """A host did not do what it was asked; says why."""
+
+
+class NotReachedError(NodeError):
+    """No connection could be made: the host knows nothing of what it should have been asked."""
+
+
+class LostError(NodeError):
+    """The host was asked and gave no answer that can be used: it may have done it."""
+
+
+class RefusedError(NodeError):
+    """The host answered that it did not do it.
+
+    Attributes:
+        status: of HTTP.
+        detail: what it said.
+    """
+
+    def __init__(self, status: int, detail: ErrorDetail) -> None:
+        super().__init__(f"answered {status}: {detail.message}")
+        self.status = status
+        self.detail = detail
+
+
+@dataclass(frozen=True, slots=True)
+class Picture:
+    """All that a host told of itself at one moment.
+
+    Attributes:
+        etag: its version.
+        host: the host.
+        vms: its VMs.
+    """
+
+    etag: str
+    host: HostReply
+    vms: VMsReply
+
+
+def check_picture(picture: Picture) -> None:
+    """Refuse what a host cannot be.
+
+    Raises:
+        LostError: a name, number or level is none.
+    """
+    check_summary(picture.host)
+    for vm in picture.vms.vms:
+        check_vm(vm, picture.host.name)
+    names = [vm.name for vm in picture.vms.vms]
+    if len(set(names)) < len(names):
+        raise LostError("told a VM twice")
+    if sorted(names) != sorted(picture.host.vms):
+        raise LostError("told VMs otherwise than it lists them")
+
+
+def check_summary(summary: SummaryReply) -> None:
+    """Refuse a host in numbers that are none.
+
+    Raises:
+        LostError: a name, number or level is none.
+    """
+    numbers = [summary.generation, summary.cpus, summary.cpus_free]
+    numbers += [summary.memory_mib, summary.memory_free_mib]
+    for vnode in summary.levels.values():
+        numbers += [vnode.owned, vnode.allocation, vnode.largest, vnode.memory_mib]
+    free = summary.cpus_free <= summary.cpus and summary.memory_free_mib <= summary.memory_mib
+    if not free or not all(0 <= number <= LARGEST for number in numbers):
+        raise LostError("told numbers that no host has")
+    if not _NAME.fullmatch(summary.name) or not _INSTANCE.fullmatch(summary.instance):
+        raise LostError("told no name of a host")
+    if summary.state == "unknown":
+        raise LostError("told that it is unknown to itself")
+    try:
+        for level in (*map(float, summary.levels), *(summary.offered or ())):
+            milli_level(level)
+    except ValueError as error:
+        raise LostError(f"told no level: {error}") from None
+
+
+def check_vm(vm: VMReply, host: str) -> None:
+    """Refuse a VM that is none, or of another host.
+
+    Raises:
+        LostError: a name or number is none.
+    """
+    try:
+        VM(vm.name, vm.vcpus, vm.memory_mib, vm.level)
+    except ValueError as error:
+        raise LostError(f"told no VM: {error}") from None
+    if not _NAME.fullmatch(vm.name) or vm.host != host or vm.state == "unknown":
+        raise LostError("told no VM of its own")
+
+
+def checked_error(error: ErrorDetail) -> ErrorDetail:
+    """Return what a host says is wrong, in a form that can be passed on."""
+    code = error.code if _CODE.fullmatch(error.code) else "host_error"
+    message = "".join(c for c in error.message[:_MESSAGE] if c.isprintable())
+    field = error.field if error.field and _CODE.fullmatch(error.field) else None
+    return ErrorDetail(
+        code=code, message=message, field=field, needed=error.needed, free=error.free
+    )

@@ -1,0 +1,1 @@
+"""Changes to VMs that clients ask for."""

@@ -1,0 +1,71 @@
+"""What goes wrong, as errors of REST."""
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+
+from schedulerglobal.hosts.replies import NodeError, RefusedError
+from schedulerglobal.state.host import Member
+from schedulerglobal.store.base import StoreError
+from slackvm.api.errors import RestError
+from slackvm.model.refusal import Refusal
+
+_FIELDS = {"name_taken": "name", "level_not_offered": "level"}
+_FOR_GOOD = frozenset({"no_cpu", "no_memory", "too_large", "overcommitted", "cordoned"})
+
+
+def name_taken(where: str) -> RestError:
+    """Return that there is another VM of that name."""
+    return RestError(409, "name_taken", f"another VM of this name is {where}", field="name")
+
+
+def no_vm() -> RestError:
+    """Return that there is no VM of that name."""
+    return RestError(404, "unknown", Refusal("unknown").message)
+
+
+def no_host(refusal: Refusal) -> RestError:
+    """Return that no host takes a VM, for a reason that is the most likely to pass."""
+    message = f"no host takes it: {refusal.message}"
+    field = _FIELDS.get(refusal.code)
+    if refusal.code in _FOR_GOOD or field:
+        needed, free = refusal.needed, refusal.free
+        return RestError(409, refusal.code, message, field=field, needed=needed, free=free)
+    return RestError(503, refusal.code, message, headers={"Retry-After": "5"})
+
+
+def by_host(member: Member, error: RefusedError) -> RestError:
+    """Return what a host refused."""
+    detail = error.detail
+    message = f"host {member.name}: {detail.message}"
+    if error.status in (401, 403):
+        return not_now("not_ready", f"{message}; it does not let this controller in")
+    if error.status in (400, 404, 409):
+        return RestError(
+            error.status,
+            detail.code,
+            message,
+            field=detail.field,
+            needed=detail.needed,
+            free=detail.free,
+        )
+    return not_now(detail.code, message)
+
+
+def not_known(member: Member, error: NodeError | str) -> RestError:
+    """Return that it is not known whether a host did something, or will."""
+    message = f"host {member.name}: {error}; whether it was done is not known yet. Ask again"
+    return not_now("unknown", message)
+
+
+def not_now(code: str, message: str) -> RestError:
+    """Return that something cannot be done at this moment."""
+    return RestError(503, code, message, headers={"Retry-After": "5"})
+
+
+@contextmanager
+def store_errors_told() -> Iterator[None]:
+    """Turn an error of the store into one of REST."""
+    try:
+        yield
+    except StoreError as error:
+        raise not_now(error.code, f"the controller's store cannot be written: {error}") from error

@@ -1,0 +1,1 @@
+"""VMs that a host was chosen for, from reservation to end."""

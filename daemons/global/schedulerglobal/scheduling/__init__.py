@@ -1,0 +1,1 @@
+"""The host of a VM, why, and how many more fit."""

@@ -1,0 +1,88 @@
+"""How many more VMs of a mix the cluster takes, and how many hosts some would need."""
+
+import heapq
+from collections.abc import Iterator
+
+from schedulerglobal.state.cluster import Cluster
+from slackvm.api.cluster import CapacityReply, CapacityRequest, HostCapacity, HostSize, MixPart
+from slackvm.api.errors import RestError
+from slackvm.api.fields import memory_mib
+from slackvm.model.fleet import Fleet
+from slackvm.model.placement import place
+from slackvm.model.policies import Policy
+from slackvm.model.summary import HostSummary
+from slackvm.model.vm import VM
+
+MOST_VMS = 100_000
+"""VMs that are placed for one answer; it bounds the time that an answer takes."""
+
+
+def capacity(cluster: Cluster, policy: Policy, request: CapacityRequest) -> CapacityReply:
+    """Return how many more VMs of a mix fit, by placing them on a copy of the cluster.
+
+    Raises:
+        RestError: it takes too much work, or a VM is larger than the hosts that it should be on.
+    """
+    needed = None
+    if request.count is not None and request.host is not None:
+        needed = hosts_needed(policy, request.mix, request.count, request.host)
+    with cluster.lock:
+        fleet = Fleet(member.summary() for member in cluster.members)
+    taken = [0] * len(fleet)
+    for number, vm in enumerate(dealt(request.mix)):
+        host = place(fleet, vm, policy).host
+        if host is None:
+            break
+        if number == MOST_VMS:
+            message = f"the cluster takes more than {MOST_VMS} such VMs; ask for larger ones"
+            raise RestError(409, "too_much", message, field="mix")
+        fleet.take(host, vm)
+        taken[host] += 1
+    return CapacityReply(
+        vms=sum(taken),
+        hosts=[
+            HostCapacity(host=name, vms=vms) for name, vms in zip(fleet.names, taken, strict=True)
+        ],
+        hosts_needed=needed,
+    )
+
+
+def hosts_needed(policy: Policy, mix: list[MixPart], count: int, size: HostSize) -> int:
+    """Return how many hosts of a size `count` VMs need, a host added whenever none takes a VM.
+
+    Raises:
+        RestError: a VM is larger than a host.
+    """
+    memory = memory_mib(size.memory_gib)
+    empty = HostSummary("", size.cpus, memory, size.cpus, memory, {})
+    fleet = Fleet([])
+    vms = dealt(mix)
+    for _ in range(count):
+        vm = next(vms)
+        host = place(fleet, vm, policy).host
+        if host is None:
+            host = fleet.add(empty)
+            if refusal := fleet.refusal(host, vm):
+                raise RestError(
+                    409,
+                    refusal.code,
+                    f"a VM of the mix is larger than the host: {refusal.message}",
+                    field="host",
+                    needed=refusal.needed,
+                    free=refusal.free,
+                )
+        fleet.take(host, vm)
+    return len(fleet)
+
+
+def dealt(mix: list[MixPart]) -> Iterator[VM]:
+    """Yield VMs of a mix without end, dealt out by share, in an order that is always the same."""
+    # A part's k-th VM is due at (k - 1/2) / share; of those due at once the first part's is first.
+    due = [(0.5 / part.share, index, 1) for index, part in enumerate(mix)]
+    heapq.heapify(due)
+    while True:
+        _, index, number = due[0]
+        part = mix[index]
+        heapq.heapreplace(due, ((number + 0.5) / part.share, index, number + 1))
+        name = f"{index}.{number}"
+        yield VM(name, part.vcpus, memory_mib(part.memory_gib), part.level)

@@ -1,0 +1,63 @@
+"""Choosing the host of a VM, and telling why the others are not it."""
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+
+from schedulerglobal.state.cluster import Cluster
+from schedulerglobal.state.host import Member
+from slackvm.model.placement import Placement, place
+from slackvm.model.policies import Policy
+from slackvm.model.refusal import Refusal, most_hopeful
+from slackvm.model.vm import VM
+
+
+@dataclass(frozen=True)
+class Choice:
+    """What became of the search for a host; holds until the cluster changes.
+
+    Attributes:
+        vm: the VM.
+        members: all hosts.
+        placement: what the policy makes of them, by their index.
+        refused: hosts that refuse for reasons beside their room.
+        refusal_of: returns why the host of an index refuses by its room.
+    """
+
+    vm: VM
+    members: list[Member]
+    placement: Placement
+    refused: Mapping[Member, Refusal]
+    refusal_of: Callable[[int, VM], Refusal | None]
+
+    @property
+    def member(self) -> Member | None:
+        """The best host; None: no host takes it."""
+        host = self.placement.host
+        return None if host is None else self.members[host]
+
+    def refusal(self, member: Member) -> Refusal | None:
+        """Return why a host does not take it; None where it does."""
+        return self.refused.get(member) or self.refusal_of(member.index, self.vm)
+
+    def why_not(self) -> Refusal:
+        """Return why no host takes it: what is most likely to pass."""
+        refusals = [refusal for member in self.members if (refusal := self.refusal(member))]
+        return most_hopeful(refusals)
+
+
+def choose(
+    cluster: Cluster, policy: Policy, vm: VM, refused: Mapping[Member, Refusal] | None = None
+) -> Choice:
+    """Return where a VM goes, and why; called under the cluster's lock.
+
+    Args:
+        cluster: the hosts.
+        policy: scores them.
+        vm: the VM.
+        refused: hosts that refused it already.
+    """
+    taken = {member: Refusal("name_taken") for member in cluster.foreign_holders(vm.name)}
+    refused = {**taken, **(refused or {})}
+    excluded = [member.index for member in refused if not member.forgotten]
+    placement = place(cluster.fleet, vm, policy, excluded)
+    return Choice(vm, cluster.members, placement, refused, cluster.fleet.refusal)

@@ -1,0 +1,1 @@
+"""What a controller must not forget, and its operations log."""

@@ -1,0 +1,1 @@
+"""Hosts polled, and their reports taken over."""

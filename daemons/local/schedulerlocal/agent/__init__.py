@@ -1,0 +1,1 @@
+"""The live host: decides, has the hypervisor do it, commits, records."""

@@ -1,0 +1,74 @@
+"""How operations ended: refused, failed, or done; and how often."""
+
+import threading
+from collections import Counter
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from typing import NamedTuple
+
+from schedulerlocal.agent.operation_lock import BusyError
+from schedulerlocal.hypervisor import HypervisorError
+from slackvm.formats.operations import ACCEPTED, REFUSED
+from slackvm.model.refusal import Refusal
+
+COUNTED = ("deploy", "withdraw", "remove", "start", "stop", "restart")
+"""What clients ask for that changes something."""
+
+FAILED = "failed"
+"""It was not refused, and could not be carried out."""
+
+
+class RefusedError(Exception):
+    """The host refuses; nothing has changed."""
+
+    def __init__(self, refusal: Refusal) -> None:
+        super().__init__(refusal.message)
+        self.refusal = refusal
+
+
+class Outcome(NamedTuple):
+    """How an operation ended.
+
+    Attributes:
+        op: one of `COUNTED`.
+        outcome: `accepted`, `refused` or `failed`.
+        code: why it was refused or failed; empty otherwise.
+    """
+
+    op: str
+    outcome: str
+    code: str
+
+
+class Outcomes:
+    """Counts how operations end."""
+
+    def __init__(self) -> None:
+        self._lock = threading.Lock()
+        self._counts = Counter({Outcome(op, ACCEPTED, ""): 0 for op in COUNTED})
+
+    @contextmanager
+    def counted(self, op: str) -> Iterator[None]:
+        """Count what is done within as one operation."""
+        outcome, code = FAILED, "internal"
+        try:
+            yield
+            outcome, code = ACCEPTED, ""
+        except RefusedError as error:
+            outcome, code = REFUSED, error.refusal.code
+            raise
+        except HypervisorError as error:
+            code = error.code
+            raise
+        except BusyError:
+            code = "overloaded"
+            raise
+        finally:
+            with self._lock:
+                self._counts[Outcome(op, outcome, code)] += 1
+
+    @property
+    def counts(self) -> Mapping[Outcome, int]:
+        """How many operations have ended how."""
+        with self._lock:
+            return dict(self._counts)

@@ -1,0 +1,303 @@
+"""The REST endpoints of the local daemon."""
+
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from typing import TypeVar
+
+from schedulerlocal.agent.counters import RefusedError
+from schedulerlocal.agent.host_agent import Keeper
+from schedulerlocal.agent.operation_lock import BusyError
+from schedulerlocal.agent.view import NOT_READY, View
+from schedulerlocal.api.replies import (
+    Identity,
+    host_reply,
+    plan_reply,
+    summary_reply,
+    vm_reply,
+)
+from schedulerlocal.hypervisor import (
+    Guest,
+    HypervisorError,
+    UnavailableError,
+    UncertainError,
+)
+from slackvm import __version__
+from slackvm.api.base import HealthReply, Reply
+from slackvm.api.errors import RestError
+from slackvm.api.hosts import HostReply, SummaryReply
+from slackvm.api.plans import PlanReply
+from slackvm.api.vms import (
+    AttemptRequest,
+    ChangedReply,
+    RemovalQuery,
+    VMPath,
+    VMReply,
+    VMRequest,
+    VMsReply,
+    WithdrawReply,
+    WithdrawRequest,
+)
+from slackvm.http.endpoints import Answer, AnyEndpoint, Call, Endpoint
+from slackvm.model.refusal import Refusal
+
+Result = TypeVar("Result")
+
+REFUSED = "The host refuses: `code` tells why, `needed` and `free` by how much."
+NOT_NOW = "The hypervisor cannot be asked now, or other operations take too long. Nothing was done."
+NO_ANSWER = "The hypervisor gave no answer: whether it was done is not known; ask again."
+UNKNOWN = "There is no such VM of this host's."
+
+
+@dataclass(frozen=True)
+class LocalHost:
+    """What the endpoints act on.
+
+    Attributes:
+        identity: what the host is.
+        keeper: decides and does.
+        addresses: network addresses of a VM by its name, as far as they are known.
+    """
+
+    identity: Identity
+    keeper: Keeper
+    addresses: Callable[[str], list[str]]
+
+    def told(self, view: View, guest: Guest) -> VMReply:
+        """Return a VM as it is told."""
+        return vm_reply(view, guest, self.identity.name, self.addresses(guest.name))
+
+    def changed(self, status: int, view: View, name: str) -> Answer:
+        """Answer with a VM that was changed, and the host as it was right then."""
+        vm = self.told(view, view.guests[name])
+        fields = {field: getattr(vm, field) for field in VMReply.model_fields}
+        reply = ChangedReply(**fields, summary=summary_reply(view, self.identity))
+        return self.answer(view, reply, status)
+
+    def summary(self) -> Answer:
+        """Answer with the host in numbers."""
+        view = self.keeper.view
+        return self.answer(view, summary_reply(view, self.identity))
+
+    def state(self) -> Answer:
+        """Answer with the whole host."""
+        view = self.keeper.view
+        return self.answer(view, host_reply(view, self.identity))
+
+    def answer(self, view: View, reply: Reply, status: int = 200) -> Answer:
+        """Answer with an ETag that says which state of the host was told."""
+        return Answer(status, reply, etag=f"{self.identity.instance}-{view.generation}")
+
+
+@contextmanager
+def errors_told() -> Iterator[None]:
+    """Turn the errors of an operation into those of REST."""
+    try:
+        yield
+    except RefusedError as error:
+        raise refused(error.refusal) from error
+    except (UnavailableError, BusyError) as error:
+        code = error.code if isinstance(error, UnavailableError) else "overloaded"
+        # Nothing was done, or that is not known: who places VMs must tell these apart
+        status = 504 if isinstance(error, UncertainError) else 503
+        raise RestError(status, code, str(error), headers={"Retry-After": "2"}) from error
+    except HypervisorError as error:
+        status, field = _STATUS_OF.get(error.code, (503, None))
+        raise RestError(status, error.code, str(error), field=field) from error
+
+
+def refused(refusal: Refusal) -> RestError:
+    """Return a refusal of the host as an error of REST."""
+    status = 404 if refusal.code == "unknown" else 409
+    field = {"name_taken": "name", "level_not_offered": "level"}.get(refusal.code)
+    return RestError(
+        status,
+        refusal.code,
+        refusal.message,
+        field=field,
+        needed=refusal.needed,
+        free=refusal.free,
+    )
+
+
+_STATUS_OF: dict[str, tuple[int, str | None]] = {
+    "image_not_found": (400, "image"),
+    "image_outside": (400, "image"),
+    "image_invalid": (400, "image"),
+    "image_in_use": (409, "image"),
+    "name_taken": (409, "name"),
+    "unknown": (404, None),
+    "storage_full": (503, None),
+}
+
+
+def endpoints(host: LocalHost) -> list[AnyEndpoint]:
+    """Return the endpoints of a host, but for the prototype's."""
+    keeper = host.keeper
+
+    def create(call: Call[None, AttemptRequest]) -> Answer:
+        asked = call.input
+        with errors_told():
+            view, is_new = keeper.deploy(asked.vm(), asked.image, asked.clone, asked.attempt)
+        return host.changed(201 if is_new else 200, view, asked.name)
+
+    def all_vms(_: Call[None, None]) -> Answer:
+        view = keeper.view
+        vms = [host.told(view, guest) for guest in view.guests.values()]
+        return host.answer(view, VMsReply(vms=vms))
+
+    def one_vm(call: Call[VMPath, None]) -> Answer:
+        view = keeper.view
+        if call.path.name not in view.guests:
+            raise refused(Refusal("unknown"))
+        return Answer(200, host.told(view, view.guests[call.path.name]))
+
+    def remove(call: Call[VMPath, RemovalQuery]) -> Answer:
+        with errors_told():
+            keeper.remove(call.path.name, call.input.created)
+        return host.summary()
+
+    def withdraw(call: Call[VMPath, WithdrawRequest]) -> Answer:
+        with errors_told():
+            guest = keeper.withdraw(call.path.name, call.input.attempt)
+        vm = host.told(keeper.view, guest) if guest else None
+        return Answer(200, WithdrawReply(vm=vm))
+
+    def changing(verb: str) -> Callable[[Call[VMPath, None]], Answer]:
+        def change(call: Call[VMPath, None]) -> Answer:
+            with errors_told():
+                view = keeper.change_state(call.path.name, verb)
+            return host.changed(200, view, call.path.name)
+
+        return change
+
+    def plan(call: Call[None, VMRequest]) -> Answer:
+        vm = call.input.vm()
+        return Answer(200, plan_reply(keeper.plan(vm), keeper.progress(vm)))
+
+    return [
+        Endpoint(
+            method="POST",
+            path="/v1/vms",
+            summary="Create a VM and start it; the same request again changes nothing.",
+            handler=create,
+            answers={201: ChangedReply, 200: ChangedReply},
+            errors={400: "The image cannot be had.", 409: REFUSED, 503: NOT_NOW, 504: NO_ANSWER},
+            input=AttemptRequest,
+            changes=True,
+            tags=("vms",),
+        ),
+        Endpoint(
+            method="GET",
+            path="/v1/vms",
+            summary="All VMs. The ETag is the host's generation.",
+            handler=all_vms,
+            answers={200: VMsReply, 304: None},
+            changes=False,
+            tags=("vms",),
+        ),
+        Endpoint(
+            method="GET",
+            path="/v1/vms/{name}",
+            summary="One VM.",
+            handler=one_vm,
+            answers={200: VMReply},
+            errors={404: UNKNOWN},
+            parameters=VMPath,
+            changes=False,
+            tags=("vms",),
+        ),
+        Endpoint(
+            method="DELETE",
+            path="/v1/vms/{name}",
+            summary="Remove a VM; its image stays. Answers the host in numbers.",
+            handler=remove,
+            answers={200: SummaryReply},
+            errors={404: UNKNOWN, 503: NOT_NOW, 504: NO_ANSWER},
+            parameters=VMPath,
+            input=RemovalQuery,
+            changes=True,
+            tags=("vms",),
+        ),
+        Endpoint(
+            method="POST",
+            path="/v1/vms/{name}/withdraw",
+            summary="Tell the VM, or else refuse from now on the requests that bear an attempt.",
+            handler=withdraw,
+            answers={200: WithdrawReply},
+            errors={503: NOT_NOW},
+            parameters=VMPath,
+            input=WithdrawRequest,
+            changes=True,
+            tags=("vms",),
+        ),
+        *(
+            Endpoint(
+                method="POST",
+                path=f"/v1/vms/{{name}}/{verb}",
+                summary=f"{verb.capitalize()} a VM; it keeps its CPUs and memory either way.",
+                handler=changing(verb),
+                answers={200: ChangedReply},
+                errors={404: UNKNOWN, 503: NOT_NOW, 504: NO_ANSWER},
+                parameters=VMPath,
+                changes=True,
+                tags=("vms",),
+            )
+            for verb in ("start", "stop", "restart")
+        ),
+        Endpoint(
+            method="POST",
+            path="/v1/plan",
+            summary="What creating a VM would do; nothing changes.",
+            handler=plan,
+            answers={200: PlanReply},
+            input=VMRequest,
+            changes=False,
+            tags=("host",),
+        ),
+        Endpoint(
+            method="GET",
+            path="/v1/host",
+            summary="The host: its CPUs, vNodes and VMs. The ETag is its generation.",
+            handler=lambda _: host.state(),
+            answers={200: HostReply, 304: None},
+            changes=False,
+            tags=("host",),
+        ),
+        *_health(keeper),
+    ]
+
+
+def _health(keeper: Keeper) -> list[AnyEndpoint]:
+    def healthz(_: Call[None, None]) -> Answer:
+        return Answer(200, HealthReply(status="ok", version=__version__, reason=""))
+
+    def readyz(_: Call[None, None]) -> Answer:
+        view = keeper.view
+        if view.state == NOT_READY:
+            reply = HealthReply(status=NOT_READY, version=__version__, reason=view.reason)
+            return Answer(503, reply)
+        return Answer(200, HealthReply(status=view.state, version=__version__, reason=""))
+
+    return [
+        Endpoint(
+            method="GET",
+            path="/healthz",
+            summary="Whether the daemon lives.",
+            handler=healthz,
+            answers={200: HealthReply},
+            changes=False,
+            open=True,
+            tags=("daemon",),
+        ),
+        Endpoint(
+            method="GET",
+            path="/readyz",
+            summary="Whether the daemon can serve: the hypervisor answers it.",
+            handler=readyz,
+            answers={200: HealthReply, 503: HealthReply},
+            changes=False,
+            open=True,
+            tags=("daemon",),
+        ),
+    ]

@@ -1,0 +1,118 @@
+"""The GET endpoints of the paper's prototype, with its names and reply fields."""
+
+from schedulerlocal.api.host import (
+    NO_ANSWER,
+    NOT_NOW,
+    REFUSED,
+    UNKNOWN,
+    LocalHost,
+    errors_told,
+    refused,
+)
+from schedulerlocal.api.replies import summary_reply
+from slackvm.api.prototype import (
+    DeployQuery,
+    Done,
+    NameQuery,
+    NamesReply,
+    NoProgress,
+    NotDone,
+    Progress,
+    SizeQuery,
+    StatusReply,
+    told_as_prototype,
+)
+from slackvm.http.endpoints import Answer, AnyEndpoint, Call, Endpoint
+
+
+def endpoints(host: LocalHost) -> list[AnyEndpoint]:
+    """Return the prototype's endpoints of a host."""
+    keeper = host.keeper
+
+    def deploy(call: Call[None, DeployQuery]) -> Answer:
+        asked = call.input
+        with errors_told():
+            keeper.deploy(asked.vm(asked.name), asked.qcow2, clone=False)
+        return Answer(200, Done())
+
+    def remove(call: Call[None, NameQuery]) -> Answer:
+        with errors_told():
+            keeper.remove(call.input.name)
+        return Answer(200, Done())
+
+    def progress(call: Call[None, SizeQuery]) -> Answer:
+        # A name that no VM can have, so that it is never taken.
+        vm = call.input.vm("(any)")
+        plan = keeper.plan(vm)
+        if plan.refusal:
+            raise refused(plan.refusal)
+        return Answer(200, Progress(progress=keeper.progress(vm) or 0.0))
+
+    def status(_: Call[None, None]) -> Answer:
+        return Answer(200, told_as_prototype(summary_reply(keeper.view, host.identity)))
+
+    return [
+        Endpoint(
+            method="GET",
+            path="/",
+            summary="A line of text.",
+            handler=lambda _: Answer(200, f"SlackVM local scheduler of {host.identity.name}\n"),
+            answers={200: "text/plain"},
+            changes=False,
+            tags=("prototype",),
+        ),
+        Endpoint(
+            method="GET",
+            path="/status",
+            summary="What is free and what each vNode has.",
+            handler=status,
+            answers={200: StatusReply},
+            changes=False,
+            tags=("prototype",),
+        ),
+        Endpoint(
+            method="GET",
+            path="/listvm",
+            summary="Names of all VMs.",
+            handler=lambda _: Answer(200, NamesReply(list(keeper.view.guests))),
+            answers={200: NamesReply},
+            changes=False,
+            tags=("prototype",),
+        ),
+        Endpoint(
+            method="GET",
+            path="/deploy",
+            summary="Create a VM and start it.",
+            handler=deploy,
+            answers={200: Done},
+            errors={400: "The image cannot be had.", 409: REFUSED, 503: NOT_NOW, 504: NO_ANSWER},
+            failure=NotDone,
+            input=DeployQuery,
+            changes=True,
+            tags=("prototype",),
+        ),
+        Endpoint(
+            method="GET",
+            path="/remove",
+            summary="Remove a VM; its image stays.",
+            handler=remove,
+            answers={200: Done},
+            errors={404: UNKNOWN, 503: NOT_NOW, 504: NO_ANSWER},
+            failure=NotDone,
+            input=NameQuery,
+            changes=True,
+            tags=("prototype",),
+        ),
+        Endpoint(
+            method="GET",
+            path="/progress",
+            summary="How far a VM would bring the host toward its ideal memory per CPU.",
+            handler=progress,
+            answers={200: Progress},
+            errors={409: REFUSED},
+            failure=NoProgress,
+            input=SizeQuery,
+            changes=False,
+            tags=("prototype",),
+        ),
+    ]

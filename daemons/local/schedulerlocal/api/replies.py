@@ -1,0 +1,133 @@
+"""How a view of the host becomes what the local daemon answers."""
+
+from dataclasses import dataclass
+
+from schedulerlocal.agent.view import View
+from schedulerlocal.hypervisor import Guest
+from slackvm import __version__
+from slackvm.api.hosts import (
+    CPUReply,
+    ForeignReply,
+    HostReply,
+    HypervisorKind,
+    LevelReply,
+    SummaryReply,
+)
+from slackvm.api.plans import PlanReply, VNodeChange
+from slackvm.api.vms import VMReply
+from slackvm.model.plan import Plan
+from slackvm.model.topology import Topology
+
+
+@dataclass(frozen=True)
+class Identity:
+    """What of a host stays the same while its daemon runs.
+
+    Attributes:
+        name: its name.
+        topology: its CPUs.
+        offered: levels that it offers; None: any.
+        hypervisor: where its VMs are.
+        instance: tells this start of the daemon from all others.
+    """
+
+    name: str
+    topology: Topology
+    offered: tuple[float, ...] | None
+    hypervisor: HypervisorKind
+    instance: str
+
+
+def vm_reply(view: View, guest: Guest, host: str, addresses: list[str]) -> VMReply:
+    """Return a VM of ours as it is told."""
+    if guest.order is None:
+        raise ValueError(f"{guest.name} is not ours")
+    return VMReply(
+        name=guest.name,
+        vcpus=guest.vcpus,
+        memory_mib=guest.memory_mib,
+        level=guest.order.vm.level,
+        image=str(guest.order.image),
+        clone=guest.order.clone,
+        state=guest.state,
+        host=host,
+        cpu_list=list(view.pins_of(guest.name)),
+        created=guest.order.created,
+        addresses=addresses,
+    )
+
+
+def summary_reply(view: View, host: Identity) -> SummaryReply:
+    """Return the host in numbers."""
+    return SummaryReply(
+        name=host.name,
+        version=__version__,
+        instance=host.instance,
+        generation=view.generation,
+        state=view.state,
+        reason=view.reason,
+        hypervisor=host.hypervisor,
+        cpus=len(host.topology),
+        cpus_free=view.cpus_free,
+        memory_mib=host.topology.memory_mib,
+        memory_free_mib=view.memory_free_mib,
+        offered=None if host.offered is None else list(host.offered),
+        levels={
+            str(level): LevelReply(
+                owned=vnode.owned,
+                allocation=vnode.allocation,
+                largest=vnode.largest,
+                memory_mib=vnode.memory_mib,
+                cpu_list=list(vnode.cpu_list),
+                pin_list=list(vnode.pin_list),
+            )
+            for level, vnode in view.vnodes.items()
+        },
+    )
+
+
+def host_reply(view: View, host: Identity) -> HostReply:
+    """Return the host as it is told."""
+    summary = summary_reply(view, host)
+    return HostReply(
+        **{field: getattr(summary, field) for field in SummaryReply.model_fields},
+        topology=[
+            CPUReply(cpu_id=cpu.cpu_id, core=core, l3=cache, numa_node=cpu.numa_node)
+            for cpu, core, cache in zip(
+                host.topology.cpus,
+                host.topology.cores.tolist(),
+                host.topology.last_level_caches.tolist(),
+                strict=True,
+            )
+        ],
+        vms=list(view.guests),
+        foreign=[
+            ForeignReply(
+                name=guest.name,
+                vcpus=guest.vcpus,
+                memory_mib=guest.memory_mib,
+                state=guest.state,
+                cpu_list=list(guest.cpu_ids),
+            )
+            for guest in view.foreign
+        ],
+        foreign_unpinned=view.foreign_unpinned,
+    )
+
+
+def plan_reply(plan: Plan, score: float | None) -> PlanReply:
+    """Return what a deploy would do as it is told."""
+    refusal = plan.refusal
+    return PlanReply(
+        accepted=plan.accepted,
+        code=refusal.code if refusal else None,
+        message=refusal.message if refusal else None,
+        needed=refusal.needed if refusal else None,
+        free=refusal.free if refusal else None,
+        score=score,
+        vnodes=[
+            VNodeChange(level=change.level, gains=list(change.gains), loses=list(change.loses))
+            for change in plan.changes
+        ],
+        pins={name: list(cpu_ids) for name, cpu_ids in plan.pins.items()} if plan.accepted else {},
+    )

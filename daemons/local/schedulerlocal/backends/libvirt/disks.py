@@ -1,0 +1,94 @@
+"""The files that domains use."""
+
+from dataclasses import dataclass
+from pathlib import Path
+
+import libvirt
+import structlog
+from lxml import etree
+
+from schedulerlocal.backends.libvirt.domains import described
+from schedulerlocal.backends.libvirt.errors import completed
+from schedulerlocal.backends.libvirt.guest import guest_of
+from schedulerlocal.backends.libvirt.session import Conversation
+from schedulerlocal.images.images import Use
+
+log = structlog.get_logger()
+
+
+@dataclass(frozen=True, slots=True)
+class Disk:
+    """A file that a domain uses.
+
+    Attributes:
+        path: where it is.
+        is_written: whether the domain writes it; else it reads it, as a backing file.
+    """
+
+    path: Path
+    is_written: bool
+
+
+@dataclass(frozen=True, slots=True)
+class Volume:
+    """A disk that a domain names by storage pool and volume."""
+
+    pool: str
+    name: str
+    is_written: bool
+
+
+def list_uses(talk: Conversation) -> list[Use]:
+    """Return which files which VM uses, as far as libvirt and our metadata tell."""
+
+    def ask(connection: libvirt.virConnect) -> list[Use]:
+        uses = []
+        for _, state, tree in described(connection):
+            guest = guest_of(tree, state)
+            if guest.order:
+                uses.append(Use(guest.name, guest.order.image, not guest.order.clone))
+            for disk in disks_of(tree):
+                if isinstance(disk, Disk):
+                    uses.append(Use(guest.name, disk.path, disk.is_written))
+                    continue
+                path = _volume(connection, disk.pool, disk.name)
+                if path is not None:
+                    uses.append(Use(guest.name, path, disk.is_written))
+        return uses
+
+    return talk.ask("list disks", ask)
+
+
+def disks_of(domain: etree._Element) -> list[Disk | Volume]:
+    """Return the local files and block devices that a domain uses, as far as it names them.
+
+    A running domain names the backing files of its disks too, a stopped one does not.
+    """
+    found: list[Disk | Volume] = []
+    for disk in domain.findall("devices/disk"):
+        is_written = disk.find("readonly") is None
+        # A mirror is what a block job of a running domain writes
+        for element, written in [
+            (disk, is_written),
+            *((mirror, True) for mirror in disk.findall("mirror")),
+            *((backing, False) for backing in disk.iter("backingStore")),
+        ]:
+            source = element.find("source")
+            if source is None:
+                continue
+            path = source.get("file") or source.get("dev")
+            if path is not None:
+                found.append(Disk(Path(path), written))
+            elif source.get("volume") is not None:
+                found.append(Volume(source.get("pool", ""), source.get("volume", ""), written))
+    return found
+
+
+def _volume(connection: libvirt.virConnect, pool: str, name: str) -> Path | None:
+    try:
+        return Path(connection.storagePoolLookupByName(pool).storageVolLookupByName(name).path())
+    except libvirt.libvirtError as error:
+        if completed(error).get_error_domain() != libvirt.VIR_FROM_STORAGE:
+            raise
+        log.warning("storage volume not found", pool=pool, volume=name, error=str(error))
+        return None

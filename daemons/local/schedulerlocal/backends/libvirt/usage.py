@@ -1,0 +1,89 @@
+"""What running domains use, and where they can be reached."""
+
+import libvirt
+import structlog
+
+from schedulerlocal.backends.libvirt.errors import LibvirtError, is_of_connection
+from schedulerlocal.backends.libvirt.session import Conversation
+from schedulerlocal.hypervisor import HypervisorError, Usage
+
+log = structlog.get_logger()
+
+NS_PER_S = 10**9
+KIB_PER_MIB = 1024
+
+
+def list_usage(talk: Conversation) -> list[Usage]:
+    """Return the use of the VMs that run: one call, active domains only."""
+    kinds = (
+        libvirt.VIR_DOMAIN_STATS_CPU_TOTAL
+        | libvirt.VIR_DOMAIN_STATS_VCPU
+        | libvirt.VIR_DOMAIN_STATS_BALLOON
+    )
+    # Not waiting for a VM that is busy; of that one there is a little less then
+    flags = (
+        libvirt.VIR_CONNECT_GET_ALL_DOMAINS_STATS_ACTIVE
+        | libvirt.VIR_CONNECT_GET_ALL_DOMAINS_STATS_NOWAIT
+    )
+
+    def ask(connection: libvirt.virConnect) -> list[Usage]:
+        return [
+            _usage(handle.UUIDString(), values)
+            for handle, values in connection.getAllDomainStats(kinds, flags)
+        ]
+
+    return talk.ask("use of VMs", ask)
+
+
+def list_addresses(talk: Conversation, name: str) -> list[str]:
+    """Return the network addresses of a VM: from libvirt's leases, else from the host's ARP table.
+
+    Raises:
+        HypervisorError: there is no VM of this name.
+    """
+    sources = (
+        libvirt.VIR_DOMAIN_INTERFACE_ADDRESSES_SRC_LEASE,
+        libvirt.VIR_DOMAIN_INTERFACE_ADDRESSES_SRC_ARP,
+    )
+
+    def ask(connection: libvirt.virConnect) -> list[str]:
+        handle = connection.lookupByName(name)
+        for source in sources if handle.isActive() else ():
+            try:
+                interfaces = handle.interfaceAddresses(source)
+            except libvirt.libvirtError as error:
+                if is_of_connection(error):
+                    raise
+                log.debug("no addresses of a VM", vm=name, source=source, error=str(error))
+                continue
+            found = {
+                address["addr"]
+                for interface in interfaces.values()
+                for address in interface["addrs"] or ()
+            }
+            if found:
+                return sorted(found)
+        return []
+
+    try:
+        return talk.ask(f"addresses of VM {name}", ask)
+    except LibvirtError as error:
+        if error.number == libvirt.VIR_ERR_NO_DOMAIN:
+            raise HypervisorError("unknown", f"there is no VM {name}") from error
+        raise
+
+
+def _usage(uuid: str, values: dict[str, int]) -> Usage:
+    vcpus = range(values.get("vcpu.maximum", 0))
+    times = [values[f"vcpu.{n}.time"] for n in vcpus if f"vcpu.{n}.time" in values]
+    # Both are the time in the run queue: `delay` from schedstat, `wait` from a file that many
+    # kernels do not fill.
+    found = [values.get(f"vcpu.{n}.delay") or values.get(f"vcpu.{n}.wait") for n in vcpus]
+    waits = [each for each in found if each is not None]
+    memory_kib = values.get("balloon.rss") or values.get("balloon.current", 0)
+    return Usage(
+        uuid=uuid,
+        cpu_s=(sum(times) if times else values.get("cpu.time", 0)) / NS_PER_S,
+        wait_s=sum(waits) / NS_PER_S if waits else None,
+        memory_mib=memory_kib / KIB_PER_MIB,
+    )

@@ -1,0 +1,1 @@
+"""Simulated VMs in memory."""

@@ -1,0 +1,1 @@
+"""Disk images and overlays, for any backend whose guests have disks."""

@@ -1,0 +1,1 @@
+"""Use of CPUs and memory: sampled, recorded, exported as metrics."""
