@@ -13,7 +13,7 @@ from pathlib import Path
 from typing import Any
 
 from schedulerglobal.__main__ import main
-from schedulerglobal.hosts.client import Nodes
+from schedulerglobal.hosts.client import HostClient
 from schedulerglobal.store.sqlite import SqliteStore
 from slackvm.formats.journal import Journal
 
@@ -47,6 +47,6 @@ def stepping(owner: type, name: str) -> None:
 for name in ("reserve", "confirm", "release", "set_vms", "note"):
     stepping(SqliteStore, name)
 for name in ("deploy", "remove", "withdraw"):
-    stepping(Nodes, name)
+    stepping(HostClient, name)
 stepping(Journal, "append")
 main()

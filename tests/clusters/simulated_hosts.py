@@ -13,14 +13,14 @@ from collections.abc import Iterable
 from pathlib import Path
 from typing import Any
 
-from schedulerlocal.agent.host_agent import Keeper
+from schedulerlocal.agent.host_agent import HostAgent
 from schedulerlocal.agent.records import Records
 from schedulerlocal.api import host as api
 from schedulerlocal.api import prototype as prototype_api
 from schedulerlocal.api.replies import Identity
 from schedulerlocal.backends.memory.backend import MemoryHypervisor
 from schedulerlocal.clock import Clock
-from schedulerlocal.hypervisor import Order
+from schedulerlocal.hypervisor import VMSpec
 from slackvm.http import server
 from slackvm.http.app import RestApp, StartResponse
 from slackvm.http.auth import Tokens
@@ -77,8 +77,8 @@ def _app(number: int, vms: int) -> RestApp:
         vcpus = chance.choice([1, 1, 2, 2, 4])
         vm = VM(f"{name}-vm{each:02}", vcpus, 2048 * vcpus, chance.choice([1.0, 2.0, 3.0]))
         image = Path(f"/images/{chance.choice(['debian', 'alpine'])}.qcow2")
-        hypervisor.create(Order(vm, f"{number}-{each}", image, False, float(each)), ())
-    keeper = Keeper(host, hypervisor, NoRecords(), clock)
+        hypervisor.create(VMSpec(vm, f"{number}-{each}", image, False, float(each)), ())
+    keeper = HostAgent(host, hypervisor, NoRecords(), clock)
     keeper.reconcile()
     identity = Identity(name, TOPOLOGY, None, "memory", f"{number:08x}")
     local = api.LocalHost(identity, keeper, lambda _: [])

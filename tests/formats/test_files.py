@@ -87,7 +87,8 @@ def test_other_files_devices_pipes_and_standard_output_are_allowed(source: Path)
 
 def test_a_file_on_standard_input_is_an_input(source: Path) -> None:
     code = (
-        "import sys; from pathlib import Path; from slackvm.formats.files import refuse_overwriting\n"
+        "import sys; from pathlib import Path\n"
+        "from slackvm.formats.files import refuse_overwriting\n"
         "refuse_overwriting([Path('in.csv')], [Path(sys.argv[1])])"
     )
     for name in ("-", "/dev/stdin"):

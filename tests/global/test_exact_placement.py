@@ -11,18 +11,18 @@ from clusters.processes import EPYC, LAPTOP, Running, running
 from model.hosts import LEVELS, TOPOLOGIES
 from model.test_placement import random_vm
 from schedulerglobal.hosts.replies import Picture, check_picture
-from schedulerglobal.hosts.url import parse_node_url
+from schedulerglobal.hosts.url import parse_host_url
 from schedulerglobal.reservations import reservations as orders
 from schedulerglobal.scheduling.placement import choose
 from schedulerglobal.state.cluster import Cluster
 from schedulerglobal.store.ledger import Ledger
 from schedulerglobal.store.sqlite import SqliteStore
 from schedulerglobal.sync import reports as hearing
-from schedulerlocal.agent.reconciliation import Findings
+from schedulerlocal.agent.reconciliation import Drift
 from schedulerlocal.agent.view import view_of
 from schedulerlocal.api.replies import Identity, host_reply, vm_reply
 from schedulerlocal.clock import Clock
-from schedulerlocal.hypervisor import RUNNING, Guest, Order
+from schedulerlocal.hypervisor import RUNNING, ObservedVM, VMSpec
 from slackvm.api.vms import VMRequest, VMsReply
 from slackvm.formats.journal import Journal
 from slackvm.model import POLICIES, VM, Host
@@ -55,19 +55,19 @@ def picture(host: Host, name: str, generation: int) -> Picture:
     """Return what the local daemon of such a host tells."""
     pins = host.pins()
     guests = {
-        vm.name: Guest(
+        vm.name: ObservedVM(
             vm.name,
             f"uuid-{vm.name}",
             vm.vcpus,
             vm.memory_mib,
             RUNNING,
-            Order(vm, f"uuid-{vm.name}", Path("/i.qcow2"), False, 1.0),
+            VMSpec(vm, f"uuid-{vm.name}", Path("/i.qcow2"), False, 1.0),
             (pins[vm.level],) * vm.vcpus,
             pins[vm.level],
         )
         for vm in host.vms.values()
     }
-    view = replace(view_of(host, guests, Findings()), generation=generation)
+    view = replace(view_of(host, guests, Drift()), generation=generation)
     offered = None if host.levels is None else tuple(sorted(host.levels))
     identity = Identity(name, host.topology, offered, "memory", "abcd")
     vms = [vm_reply(view, guest, name, []) for guest in guests.values()]
@@ -82,7 +82,7 @@ def cluster(tmp_path: Path) -> Iterator[Cluster]:
     ledger = Ledger(store, Journal(tmp_path / "operations.jsonl"), [])
     cluster = Cluster(store, ledger)
     for number in range(HOSTS):
-        cluster.add(parse_node_url(f"host{number}"))
+        cluster.add(parse_host_url(f"host{number}"))
     yield cluster
     ledger.close()
 

@@ -89,12 +89,12 @@ def rig_clock(folder: Path) -> None:
 
 
 def rig_libvirt(steps: Steps) -> None:
-    from schedulerlocal.backends.libvirt.session import Conversation
+    from schedulerlocal.backends.libvirt.session import LibvirtOperation
     from schedulerlocal.images.storage import Storage
 
-    change, run = Conversation.change, Storage.run
+    change, run = LibvirtOperation.change, Storage.run
 
-    def rigged_change(talk: Conversation, what: str, function: Any) -> None:
+    def rigged_change(talk: LibvirtOperation, what: str, function: Any) -> None:
         steps.step(f"libvirt, {what}", lambda: change(talk, what, function))
         change(talk, what, function)
 
@@ -103,7 +103,7 @@ def rig_libvirt(steps: Steps) -> None:
             steps.step(what)
         return run(storage, what, work, deadline)
 
-    Conversation.change, Storage.run = rigged_change, rigged_run
+    LibvirtOperation.change, Storage.run = rigged_change, rigged_run
 
 
 def rig_files(steps: Steps) -> None:
@@ -129,10 +129,10 @@ def rig_files(steps: Steps) -> None:
 
 
 def rig_operations(steps: Steps) -> None:
-    from schedulerlocal.agent.host_agent import Keeper
-    from schedulerlocal.agent.operation_lock import Turns
+    from schedulerlocal.agent.host_agent import HostAgent
+    from schedulerlocal.agent.operation_lock import OperationLock
 
-    next_turn = Turns.next
+    next_turn = OperationLock.next
     asked = threading.local()
 
     def named(name: str, method: Callable[..., Any]) -> Callable[..., Any]:
@@ -144,13 +144,13 @@ def rig_operations(steps: Steps) -> None:
         return rigged
 
     @contextmanager
-    def rigged_next(turns: Turns) -> Iterator[None]:
+    def rigged_next(turns: OperationLock) -> Iterator[None]:
         with next_turn(turns), steps.operation(asked.operation):
             yield
 
-    Turns.next = rigged_next
+    OperationLock.next = rigged_next
     for name in ("deploy", "withdraw", "remove", "reconcile"):
-        setattr(Keeper, name, named(name, getattr(Keeper, name)))
+        setattr(HostAgent, name, named(name, getattr(HostAgent, name)))
 
 
 def live(order: Any) -> None:

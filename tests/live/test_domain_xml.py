@@ -17,7 +17,7 @@ from schedulerlocal.backends.libvirt.disks import Disk, Volume, disks_of
 from schedulerlocal.backends.libvirt.domain import Platform, domain_xml, platform_of
 from schedulerlocal.backends.libvirt.guest import guest_of, read_domain
 from schedulerlocal.backends.libvirt.metadata import NAMESPACE, TAG, text_of
-from schedulerlocal.hypervisor import RUNNING, HypervisorError, Order
+from schedulerlocal.hypervisor import RUNNING, HypervisorError, VMSpec
 from slackvm.model import VM
 
 KVM = Platform("kvm", "x86_64", "pc-q35-7.2", "/usr/bin/qemu-system-x86_64", "host-passthrough")
@@ -41,11 +41,11 @@ printable = st.text(min_size=1, max_size=40).filter(str.isprintable)
 file_names = printable.filter(lambda name: "/" not in name and name not in (".", ".."))
 
 
-def order(name: str = "web", image: str = "/images/a.qcow2", clone: bool = False) -> Order:
-    return Order(VM(name, 2, 512, 1.5), UUID, Path(image), clone, 1700000000.25)
+def order(name: str = "web", image: str = "/images/a.qcow2", clone: bool = False) -> VMSpec:
+    return VMSpec(VM(name, 2, 512, 1.5), UUID, Path(image), clone, 1700000000.25)
 
 
-def described(asked: Order, platform: Platform = TCG, network: str = "") -> str:
+def described(asked: VMSpec, platform: Platform = TCG, network: str = "") -> str:
     return domain_xml(asked, [8, 0, 1, 3], asked.image, platform, network)
 
 
@@ -79,7 +79,7 @@ def test_a_hostile_name_and_path_stay_data(text: str) -> None:
 def test_an_order_is_read_back_as_it_was(
     name: str, file: str, vcpus: int, memory: int, milli: int, clone: bool, created: float
 ) -> None:
-    asked = Order(
+    asked = VMSpec(
         VM(name, vcpus, memory, milli / 1000), UUID, Path("/images") / file, clone, created
     )
     guest = read_back(described(asked))

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from slackvm.formats.files import remove_leftovers, replacing
+from slackvm.formats.files import atomic_write, remove_leftovers
 from slackvm.formats.journal import Journal
 
 
@@ -44,7 +44,7 @@ def test_what_a_kill_leaves_of_a_file_that_is_replaced_can_be_removed(tmp_path: 
     path, other = tmp_path / "state.json", tmp_path / "state.json.old"
     for each in (path, other):
         each.write_text("old")
-    with replacing(path) as temporary:
+    with atomic_write(path) as temporary:
         temporary.write_text("new")
         left = temporary.with_name(f"{temporary.name}x")
         left.write_text("half of it")

@@ -9,12 +9,12 @@ from pathlib import Path
 import pytest
 
 from schedulerlocal.agent.counters import RefusedError
-from schedulerlocal.agent.host_agent import Keeper
+from schedulerlocal.agent.host_agent import HostAgent
 from schedulerlocal.agent.records import Records
 from schedulerlocal.agent.state import StateError, StateFolder
 from schedulerlocal.backends.memory.backend import MemoryHypervisor
 from schedulerlocal.clock import Clock
-from schedulerlocal.hypervisor import Guest, Order, UncertainError
+from schedulerlocal.hypervisor import ObservedVM, UncertainError, VMSpec
 from slackvm.model import VM, Host, Topology
 from slackvm.topologies import PRESETS
 from slackvm.verification import verify
@@ -26,14 +26,14 @@ EPYC = PRESETS["epyc-7662"].build()
 class LateHypervisor(MemoryHypervisor):
     """Gives no answer when a VM is to be made, and makes it after it was looked at once."""
 
-    asked: tuple[Order, Sequence[int]] | None = None
+    asked: tuple[VMSpec, Sequence[int]] | None = None
     looks = 0
 
-    def create(self, order: Order, cpu_ids: Sequence[int]) -> None:
+    def create(self, order: VMSpec, cpu_ids: Sequence[int]) -> None:
         self.asked = order, cpu_ids
         raise UncertainError("the connection is gone")
 
-    def guests(self) -> list[Guest]:
+    def guests(self) -> list[ObservedVM]:
         self.looks += self.asked is not None
         if self.asked and self.looks == 2:
             super().create(*self.asked)
@@ -45,13 +45,13 @@ def living(
     folder: Path,
     topology: Topology = LAPTOP,
     kind: type[MemoryHypervisor] = MemoryHypervisor,
-) -> Iterator[Keeper]:
+) -> Iterator[HostAgent]:
     """Give the keeper of a host whose state is in `folder`, as a daemon has it after its start."""
     clock = Clock()
     state = StateFolder(folder)
     hypervisor = kind(folder / "guests.json", clock)
     records = Records(state, "testhost")
-    keeper = Keeper(Host(topology), hypervisor, records, clock)
+    keeper = HostAgent(Host(topology), hypervisor, records, clock)
     keeper.reconcile()
     try:
         yield keeper
@@ -60,7 +60,7 @@ def living(
         state.close()
 
 
-def sizes(keeper: Keeper) -> object:
+def sizes(keeper: HostAgent) -> object:
     view = keeper.view
     vnodes = {level: (vnode.cpu_list, vnode.pin_list) for level, vnode in view.vnodes.items()}
     return vnodes, set(view.guests), view.cpus_free, view.memory_free_mib
@@ -74,13 +74,13 @@ def replayed(folder: Path, topology: Topology = LAPTOP) -> dict[float, tuple[int
     return {level: host.cpu_ids(level) for level in host.vnodes}
 
 
-def check_log(folder: Path, keeper: Keeper, topology: Topology = LAPTOP) -> None:
+def check_log(folder: Path, keeper: HostAgent, topology: Topology = LAPTOP) -> None:
     assert replayed(folder, topology) == {
         level: vnode.cpu_list for level, vnode in keeper.view.vnodes.items()
     }
 
 
-def fill(keeper: Keeper, steps: int, seed: int = 1) -> None:
+def fill(keeper: HostAgent, steps: int, seed: int = 1) -> None:
     chance = random.Random(seed)
     for step in range(steps):
         names = sorted(keeper.view.guests)
@@ -193,7 +193,7 @@ def test_vms_whose_cpus_are_gone_keep_running_and_nothing_new_is_taken(tmp_path:
     with living(tmp_path, smaller) as keeper:
         assert set(keeper.view.guests) == {"a", "b"}
         assert keeper.view.state == "overcommitted"
-        assert keeper.view.unplaced == {"b"}
+        assert keeper.view.unaccommodated == {"b"}
         with pytest.raises(RefusedError) as refused:
             keeper.deploy(VM("c", 1, 512, 1.0), "/i.qcow2", clone=False)
         assert refused.value.refusal.code == "overcommitted"

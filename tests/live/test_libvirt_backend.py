@@ -27,10 +27,10 @@ from schedulerlocal.hypervisor import (
     PAUSED,
     RUNNING,
     STOPPED,
-    Guest,
     HypervisorError,
-    Order,
+    ObservedVM,
     UnavailableError,
+    VMSpec,
 )
 from slackvm.model import VM
 from waiting import wait_until
@@ -107,11 +107,11 @@ def hypervisor(site: Site) -> Iterator[LibvirtHypervisor]:
         yield hypervisor
 
 
-def order(name: str, image: Path, clone: bool = True, vcpus: int = 2) -> Order:
-    return Order(VM(name, vcpus, 128, 2.0), str(uuid.uuid4()), image, clone, time.time())
+def order(name: str, image: Path, clone: bool = True, vcpus: int = 2) -> VMSpec:
+    return VMSpec(VM(name, vcpus, 128, 2.0), str(uuid.uuid4()), image, clone, time.time())
 
 
-def guest(hypervisor: LibvirtHypervisor, name: str) -> Guest | None:
+def guest(hypervisor: LibvirtHypervisor, name: str) -> ObservedVM | None:
     return {guest.name: guest for guest in hypervisor.guests()}.get(name)
 
 
@@ -247,14 +247,14 @@ def test_affinity_that_other_software_changed_is_told_and_mended(
     # a cgroup would hold the vCPU where it is; without one there is nothing but the affinity
     site = site_on(new_libvirt_host(cgroups=False), guest_image, tmp_path)
     with site.backend() as hypervisor:
-        hypervisor.create(order("astray", site.image), [0])
-        assert guest(hypervisor, "astray").is_pinned_to([0])
-        thread = threads("astray")["vcpu 1"]
+        hypervisor.create(order("mispinned", site.image), [0])
+        assert guest(hypervisor, "mispinned").is_pinned_to([0])
+        thread = threads("mispinned")["vcpu 1"]
         os.sched_setaffinity(int(thread.name), {0, 1})
-        assert guest(hypervisor, "astray").vcpu_pins == ((0,), (0, 1))
-        hypervisor.pin({"astray": [0]})
+        assert guest(hypervisor, "mispinned").vcpu_pins == ((0,), (0, 1))
+        hypervisor.pin({"mispinned": [0]})
         assert affinity(thread) == "0"
-        assert guest(hypervisor, "astray").is_pinned_to([0])
+        assert guest(hypervisor, "mispinned").is_pinned_to([0])
 
 
 def test_on_a_made_up_host_what_libvirt_says_counts(
@@ -352,7 +352,9 @@ def test_a_full_disk_leaves_nothing(
 @pytest.mark.parametrize("clone", [True, False])
 def test_a_vm_that_cannot_start_leaves_nothing(site: Site, clone: bool) -> None:
     # more memory than any machine has: QEMU ends at once
-    asked = Order(VM("huge", 1, 10**9, 1.0), str(uuid.uuid4()), site.copy("huge.qcow2"), clone, 1.0)
+    asked = VMSpec(
+        VM("huge", 1, 10**9, 1.0), str(uuid.uuid4()), site.copy("huge.qcow2"), clone, 1.0
+    )
     with site.backend() as hypervisor:
         failed = refusal(hypervisor.create, asked, [0])
         assert failed.code == "hypervisor_failed"

@@ -3,7 +3,7 @@
 from pathlib import Path
 
 from schedulerlocal.agent.view import View, VNodeView
-from schedulerlocal.hypervisor import RUNNING, STOPPED, Guest, Order, Usage
+from schedulerlocal.hypervisor import RUNNING, STOPPED, ObservedVM, Usage, VMSpec
 from schedulerlocal.telemetry.sampler import Sampler, cpus_used, share_waited
 from slackvm.api.vms import GuestState
 from slackvm.model import VM
@@ -11,13 +11,13 @@ from slackvm.model import VM
 
 def guest(
     name: str, vcpus: int, level: float, state: GuestState = RUNNING, created: float = 0.0
-) -> Guest:
+) -> ObservedVM:
     vm = VM(name, vcpus, 1000, level)
-    order = Order(vm, f"uuid-{name}", Path("/i.qcow2"), False, created)
-    return Guest(name, order.uuid, vcpus, 1000, state, order, None, None)
+    order = VMSpec(vm, f"uuid-{name}", Path("/i.qcow2"), False, created)
+    return ObservedVM(name, order.uuid, vcpus, 1000, state, order, None, None)
 
 
-def view(*guests: Guest) -> View:
+def view(*guests: ObservedVM) -> View:
     vnode = VNodeView((), (), 0, 0, 0)
     levels = {each.order.vm.level: vnode for each in guests if each.order}
     return View(vnodes=levels, guests={each.name: each for each in guests})

@@ -7,9 +7,9 @@ import pytest
 
 from command import slackvm_local
 from recordings import rows
-from schedulerlocal.agent.reconciliation import Findings
+from schedulerlocal.agent.reconciliation import Drift
 from schedulerlocal.agent.view import view_of
-from schedulerlocal.hypervisor import RUNNING, STOPPED, Guest, Order
+from schedulerlocal.hypervisor import RUNNING, STOPPED, ObservedVM, VMSpec
 from schedulerlocal.telemetry.recorder import Recorder
 from schedulerlocal.telemetry.sampler import GuestUse, Sample
 from slackanalysis.contention.table import contention_of_recordings
@@ -30,11 +30,11 @@ def record(path: Path, waits: dict[str, float | None], stopped: tuple[str, ...] 
         host.commit(host.plan_deploy(VM(name, 2, 1024, 2.0)))
     guests = {}
     for name, wait in waits.items():
-        order = Order(VM(name, 2, 1024, 2.0), f"uuid-{name}", Path("/a.qcow2"), False, 0.0)
+        order = VMSpec(VM(name, 2, 1024, 2.0), f"uuid-{name}", Path("/a.qcow2"), False, 0.0)
         state = STOPPED if name in stopped else RUNNING
-        guest = Guest(name, order.uuid, 2, 1024, state, order, None, None)
+        guest = ObservedVM(name, order.uuid, 2, 1024, state, order, None, None)
         guests[name] = GuestUse(guest, 0.25, wait, 0.5)
-    view = view_of(host, {name: use.guest for name, use in guests.items()}, Findings())
+    view = view_of(host, {name: use.guest for name, use in guests.items()}, Drift())
     recorder = Recorder(path, 8, 31_000)
     for time in (1_700_000_000, 1_700_000_015):
         recorder.record(Sample(time, 0.5, 0.5, guests, view))

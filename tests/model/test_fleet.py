@@ -129,7 +129,7 @@ def test_hosts_come_and_go(seed: int) -> None:
 
 def test_a_closed_host_refuses_everything_with_its_reason() -> None:
     open_host = HostSummary("host0", 8, 4096, 8, 4096, {})
-    fleet = Fleet([replace(open_host, closed=Refusal("overcommitted")), open_host])
+    fleet = Fleet([replace(open_host, unschedulable=Refusal("overcommitted")), open_host])
     vm = VM("vm", 1, 1, 1.0)
     assert fleet.consider(vm).fits.tolist() == [False, True]
     assert fleet.refusal(0, vm) == Refusal("overcommitted")

@@ -25,7 +25,7 @@ def test_the_import_rules_are_kept() -> None:
     [
         ("daemons/common/slackvm/model/vnode.py", "import threading"),
         ("daemons/common/slackvm/model/vnode.py", "import slackvm.formats.monitoring.record"),
-        ("daemons/common/slackvm/files.py", "import schedulerlocal.cli"),
+        ("daemons/common/slackvm/formats/files.py", "import schedulerlocal.cli"),
         ("analysis/slackanalysis/workload/usage.py", "import schedulerlocal.replay.decisions"),
         ("analysis/slackanalysis/sweep/claims.py", "import slackanalysis.figures.style"),
         ("daemons/client/schedulerclient/text.py", "import schedulerglobal.state.cluster"),

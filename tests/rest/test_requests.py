@@ -7,9 +7,10 @@ import pytest
 import requests
 
 from rest.toy import CPUS, FULL, READ, Toy, error, raw
+from slackvm.api.base import Inputs
 from slackvm.http.app import RestApp
 from slackvm.http.auth import Tokens
-from slackvm.http.endpoints import Answer, Endpoint, Inputs
+from slackvm.http.endpoints import Endpoint, Response
 from slackvm.http.inputs import MAX_BODY
 from slackvm.http.metrics import Metrics
 from slackvm.http.server import RestServer
@@ -308,7 +309,7 @@ def declared(path: str, *, changes: bool = False, open: bool = False) -> Endpoin
         method="GET",
         path=path,
         summary="-",
-        handler=lambda _: Answer(204),
+        handler=lambda _: Response(204),
         answers={204: None},
         changes=changes,
         open=open,

@@ -9,12 +9,13 @@ from typing import Any
 import requests
 from pydantic import BaseModel, Field, RootModel
 
+from slackvm.api.base import Inputs
 from slackvm.api.errors import RestError
 from slackvm.api.fields import Level, MemoryGib, Vcpus, VmName, memory_mib
 from slackvm.api.prototype import Done, NoProgress, NotDone, Progress
 from slackvm.http.app import RestApp
 from slackvm.http.auth import Tokens
-from slackvm.http.endpoints import Answer, AnswerKind, AnyEndpoint, Call, Endpoint, Inputs
+from slackvm.http.endpoints import AnyEndpoint, Endpoint, Request, Response, ResponseKind
 from slackvm.http.metrics import Metrics
 from slackvm.http.server import Limits, RestServer
 
@@ -24,14 +25,14 @@ FULL = {"Authorization": "Bearer full-token"}
 READ = {"Authorization": "Bearer read-token"}
 
 
-Handler = Callable[[Any], Answer]
+Handler = Callable[[Any], Response]
 
 
 class Named(Inputs):
     name: VmName
 
 
-class Request(Inputs):
+class NewVM(Inputs):
     name: VmName
     vcpus: Vcpus
     memory_gib: MemoryGib
@@ -112,7 +113,7 @@ class Toy:
         refused = {409: "There is no room, or there is a VM of this name."}
         return [
             *(get(path, handler, kind) for path, handler, kind in self._simple()),
-            get("/healthz", lambda _: Answer(200, Health(version="1.2.3")), Health, open=True),
+            get("/healthz", lambda _: Response(200, Health(version="1.2.3")), Health, open=True),
             get("/v1/host", self._host, answers={200: Host, 304: None}),
             get(
                 "/progress",
@@ -133,7 +134,7 @@ class Toy:
             ),
             get(
                 "/remove",
-                lambda call: self._remove(call.input.name, Answer(200, Done())),
+                lambda call: self._remove(call.input.name, Response(200, Done())),
                 Done,
                 input=Named,
                 errors=unknown,
@@ -145,14 +146,14 @@ class Toy:
                 path="/v1/vms",
                 summary="Deploy a VM",
                 handler=self._create,
-                input=Request,
+                input=NewVM,
                 answers={200: Vm, 201: Vm},
                 errors=refused,
                 changes=True,
             ),
             get(
                 "/v1/vms/{name}",
-                lambda call: Answer(200, self.find(call.path.name)),
+                lambda call: Response(200, self.find(call.path.name)),
                 Vm,
                 parameters=Named,
                 errors=unknown,
@@ -161,7 +162,7 @@ class Toy:
                 method="DELETE",
                 path="/v1/vms/{name}",
                 summary="Remove a VM",
-                handler=lambda call: self._remove(call.path.name, Answer(204)),
+                handler=lambda call: self._remove(call.path.name, Response(204)),
                 parameters=Named,
                 answers={204: None},
                 errors=unknown,
@@ -172,61 +173,61 @@ class Toy:
     def troublesome_endpoints(self) -> list[AnyEndpoint]:
         """Endpoints that wait, fail, or answer too much."""
 
-        def fail(_call: Call[None, None]) -> Answer:
+        def fail(_call: Request[None, None]) -> Response:
             raise RuntimeError("a secret of the daemon")
 
         return [
             get("/wait", self._wait, Done),
             get("/change", self._wait, Done, changes=True),
             get("/fail", fail, Done),
-            get("/undeclared", lambda _: Answer(200, Health(version="no Done")), Done),
-            get("/large", lambda _: Answer(200, b"x" * (64 << 20)), "text/plain"),
+            get("/undeclared", lambda _: Response(200, Health(version="no Done")), Done),
+            get("/large", lambda _: Response(200, b"x" * (64 << 20)), "text/plain"),
         ]
 
-    def _simple(self) -> list[tuple[str, Handler, AnswerKind]]:
+    def _simple(self) -> list[tuple[str, Handler, ResponseKind]]:
         return [
-            ("/", lambda _: Answer(200, "a toy"), "text/plain; charset=utf-8"),
-            ("/listvm", lambda _: Answer(200, Names(list(self.vms))), Names),
-            ("/v1/vms", lambda _: Answer(200, Vms(vms=list(self.vms.values()))), Vms),
+            ("/", lambda _: Response(200, "a toy"), "text/plain; charset=utf-8"),
+            ("/listvm", lambda _: Response(200, Names(list(self.vms))), Names),
+            ("/v1/vms", lambda _: Response(200, Vms(vms=list(self.vms.values()))), Vms),
         ]
 
-    def _create(self, call: Call[None, Request]) -> Answer:
+    def _create(self, call: Request[None, NewVM]) -> Response:
         given = call.input
         memory = memory_mib(given.memory_gib)
         vm = Vm(name=given.name, vcpus=given.vcpus, memory_mib=memory, level=given.level)
-        return Answer(201 if self.deploy(vm) else 200, vm)
+        return Response(201 if self.deploy(vm) else 200, vm)
 
-    def _deploy(self, call: Call[None, Deploy]) -> Answer:
+    def _deploy(self, call: Request[None, Deploy]) -> Response:
         given = call.input
         memory = memory_mib(given.mem)
         self.deploy(Vm(name=given.name, vcpus=given.cpu, memory_mib=memory, level=given.oc))
-        return Answer(200, Done())
+        return Response(200, Done())
 
-    def _remove(self, name: str, answer: Answer) -> Answer:
+    def _remove(self, name: str, answer: Response) -> Response:
         with self._lock:
             self.find(name)
             del self.vms[name]
             self.generation += 1
         return answer
 
-    def _host(self, _call: Call[None, None]) -> Answer:
+    def _host(self, _call: Request[None, None]) -> Response:
         free = CPUS - sum(vm.vcpus for vm in self.vms.values())
         body = Host(generation=self.generation, cpus_free=free)
-        return Answer(200, body, etag=str(self.generation))
+        return Response(200, body, etag=str(self.generation))
 
-    def _progress(self, call: Call[None, Size]) -> Answer:
+    def _progress(self, call: Request[None, Size]) -> Response:
         if call.input.cpu > CPUS:
             raise RestError(409, "too_large", "too large", needed=call.input.cpu, free=CPUS)
-        return Answer(200, Progress(progress=call.input.cpu / CPUS))
+        return Response(200, Progress(progress=call.input.cpu / CPUS))
 
-    def _wait(self, _call: Call[None, None]) -> Answer:
+    def _wait(self, _call: Request[None, None]) -> Response:
         self.waiting.release()
         self.go_on.wait(30)
-        return Answer(200, Done())
+        return Response(200, Done())
 
 
 def get(
-    path: str, handler: Handler, kind: AnswerKind = None, *, changes: bool = False, **more: Any
+    path: str, handler: Handler, kind: ResponseKind = None, *, changes: bool = False, **more: Any
 ) -> AnyEndpoint:
     """Return an endpoint of GET."""
     more.setdefault("answers", {200: kind})

@@ -44,7 +44,7 @@ def check(tmp_path):
 
 
 @pytest.mark.parametrize(
-    ("name", "controller", "host", "other", "astray"),
+    ("name", "controller", "host", "other", "mispinned"),
     [
         ("slackvm_env_scl_token", TOKENS[0], TOKENS[1], TOKENS[1], "host-1, host-2"),
         ("slackvm_env_scg_port", 8200, None, 8200, "host-2"),
@@ -52,12 +52,12 @@ def check(tmp_path):
     ],
 )
 def test_what_controller_and_hosts_must_agree_on_is_refused_where_it_differs(
-    check, name, controller, host, other, astray
+    check, name, controller, host, other, mispinned
 ):
     settings = [{} if value is None else {name: value} for value in (controller, host, other)]
     code, told = check(*settings)
     assert code != 0
-    assert f"{name}: it must be the same on controller and {astray};" in told
+    assert f"{name}: it must be the same on controller and {mispinned};" in told
     assert TOKENS[0] not in told
     assert TOKENS[1] not in told
 

@@ -24,7 +24,7 @@ from slackanalysis.workload.catalogue_file import ENDINGS, catalogue_text, find_
 from slackanalysis.workload.mix import mix_text, parse_mix
 from slackvm.cli.failures import reported
 from slackvm.formats.contents import STANDARD_INPUT
-from slackvm.formats.files import refuse_overwriting, replacing
+from slackvm.formats.files import atomic_write, refuse_overwriting
 
 _EXAMPLES = """\b
 Examples:
@@ -302,7 +302,7 @@ def _convert(path: Path, output: Path, account: Account) -> str:
         text, what = cloudfactory.scenario_text(cloudfactory.scenario_of(catalogue)), "scenario"
         lost = 0 if cloudfactory.is_kept(catalogue) else len(catalogue.flavours)
         account.add("dropped", "which memory goes with which vCPUs", lost, "flavours")
-    with replacing(output) as temporary:
+    with atomic_write(output) as temporary:
         temporary.write_text(text, encoding="utf-8")
     return f"{output}: {what}"
 

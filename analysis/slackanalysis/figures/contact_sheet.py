@@ -13,7 +13,7 @@ import matplotlib as mpl
 from slackanalysis.figures import style
 from slackanalysis.figures.examples import examples
 from slackvm.cli.failures import reported
-from slackvm.formats.files import replacing
+from slackvm.formats.files import atomic_write
 
 WIDTHS_IN = (7.0, 3.5)
 """Widths at which each figure is drawn: a page's, and a column's."""
@@ -62,7 +62,7 @@ def write_contact_sheet(output: Path, only: str | None = None) -> Path:
             for width_in in WIDTHS_IN:
                 words = f"{example.figure} {example.input} {width_in:g}".replace(",", "")
                 name = f"{words.replace(' ', '-')}.png"
-                with replacing(output / name) as file:
+                with atomic_write(output / name) as file:
                     example.draw(width_in).savefig(file, format="png", dpi=_DPI)
                 caption = html.escape(f"{example.input}, {width_in:g} in")
                 parts.setdefault(example.figure, []).append(
@@ -71,7 +71,7 @@ def write_contact_sheet(output: Path, only: str | None = None) -> Path:
                 )
     sections = (f"<h2>{name}</h2>\n" + "\n".join(parts[name]) for name in sorted(parts))
     page = output / _PAGE
-    with replacing(page) as file:
+    with atomic_write(page) as file:
         head = '<!doctype html><html lang="en"><meta charset="utf-8"><title>Figures</title>'
         file.write_text(
             f"{head}<style>{_STYLE}</style>\n" + "\n".join(sections) + "\n</html>\n",

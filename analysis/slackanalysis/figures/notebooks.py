@@ -13,7 +13,7 @@ from dataclasses import dataclass
 from difflib import get_close_matches
 from pathlib import Path
 
-from slackvm.formats.files import replacing
+from slackvm.formats.files import atomic_write
 
 Value = str | int | float | bool | list[float] | list[str]
 
@@ -182,7 +182,7 @@ class Notebook:
         import papermill
         from papermill.exceptions import PapermillExecutionError
 
-        with replacing(output) as finished, tempfile.TemporaryDirectory() as folder:
+        with atomic_write(output) as finished, tempfile.TemporaryDirectory() as folder:
             # papermill writes after each cell, and wants a name that ends so.
             running = Path(folder) / "running.ipynb"
             try:

@@ -13,7 +13,7 @@ from matplotlib.figure import Figure
 
 from slackanalysis.figures import style
 from slackanalysis.figures.latex import latex_table
-from slackvm.formats.files import replacing
+from slackvm.formats.files import atomic_write
 
 FORMATS = ("pdf", "png", "svg")
 """Formats of a figure."""
@@ -93,7 +93,7 @@ def save_figure(
         png = BytesIO()
         figure.savefig(png, format="png", dpi=_PNG_DPI)
         for path in paths:
-            ending, file = path.suffix[1:], files.enter_context(replacing(path))
+            ending, file = path.suffix[1:], files.enter_context(atomic_write(path))
             if ending == "csv":
                 numbers.to_csv(file, index=False)
             elif ending == "tex":

@@ -14,7 +14,7 @@ from typing import Any
 
 from slackvm import __version__
 from slackvm.formats.contents import raw_contents, shown
-from slackvm.formats.files import replacing
+from slackvm.formats.files import atomic_write
 
 LIBRARIES = (
     *("numpy", "pandas", "pyarrow", "scipy", "joblib"),
@@ -167,7 +167,7 @@ def _write(path: Path, about: Mapping[str, object]) -> None:
         "made": datetime.now(UTC).isoformat(timespec="seconds"),
         **about,
     }
-    with replacing(path) as file:
+    with atomic_write(path) as file:
         file.write_text(json.dumps(manifest, indent=2) + "\n", encoding="utf-8")
 
 

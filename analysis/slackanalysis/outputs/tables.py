@@ -12,7 +12,7 @@ import pyarrow as pa
 import pyarrow.parquet
 
 from slackanalysis.outputs.manifest import FileRecord, file_record
-from slackvm.formats.files import replacing
+from slackvm.formats.files import atomic_write
 
 ENDINGS = (".csv", ".csv.gz", ".parquet")
 
@@ -57,7 +57,7 @@ def write_tables(tables: Mapping[Path, pd.DataFrame], told: Told | None = None) 
     records: list[FileRecord] = []
     with ExitStack() as files:
         for path, table in tables.items():
-            temporary = files.enter_context(replacing(path))
+            temporary = files.enter_context(atomic_write(path))
             _write(path, temporary, table)
             # What was written to a pipe is gone: no file is left to hash.
             if temporary.is_file():

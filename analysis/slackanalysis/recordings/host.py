@@ -1,7 +1,7 @@
 """What a recording says about a host and its vNodes.
 
-Recordings are read as a replay reads them (`slackvm.formats.monitoring.trace.read_trace`): what one accepts
-or refuses, the other does, with the same message.
+Recordings are read as a replay reads them (`slackvm.formats.monitoring.trace.read_trace`): what one
+accepts or refuses, the other does, with the same message.
 """
 
 from collections import Counter

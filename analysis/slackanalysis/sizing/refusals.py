@@ -6,7 +6,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from slackvm.model import VM
-from slackvm.model.refusal import most_hopeful, size_refusal
+from slackvm.model.refusal import most_transient, size_refusal
 
 CODES = ("no_cpu", "no_memory", "too_large")
 """Reasons of refusals, as `slackvm.model.refusal` names them."""
@@ -53,7 +53,7 @@ def refused_vm(
     # Hosts with equal numbers give equal reasons.
     numbers = np.unique(np.stack([growth, cpus_free, memory_free_mib, cpus, memory_mib]), axis=1)
     refusals = (size_refusal(vm, *host) for host in numbers.T.tolist())
-    reason = most_hopeful(refusal for refusal in refusals if refusal)
+    reason = most_transient(refusal for refusal in refusals if refusal)
     return RefusedVM(
         index,
         reason.code if len(cpus) else "no_cpu",

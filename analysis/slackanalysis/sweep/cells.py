@@ -29,7 +29,7 @@ from slackanalysis.workload.catalogue import Catalogue
 from slackanalysis.workload.demand import GENERATOR, Demand, request_list
 from slackanalysis.workload.requests import RequestList
 from slackanalysis.workload.temporality import Temporality
-from slackvm.formats.files import replacing
+from slackvm.formats.files import atomic_write
 
 PAPER_MIXES = tuple(
     f"{ones}-{twos}-{100 - ones - twos}"
@@ -154,7 +154,7 @@ def sweep(
     )
     for index, sizing in itertools.chain.from_iterable(computed):
         try:
-            with replacing(files[index]) as temporary:
+            with atomic_write(files[index]) as temporary:
                 temporary.write_text(json.dumps(asdict(sizing)))
         except OSError as error:
             failure = failure or error

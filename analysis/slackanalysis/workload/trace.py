@@ -1,4 +1,4 @@
-"""A host trace made from a seed, in the format of a recording (see `slackvm.formats.monitoring.record`)."""
+"""A host trace made from a seed, in the format of `slackvm.formats.monitoring.record`."""
 
 from collections.abc import Callable
 from dataclasses import dataclass, replace

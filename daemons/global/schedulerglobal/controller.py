@@ -10,11 +10,11 @@ from schedulerglobal.api import hosts as hosts_api
 from schedulerglobal.api import prototype as prototype_api
 from schedulerglobal.api import scheduling as questions_api
 from schedulerglobal.api import vms as vms_api
-from schedulerglobal.hosts.client import Nodes
-from schedulerglobal.hosts.url import NodeUrl, parse_node_list
+from schedulerglobal.hosts.client import HostClient
+from schedulerglobal.hosts.url import HostUrl, parse_host_list
 from schedulerglobal.metrics import ClusterCollector, Counters
-from schedulerglobal.operations.vms import Changes
-from schedulerglobal.reservations.recovery import Settler
+from schedulerglobal.operations.vms import VMOperations
+from schedulerglobal.reservations.recovery import ReservationRecovery
 from schedulerglobal.state.cluster import Cluster
 from schedulerglobal.state.log_entries import start_entry
 from schedulerglobal.store.base import StoreError
@@ -31,9 +31,9 @@ from slackvm.model.policies import POLICIES
 from slackvm.settings import GlobalSettings, SettingsError
 
 CHANGES_AT_ONCE = 32
-"""Changes under way; most of their time they wait for hosts."""
+"""VMOperations under way; most of their time they wait for hosts."""
 
-_PATIENCE_S = 5.0
+_TIMEOUT_S = 5.0
 
 _SILENCE_S = 60.0
 """A poller that shows no life for so long is taken for hung."""
@@ -58,17 +58,17 @@ class Controller:
             raise SettingsError(f"SCL_TLS_CA: there is no file {settings.scl_tls_ca}")
         metrics = Metrics()
         counters = Counters(metrics.registry)
-        self._nodes = Nodes(
+        self._nodes = HostClient(
             settings.scl_token.get_secret_value(),
             settings.scg_timeout,
             settings.scl_tls_ca,
             certificate if settings.scg_tls_cert else None,
         )
         self.cluster = self._open_cluster(settings, urls)
-        settler = Settler(self.cluster, self._nodes)
+        settler = ReservationRecovery(self.cluster, self._nodes)
         self._poller = Poller(self.cluster, self._nodes, settler, counters, settings.scg_delay)
         self._thread = threading.Thread(target=self._poller.run, name="poller", daemon=True)
-        changes = Changes(self.cluster, policy, self._nodes, self._poller, settler, counters)
+        changes = VMOperations(self.cluster, policy, self._nodes, self._poller, settler, counters)
         metrics.registry.register(ClusterCollector(self.cluster))
         self.app = RestApp(
             [
@@ -104,7 +104,7 @@ class Controller:
         """
         self._poller.stop()
         if self._thread.is_alive():
-            self._thread.join(_PATIENCE_S)
+            self._thread.join(_TIMEOUT_S)
         self._nodes.close()
         with self.cluster.lock:
             self.cluster.ledger.close()
@@ -116,21 +116,21 @@ class Controller:
         self.cluster.lock.release()
         return time.monotonic() - self._poller.seen_at < _SILENCE_S
 
-    def _open_cluster(self, settings: GlobalSettings, urls: list[NodeUrl]) -> Cluster:
+    def _open_cluster(self, settings: GlobalSettings, urls: list[HostUrl]) -> Cluster:
         store = SqliteStore(Path(settings.scg_store.removeprefix("sqlite:///")))
         try:
             stored = store.load()
             journal = Journal(store.path.parent / "operations.jsonl")
             cluster = Cluster(store, Ledger(store, journal, stored.lines))
-            cluster.ledger.note(start_entry(settings.scg_policy))
+            cluster.ledger.log_only(start_entry(settings.scg_policy))
             cluster.restore(stored, urls)
         except (StoreError, OSError, ValueError) as error:
             raise SettingsError(f"SCG_STORE: {store.path}: {error}") from error
         return cluster
 
 
-def _urls(settings: GlobalSettings) -> list[NodeUrl]:
+def _urls(settings: GlobalSettings) -> list[HostUrl]:
     try:
-        return parse_node_list(settings.scg_node_url_list)
+        return parse_host_list(settings.scg_node_url_list)
     except ValueError as error:
         raise SettingsError(f"SCG_NODE_URL_LIST: {error}") from None

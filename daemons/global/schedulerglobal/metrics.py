@@ -7,7 +7,7 @@ from prometheus_client import CollectorRegistry, Counter, Histogram
 from prometheus_client.core import CounterMetricFamily, GaugeMetricFamily, Metric
 
 from schedulerglobal.state.cluster import Cluster
-from schedulerglobal.state.host import Member
+from schedulerglobal.state.host import HostRecord
 from slackvm.api.hosts import HostState
 
 MIB = 1024 * 1024
@@ -91,7 +91,7 @@ class ClusterCollector:
         )
 
 
-def _hosts(members: list[Member]) -> Iterable[Metric]:
+def _hosts(members: list[HostRecord]) -> Iterable[Metric]:
     states = Tally(member.room.state for member in members)
     hosts = GaugeMetricFamily("slackvm_cluster_hosts", "Hosts.", labels=["state"])
     for state in _STATES:
@@ -117,7 +117,7 @@ def _hosts(members: list[Member]) -> Iterable[Metric]:
     ]
 
 
-def _sizes(members: list[Member]) -> Iterable[Metric]:
+def _sizes(members: list[HostRecord]) -> Iterable[Metric]:
     for name, text, field, unit in (
         ("cpus", "CPUs that hosts offer to VMs.", "cpus", 1),
         ("cpus_free", "CPUs that nobody owns.", "cpus_free", 1),
@@ -134,7 +134,7 @@ def _sizes(members: list[Member]) -> Iterable[Metric]:
         yield family
 
 
-def _levels(members: list[Member]) -> Iterable[Metric]:
+def _levels(members: list[HostRecord]) -> Iterable[Metric]:
     vms = Tally(vm.level for member in members for vm in member.vms.values())
     counted = GaugeMetricFamily("slackvm_cluster_vms", "VMs.", labels=["level"])
     for number, count in sorted(vms.items()):

@@ -6,7 +6,7 @@ from pathlib import Path
 
 import structlog
 
-from schedulerlocal.agent.host_agent import Keeper
+from schedulerlocal.agent.host_agent import HostAgent
 from schedulerlocal.agent.operation_lock import BusyError
 from schedulerlocal.agent.records import Records
 from schedulerlocal.agent.state import StateFolder
@@ -83,7 +83,7 @@ class LocalDaemon:
             critical_size=settings.ovsb_critical_size,
             levels=settings.levels,
         )
-        self.keeper = Keeper(host, self._hypervisor, self._records, self._clock)
+        self.keeper = HostAgent(host, self._hypervisor, self._records, self._clock)
         capacity = len(self.topology), self.topology.memory_mib
         self._sampler = Sampler(*capacity, is_simulated=is_memory)
         self._recorder = Recorder(recording, *capacity) if recording else None

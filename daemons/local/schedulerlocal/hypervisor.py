@@ -47,7 +47,7 @@ class UncertainError(UnavailableError):
 
 
 @dataclass(frozen=True, slots=True)
-class Order:
+class VMSpec:
     """A VM to create.
 
     Attributes:
@@ -64,14 +64,14 @@ class Order:
     clone: bool
     created: float
 
-    def guest(self, cpu_ids: tuple[int, ...]) -> "Guest":
+    def guest(self, cpu_ids: tuple[int, ...]) -> "ObservedVM":
         """Return the VM that it is when it has been made and started, pinned to CPUs, ascending."""
         vm, pins = self.vm, (cpu_ids,) * self.vm.vcpus
-        return Guest(vm.name, self.uuid, vm.vcpus, vm.memory_mib, RUNNING, self, pins, cpu_ids)
+        return ObservedVM(vm.name, self.uuid, vm.vcpus, vm.memory_mib, RUNNING, self, pins, cpu_ids)
 
 
 @dataclass(frozen=True, slots=True)
-class Guest:
+class ObservedVM:
     """A VM as the hypervisor has it.
 
     Attributes:
@@ -91,7 +91,7 @@ class Guest:
     vcpus: int
     memory_mib: int
     state: GuestState
-    order: Order | None
+    order: VMSpec | None
     vcpu_pins: tuple[tuple[int, ...], ...] | None
     emulator_pins: tuple[int, ...] | None
     is_unfinished: bool = False
@@ -142,7 +142,7 @@ class Usage:
 class Hypervisor(Protocol):
     """The VMs of one host."""
 
-    def guests(self) -> list[Guest]:
+    def guests(self) -> list[ObservedVM]:
         """Return all VMs, ours and others', running or not.
 
         Raises:
@@ -156,7 +156,7 @@ class Hypervisor(Protocol):
             HypervisorError: it is not there, outside the image directories, no qcow2, or in use.
         """
 
-    def create(self, order: Order, cpu_ids: Sequence[int]) -> None:
+    def create(self, order: VMSpec, cpu_ids: Sequence[int]) -> None:
         """Make a VM that outlives the host's restart, pinned to these CPUs, and start it.
 
         Raises:

@@ -15,7 +15,7 @@ from slackanalysis.workload.request_file import read_requests
 from slackanalysis.workload.requests import RequestList
 from slackvm.model import POLICIES, Candidates, Fleet, HostSummary, Policy, place
 from slackvm.model.policies import random_fit
-from slackvm.model.refusal import most_hopeful
+from slackvm.model.refusal import most_transient
 
 EQUAL = HostSize(8, 16_384)
 MIXED = HostPattern(((EQUAL, 2), (HostSize(16, 12_000), 1)))
@@ -48,7 +48,7 @@ def one_by_one(requests: RequestList, hosts: Hosts, count: int, policy: Policy):
             gained.append(0 if host is None else fleet.take(host, vm))
             if host is None:
                 reasons = [fleet.refusal(index, vm) for index in range(count)]
-                refused.append((event, most_hopeful(r for r in reasons if r).code))
+                refused.append((event, most_transient(r for r in reasons if r).code))
         where.append(-1 if host is None else host)
     return where, gained, refused
 

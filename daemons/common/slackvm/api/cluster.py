@@ -4,12 +4,11 @@ from typing import Annotated
 
 from pydantic import Field, RootModel
 
-from slackvm.api.base import Reply
+from slackvm.api.base import Inputs, Reply
 from slackvm.api.fields import DECIMAL, WHOLE, Level, MemoryGib, Vcpus
 from slackvm.api.hosts import HostReply
 from slackvm.api.prototype import StatusReply
 from slackvm.api.vms import VMReply, VMRequest
-from slackvm.http.endpoints import Inputs
 from slackvm.model.vm import LARGEST
 
 HostName = Annotated[str, Field(pattern=r"^[A-Za-z0-9\[][A-Za-z0-9._:\[\]-]{0,299}$")]
@@ -108,11 +107,13 @@ class HostsReply(Reply):
     """The hosts of the cluster.
 
     Attributes:
+        api_version: version of the REST interface that the controller speaks.
         revision: what to ask for as `since` next time.
         hosts: those that have changed.
         ages: seconds since each host last answered, all hosts by name, in the cluster's order.
     """
 
+    api_version: int = 1
     revision: str
     hosts: list[ClusterHostReply]
     ages: dict[str, float | None]

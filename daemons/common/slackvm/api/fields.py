@@ -6,6 +6,7 @@ from typing import Annotated
 
 from pydantic import AfterValidator, BeforeValidator, Field
 
+from slackvm.model.labels import KEY_PATTERN, MOST_LABELS, VALUE_PATTERN, check_labels
 from slackvm.model.vm import LARGEST, MILLI, milli_level
 
 MIB_PER_GIB = 1024
@@ -67,3 +68,19 @@ Level = Annotated[
     DECIMAL,
 ]
 """Oversubscription level: vCPUs per CPU."""
+
+
+def _labels(labels: dict[str, str]) -> dict[str, str]:
+    check_labels(labels)
+    return labels
+
+
+LabelMap = Annotated[
+    dict[
+        Annotated[str, Field(pattern=f"^{KEY_PATTERN}$")],
+        Annotated[str, Field(pattern=f"^{VALUE_PATTERN}$")],
+    ],
+    Field(max_length=MOST_LABELS),
+    AfterValidator(_labels),
+]
+"""Labels of a host or a VM, or those that a request requires."""

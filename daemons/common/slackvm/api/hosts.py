@@ -2,6 +2,8 @@
 
 from typing import Literal
 
+from pydantic import Field
+
 from slackvm.api.base import Reply
 
 HostState = Literal["ready", "not_ready", "overcommitted", "unknown"]
@@ -88,12 +90,17 @@ class HostReply(SummaryReply):
     """A host, with every CPU and VM.
 
     Attributes:
+        api_version: version of the REST interface that it speaks (`API_VERSION`); a release that
+            does not say is of version 1.
+        labels: short texts by key.
         topology: its CPUs.
         vms: names of its VMs.
         foreign: VMs of somebody else.
         foreign_unpinned: how many of those that run may use any CPU.
     """
 
+    api_version: int = 1
+    labels: dict[str, str] = Field(default_factory=dict)
     topology: list[CPUReply]
     vms: list[str]
     foreign: list[ForeignReply]

@@ -4,10 +4,10 @@ from typing import Literal, Self
 
 from pydantic import BaseModel, RootModel
 
+from slackvm.api.base import Inputs
 from slackvm.api.errors import ErrorDetail, ErrorReply
 from slackvm.api.fields import ImagePath, Level, MemoryGib, Vcpus, VmName, memory_mib
 from slackvm.api.hosts import SummaryReply
-from slackvm.http.endpoints import Inputs
 from slackvm.model.vm import VM
 
 

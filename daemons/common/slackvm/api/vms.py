@@ -4,10 +4,11 @@ from typing import Annotated, Literal
 
 from pydantic import Field
 
-from slackvm.api.base import Reply
+from slackvm.api.base import Inputs, Reply
 from slackvm.api.fields import (
     DECIMAL,
     ImagePath,
+    LabelMap,
     Level,
     MemoryGib,
     Vcpus,
@@ -15,7 +16,6 @@ from slackvm.api.fields import (
     memory_mib,
 )
 from slackvm.api.hosts import SummaryReply
-from slackvm.http.endpoints import Inputs
 from slackvm.model.vm import VM
 
 GuestState = Literal["running", "stopped", "paused", "crashed"]
@@ -25,7 +25,17 @@ VMState = Literal[GuestState, "unknown"]
 
 
 class VMRequest(Inputs):
-    """A VM to create."""
+    """A VM to create.
+
+    Attributes:
+        name: its name.
+        vcpus: its vCPUs.
+        memory_gib: its memory.
+        level: its oversubscription level.
+        image: a qcow2 image.
+        clone: make an overlay on the image, instead of running on the image itself.
+        labels: short texts by key; kept with the VM.
+    """
 
     name: VmName
     vcpus: Vcpus
@@ -33,6 +43,7 @@ class VMRequest(Inputs):
     level: Level
     image: ImagePath
     clone: bool = False
+    labels: LabelMap = Field(default_factory=dict)
 
     def vm(self) -> VM:
         """Return the VM that is asked for."""
@@ -93,6 +104,7 @@ class VMReply(Reply):
         cpu_list: CPUs that it may use, ascending.
         created: seconds since the epoch.
         addresses: network addresses, as far as they are known.
+        labels: short texts by key, as its request gave them.
     """
 
     name: str
@@ -106,6 +118,7 @@ class VMReply(Reply):
     cpu_list: list[int]
     created: float
     addresses: list[str]
+    labels: dict[str, str] = Field(default_factory=dict)
 
 
 class VMsReply(Reply):

@@ -1,1 +1,1 @@
-"""What is kept in files: monitoring records, operations logs, files replaced whole or not at all."""
+"""File formats: monitoring records, operations logs, and files written atomically."""

@@ -14,7 +14,7 @@ from pathlib import Path
 
 
 @contextmanager
-def replacing(path: Path) -> Iterator[Path]:
+def atomic_write(path: Path) -> Iterator[Path]:
     """Give a temporary file beside `path` that takes its place when the block ends well.
 
     Whoever reads `path` sees the old content or the whole new one. When the block raises, the
@@ -164,7 +164,7 @@ def lock_file(path: Path) -> int:
 
 
 def remove_leftovers(path: Path) -> None:
-    """Remove temporary files of `replacing` that a kill has left; nobody may be writing `path`."""
+    """Remove temporary files that a killed `atomic_write` left; nobody may be writing `path`."""
     for leftover in path.parent.glob(f"{escape(_prefix(path))}*"):
         leftover.unlink(missing_ok=True)
 

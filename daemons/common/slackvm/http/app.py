@@ -9,11 +9,12 @@ from typing import Any, Protocol
 import bottle  # type: ignore[import-untyped]  # ships no types
 import structlog
 
+from slackvm.api.base import Inputs
 from slackvm.api.errors import ErrorReply, RestError, malformed, overloaded
 from slackvm.http import auth, inputs
 from slackvm.http import responses as replies
 from slackvm.http.auth import Tokens
-from slackvm.http.endpoints import Answer, AnyEndpoint, Call, Inputs
+from slackvm.http.endpoints import AnyEndpoint, Request, Response
 from slackvm.http.inputs import Environ
 from slackvm.http.metrics import NO_ROUTE, Metrics, known_method
 from slackvm.http.openapi import openapi_endpoint
@@ -167,7 +168,7 @@ class _Resource:
 
     def _answer(
         self, endpoint: AnyEndpoint, environ: Environ, parameters: dict[str, str]
-    ) -> Answer:
+    ) -> Response:
         if not endpoint.open:
             auth.check_token(self._tokens, environ, changes=endpoint.changes)
         if endpoint.changes:
@@ -183,7 +184,7 @@ class _Resource:
         else:
             given = inputs.from_query(expected, query)
             inputs.from_body(Inputs, body)
-        call = Call(path, given if endpoint.input else None, environ.get("HTTP_ACCEPT", ""))
+        call = Request(path, given if endpoint.input else None, environ.get("HTTP_ACCEPT", ""))
         with self._admitted(endpoint):
             return endpoint.handler(call)
 

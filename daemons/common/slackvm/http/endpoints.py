@@ -5,8 +5,9 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any, Generic, TypeVar, cast
 
-from pydantic import BaseModel, ConfigDict
+from pydantic import BaseModel
 
+from slackvm.api.base import Inputs
 from slackvm.api.errors import ErrorReply
 
 METHODS = ("GET", "POST", "PUT", "PATCH", "DELETE")
@@ -16,22 +17,16 @@ _WITH_BODY = frozenset({"POST", "PUT", "PATCH"})
 _PARAMETER = re.compile(r"\{([a-z_]+)\}")
 
 
-class Inputs(BaseModel):
-    """Base of everything that a client sends: nothing unknown, no number as text, no NaN."""
-
-    model_config = ConfigDict(extra="forbid", strict=True, frozen=True, allow_inf_nan=False)
-
-
 PathT = TypeVar("PathT", bound=Inputs | None)
 InputT = TypeVar("InputT", bound=Inputs | None)
 
-AnswerKind = type[BaseModel] | str | tuple[str, ...] | None
+ResponseKind = type[BaseModel] | str | tuple[str, ...] | None
 """What an answer holds: a model, sent as JSON; content of a media type, or of one of several, which
 the answer's `Content-Type` then tells; or nothing."""
 
 
 @dataclass(frozen=True, slots=True)
-class Call(Generic[PathT, InputT]):
+class Request(Generic[PathT, InputT]):
     """A request that was let in and whose every part was validated.
 
     Attributes:
@@ -46,7 +41,7 @@ class Call(Generic[PathT, InputT]):
 
 
 @dataclass(frozen=True, slots=True)
-class Answer:
+class Response:
     """What a handler answers.
 
     Attributes:
@@ -86,8 +81,8 @@ class Endpoint(Generic[PathT, InputT]):
     method: str
     path: str
     summary: str
-    handler: Callable[[Call[PathT, InputT]], Answer]
-    answers: Mapping[int, AnswerKind]
+    handler: Callable[[Request[PathT, InputT]], Response]
+    answers: Mapping[int, ResponseKind]
     changes: bool
     errors: Mapping[int, str] = field(default_factory=dict)
     parameters: type[PathT] | None = None

@@ -10,8 +10,8 @@ from urllib.parse import parse_qsl
 from pydantic import ValidationError
 from pydantic_core import ErrorDetails
 
+from slackvm.api.base import Inputs
 from slackvm.api.errors import RestError, malformed
-from slackvm.http.endpoints import Inputs
 
 Environ = dict[str, Any]
 """A request as WSGI gives it."""

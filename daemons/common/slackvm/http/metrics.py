@@ -13,7 +13,7 @@ from prometheus_client import (
 from prometheus_client.exposition import CONTENT_TYPE_PLAIN_0_0_4
 
 from slackvm import __version__
-from slackvm.http.endpoints import METHODS, Answer, Call, Endpoint
+from slackvm.http.endpoints import METHODS, Endpoint, Request, Response
 
 _METHODS = frozenset({*METHODS, "HEAD", "OPTIONS"})
 
@@ -69,8 +69,8 @@ class Metrics:
             tags=("daemon",),
         )
 
-    def _show(self, _call: Call[None, None]) -> Answer:
-        return Answer(200, generate_latest(self.registry))
+    def _show(self, _call: Request[None, None]) -> Response:
+        return Response(200, generate_latest(self.registry))
 
 
 def known_method(method: str) -> str:

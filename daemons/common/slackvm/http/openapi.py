@@ -9,8 +9,9 @@ from typing import Any, Literal
 from pydantic import BaseModel
 from pydantic.json_schema import models_json_schema
 
+from slackvm.api.base import Inputs
 from slackvm.api.errors import ErrorReply
-from slackvm.http.endpoints import Answer, AnyEndpoint, Call, Endpoint, Inputs
+from slackvm.http.endpoints import AnyEndpoint, Endpoint, Request, Response
 from slackvm.http.responses import JSON, REQUEST_ID
 
 PATH = "/openapi.json"
@@ -53,8 +54,8 @@ def openapi_endpoint(
 ) -> Endpoint[None, None]:
     """Return the endpoint that shows the document of `endpoints` and of itself."""
 
-    def show(_call: Call[None, None]) -> Answer:
-        return Answer(200, text)
+    def show(_call: Request[None, None]) -> Response:
+        return Response(200, text)
 
     own = Endpoint[None, None](
         method="GET",

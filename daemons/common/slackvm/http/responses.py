@@ -9,7 +9,7 @@ from http import HTTPStatus
 from pydantic import BaseModel
 
 from slackvm.api.errors import ErrorReply, RestError
-from slackvm.http.endpoints import Answer, AnswerKind, AnyEndpoint
+from slackvm.http.endpoints import AnyEndpoint, Response, ResponseKind
 from slackvm.http.inputs import Environ
 
 JSON = "application/json"
@@ -38,7 +38,7 @@ def request_id(environ: Environ) -> str:
     return given if _REQUEST_ID.fullmatch(given) else secrets.token_hex(8)
 
 
-def of_answer(answer: Answer, endpoint: AnyEndpoint, environ: Environ) -> Reply:
+def of_answer(answer: Response, endpoint: AnyEndpoint, environ: Environ) -> Reply:
     """Return the reply that carries a handler's answer.
 
     Raises:
@@ -90,7 +90,7 @@ def raw_error(error: RestError) -> bytes:
     return "\r\n".join([*lines, "", ""]).encode("latin-1") + body
 
 
-def _media_type(kind: AnswerKind, headers: Mapping[str, str]) -> str | None:
+def _media_type(kind: ResponseKind, headers: Mapping[str, str]) -> str | None:
     """Return the media type of a body that is no model; None where none such is declared."""
     if isinstance(kind, str):
         return kind

@@ -9,8 +9,9 @@ from typing import Annotated, Any
 
 from pydantic import Field
 
+from slackvm.api.base import Inputs
 from slackvm.api.errors import RestError
-from slackvm.http.endpoints import Answer, AnyEndpoint, Call, Endpoint, Inputs
+from slackvm.http.endpoints import AnyEndpoint, Endpoint, Request, Response
 
 INDEX = "index.html"
 
@@ -56,17 +57,17 @@ def endpoints(folder: Traversable, line: str) -> list[AnyEndpoint]:
     answers = {
         file.name: _answer(file) for file in folder.iterdir() if _ending(file) in MEDIA_TYPES
     }
-    text = Answer(200, line, {"Content-Type": _TEXT, "Vary": "Accept"})
+    text = Response(200, line, {"Content-Type": _TEXT, "Vary": "Accept"})
 
-    def index(call: Call[None, None]) -> Answer:
+    def index(call: Request[None, None]) -> Response:
         return answers[INDEX] if wants_html(call.accept) else text
 
-    def one_file(call: Call[FilePath, None]) -> Answer:
+    def one_file(call: Request[FilePath, None]) -> Response:
         if call.path.file not in answers:
             raise RestError(404, "not_found", "the page has no such file")
         return answers[call.path.file]
 
-    def endpoint(path: str, summary: str, handler: Callable[[Any], Answer], **more: Any) -> Any:
+    def endpoint(path: str, summary: str, handler: Callable[[Any], Response], **more: Any) -> Any:
         return Endpoint(
             method="GET",
             path=path,
@@ -107,12 +108,12 @@ def wants_html(accept: str) -> bool:
     return False
 
 
-def _answer(file: Traversable) -> Answer:
+def _answer(file: Traversable) -> Response:
     content = file.read_bytes()
     headers = {**_HEADERS, "Content-Type": MEDIA_TYPES[_ending(file)]}
     if file.name == INDEX:
         headers["Vary"] = "Accept"
-    return Answer(200, content, headers, etag=hashlib.sha256(content).hexdigest()[:32])
+    return Response(200, content, headers, etag=hashlib.sha256(content).hexdigest()[:32])
 
 
 def _ending(file: Traversable) -> str:

@@ -75,7 +75,7 @@ class Fleet:
     def __init__(self, summaries: Iterable[HostSummary]) -> None:
         self._summaries = list(summaries)
         self._taken: list[dict[str, VM]] = [{} for _ in self._summaries]
-        # What hosts offer, each different offer once; a host that is closed offers no level.
+        # What hosts offer, each different offer once; a host that is unschedulable offers no level.
         self._offers: list[frozenset[float] | None] = [_ANY_LEVEL]
         self._offer = np.zeros(len(self), dtype=np.int64)
         self._levels: dict[float, int] = {}
@@ -128,8 +128,8 @@ class Fleet:
         summary = self._summaries[index]
         if not _includes(summary.offered, vm.level):
             return Refusal("level_not_offered")
-        if summary.closed:
-            return summary.closed
+        if summary.unschedulable:
+            return summary.unschedulable
         vnode = (self._levels.get(vm.level, _NO_VNODE), index)
         owned, allocation, largest = (
             numbers.item(vnode)
@@ -194,7 +194,7 @@ class Fleet:
     def _write(self, index: int) -> None:
         """Write a host's numbers: those of its summary, then the VMs taken since."""
         summary = self._summaries[index]
-        offer = _NO_LEVEL if summary.closed else summary.offered
+        offer = _NO_LEVEL if summary.unschedulable else summary.offered
         if offer not in self._offers:
             self._offers.append(offer)
         self._offer[index] = self._offers.index(offer)

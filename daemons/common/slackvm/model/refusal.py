@@ -72,16 +72,16 @@ def size_refusal(
     return None
 
 
-def most_hopeful(refusals: Iterable[Refusal]) -> Refusal:
+def most_transient(refusals: Iterable[Refusal]) -> Refusal:
     """Return of the reasons of many hosts the one that is most likely to pass.
 
     Room is lacking now before a host cannot be used now, and that before never; of room, whatever
     lacks least.
     """
 
-    def despair(refusal: Refusal) -> tuple[int, int]:
+    def permanence(refusal: Refusal) -> tuple[int, int]:
         lacking = (refusal.needed or 0) - (refusal.free or 0)
         never = {"name_taken": 2, "level_not_offered": 3, "too_large": 4}
         return never.get(refusal.code, 0 if refusal.needed is not None else 1), lacking
 
-    return min(refusals, key=despair, default=Refusal("not_ready", reason="there is no host"))
+    return min(refusals, key=permanence, default=Refusal("not_ready", reason="there is no host"))

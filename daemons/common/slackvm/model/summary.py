@@ -27,7 +27,7 @@ class HostSummary:
         memory_free_mib: MiB that nobody has.
         levels: its vNodes by level; an emptied one may be left out.
         offered: levels that it offers; None: any.
-        closed: why it refuses whatever is asked of it; None where it does not.
+        unschedulable: why it refuses whatever is asked of it; None where it does not.
     """
 
     name: str
@@ -37,4 +37,4 @@ class HostSummary:
     memory_free_mib: int
     levels: Mapping[float, LevelSummary]
     offered: frozenset[float] | None = None
-    closed: Refusal | None = None
+    unschedulable: Refusal | None = None

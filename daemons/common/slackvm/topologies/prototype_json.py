@@ -19,7 +19,7 @@ from pathlib import Path
 
 import numpy as np
 
-from slackvm.formats.files import replacing
+from slackvm.formats.files import atomic_write
 from slackvm.model.topology import Topology
 from slackvm.topologies.errors import TopologyError
 from slackvm.topologies.prototype_document import topology_of
@@ -99,7 +99,7 @@ def write_json(topology: Topology, path: Path) -> None:
         OSError: the file cannot be written.
     """
     text = to_json(topology)
-    with replacing(path) as temporary:
+    with atomic_write(path) as temporary:
         temporary.write_text(text, encoding="utf-8")
 
 

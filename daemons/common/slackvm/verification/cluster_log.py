@@ -25,7 +25,7 @@ from slackvm.model import (
     place,
 )
 from slackvm.model.balance import CRITICAL_SIZE
-from slackvm.model.refusal import Refusal, most_hopeful
+from slackvm.model.refusal import Refusal, most_transient
 from slackvm.model.selection import Selection
 from slackvm.model.topology import Topology
 from slackvm.topologies import Description
@@ -152,17 +152,17 @@ class _LoggedHost:
     def summary(self) -> HostSummary:
         """Return it in numbers, as the controller saw it."""
         if self.host is None:
-            return HostSummary(self.name, 0, 0, 0, 0, {}, closed=Refusal("unknown"))
+            return HostSummary(self.name, 0, 0, 0, 0, {}, unschedulable=Refusal("unknown"))
         told, offered = self.host.summary(self.name), self.facts["offered"]
         return replace(
             told,
             cpus_free=told.cpus_free - self.facts["withheld_cpus"],
             memory_free_mib=told.memory_free_mib - self.facts["withheld_mib"],
             offered=None if offered is None else frozenset(offered),
-            closed=self._closed(),
+            unschedulable=self._unschedulable(),
         )
 
-    def _closed(self) -> Refusal | None:
+    def _unschedulable(self) -> Refusal | None:
         state = self.facts["state"]
         if state != "unknown" and self.facts["cordoned"]:
             return Refusal("cordoned")
@@ -185,7 +185,7 @@ class _LoggedHost:
         """Bring the host to the VMs that it has; return the CPUs that were taken.
 
         Those for which there is no room, since they were there before others took it, stay out: the
-        host is closed as long as it tells that it is overcommitted.
+        host is unschedulable as long as it tells that it is overcommitted.
         """
         gains: dict[str, list[int]] = {}
         if self.host is None:
@@ -245,7 +245,7 @@ class _Replay:
         best = place(fleet, vm, self._policy, kept_out).host
         if best is None:
             refusals = [fleet.refusal(index, vm) for index in range(len(fleet))]
-            code = logged.code if kept_out else most_hopeful([r for r in refusals if r]).code
+            code = logged.code if kept_out else most_transient([r for r in refusals if r]).code
             return replace(logged, host="", outcome=REFUSED, code=code)
         host = self.hosts[positions[best]]
         gains = host.take(vm)

@@ -3,16 +3,16 @@
 from schedulerglobal.state.cluster import Cluster
 from slackvm import __version__
 from slackvm.api.base import HealthReply
-from slackvm.http.endpoints import Answer, AnyEndpoint, Call, Endpoint
+from slackvm.http.endpoints import AnyEndpoint, Endpoint, Request, Response
 
 
 def endpoints(cluster: Cluster) -> list[AnyEndpoint]:
     """Return the endpoints."""
 
-    def healthz(_: Call[None, None]) -> Answer:
-        return Answer(200, HealthReply(status="ok", version=__version__, reason=""))
+    def healthz(_: Request[None, None]) -> Response:
+        return Response(200, HealthReply(status="ok", version=__version__, reason=""))
 
-    def readyz(_: Call[None, None]) -> Answer:
+    def readyz(_: Request[None, None]) -> Response:
         reason = ""
         if not cluster.is_known:
             reason = "hosts are being asked for the first time"
@@ -20,7 +20,7 @@ def endpoints(cluster: Cluster) -> list[AnyEndpoint]:
             reason = "the store or the operations log cannot be written"
         status = "not_ready" if reason else "ready"
         reply = HealthReply(status=status, version=__version__, reason=reason)
-        return Answer(503 if reason else 200, reply)
+        return Response(503 if reason else 200, reply)
 
     return [
         Endpoint(

@@ -2,11 +2,12 @@
 
 from collections.abc import Callable
 
-from schedulerglobal.hosts.url import NodeUrl, parse_node_url
+from schedulerglobal.hosts.url import HostUrl, parse_host_url
 from schedulerglobal.operations import errors as told
 from schedulerglobal.state.cluster import Cluster
-from schedulerglobal.state.host import Member
+from schedulerglobal.state.host import HostRecord
 from schedulerglobal.sync.poller import Poller
+from slackvm.api.base import API_VERSION
 from slackvm.api.cluster import (
     ClusterHostReply,
     HostPath,
@@ -16,7 +17,7 @@ from slackvm.api.cluster import (
     HostsReply,
 )
 from slackvm.api.errors import RestError
-from slackvm.http.endpoints import Answer, AnyEndpoint, Call, Endpoint
+from slackvm.http.endpoints import AnyEndpoint, Endpoint, Request, Response
 
 NO_HOST = "There is no such host."
 NOT_WRITTEN = "The controller's store cannot be written."
@@ -25,14 +26,16 @@ NOT_WRITTEN = "The controller's store cannot be written."
 def endpoints(cluster: Cluster, poller: Poller) -> list[AnyEndpoint]:
     """Return the endpoints about hosts."""
 
-    def hosts(call: Call[None, HostsQuery]) -> Answer:
+    def hosts(call: Request[None, HostsQuery]) -> Response:
         with cluster.lock:
             revision = cluster.revision
             hosts = [member.reply() for member in cluster.changed_since(call.input.since)]
             ages = {member.name: member.age_s for member in cluster.members}
-        return Answer(200, HostsReply(revision=revision, hosts=hosts, ages=ages))
+        return Response(
+            200, HostsReply(api_version=API_VERSION, revision=revision, hosts=hosts, ages=ages)
+        )
 
-    def add(call: Call[None, HostRequest]) -> Answer:
+    def add(call: Request[None, HostRequest]) -> Response:
         with told.store_errors_told():
             member, is_new = cluster.add(_url(call.input.url))
         if is_new:
@@ -40,7 +43,7 @@ def endpoints(cluster: Cluster, poller: Poller) -> list[AnyEndpoint]:
             poller.soon(member)
         return _answer(cluster, member, 201 if is_new else 200)
 
-    def forget(call: Call[HostPath, HostRemoval]) -> Answer:
+    def forget(call: Request[HostPath, HostRemoval]) -> Response:
         with cluster.lock, told.store_errors_told():
             member = _find(cluster, call.path.name)
             if member.names and not call.input.force:
@@ -53,8 +56,8 @@ def endpoints(cluster: Cluster, poller: Poller) -> list[AnyEndpoint]:
             cluster.forget(member)
         return answer
 
-    def cordoning(*, cordoned: bool) -> Callable[[Call[HostPath, None]], Answer]:
-        def cordon(call: Call[HostPath, None]) -> Answer:
+    def cordoning(*, cordoned: bool) -> Callable[[Request[HostPath, None]], Response]:
+        def cordon(call: Request[HostPath, None]) -> Response:
             with cluster.lock, told.store_errors_told():
                 member = _find(cluster, call.path.name)
                 cluster.cordon(member, cordoned=cordoned)
@@ -116,19 +119,19 @@ def endpoints(cluster: Cluster, poller: Poller) -> list[AnyEndpoint]:
     ]
 
 
-def _answer(cluster: Cluster, member: Member, status: int = 200) -> Answer:
+def _answer(cluster: Cluster, member: HostRecord, status: int = 200) -> Response:
     with cluster.lock:
-        return Answer(status, member.reply())
+        return Response(status, member.reply())
 
 
-def _url(text: str) -> NodeUrl:
+def _url(text: str) -> HostUrl:
     try:
-        return parse_node_url(text)
+        return parse_host_url(text)
     except ValueError as error:
         raise RestError(400, "invalid", str(error), field="url") from None
 
 
-def _find(cluster: Cluster, name: str) -> Member:
+def _find(cluster: Cluster, name: str) -> HostRecord:
     member = cluster.find_host(name)
     if member is None:
         raise RestError(404, "unknown", "no host of this name is part of the cluster")

@@ -1,18 +1,18 @@
 """The GET endpoints of the paper's prototype, with its names and reply fields."""
 
 from schedulerglobal.api.vms import NOT_NOW, REFUSED, UNKNOWN
-from schedulerglobal.operations.vms import Changes
+from schedulerglobal.operations.vms import VMOperations
 from schedulerglobal.state.cluster import Cluster
 from slackvm.api.cluster import ClusterStatusReply
 from slackvm.api.prototype import DeployQuery, Done, NameQuery, NotDone, told_as_prototype
 from slackvm.api.vms import VMRequest
-from slackvm.http.endpoints import Answer, AnyEndpoint, Call, Endpoint
+from slackvm.http.endpoints import AnyEndpoint, Endpoint, Request, Response
 
 
-def endpoints(cluster: Cluster, changes: Changes) -> list[AnyEndpoint]:
+def endpoints(cluster: Cluster, changes: VMOperations) -> list[AnyEndpoint]:
     """Return the prototype's endpoints of a controller."""
 
-    def deploy(call: Call[None, DeployQuery]) -> Answer:
+    def deploy(call: Request[None, DeployQuery]) -> Response:
         asked = call.input
         changes.deploy(
             VMRequest(
@@ -23,16 +23,16 @@ def endpoints(cluster: Cluster, changes: Changes) -> list[AnyEndpoint]:
                 image=asked.qcow2,
             )
         )
-        return Answer(200, Done())
+        return Response(200, Done())
 
-    def remove(call: Call[None, NameQuery]) -> Answer:
+    def remove(call: Request[None, NameQuery]) -> Response:
         changes.remove(call.input.name)
-        return Answer(200, Done())
+        return Response(200, Done())
 
-    def status(_: Call[None, None]) -> Answer:
+    def status(_: Request[None, None]) -> Response:
         with cluster.lock:
             hosts = {member.url.given: member.summary_reply() for member in cluster.members}
-        return Answer(
+        return Response(
             200, ClusterStatusReply({url: told_as_prototype(host) for url, host in hosts.items()})
         )
 

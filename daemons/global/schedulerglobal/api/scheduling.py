@@ -13,7 +13,7 @@ from slackvm.api.cluster import (
     ClusterPlanRequest,
 )
 from slackvm.api.errors import RestError, overloaded
-from slackvm.http.endpoints import Answer, AnyEndpoint, Call, Endpoint
+from slackvm.http.endpoints import AnyEndpoint, Endpoint, Request, Response
 from slackvm.model.policies import POLICIES, Policy
 
 
@@ -28,10 +28,10 @@ def endpoints(cluster: Cluster, name: str, policy: Policy) -> list[AnyEndpoint]:
     # Each takes a CPU for a while.
     one_at_a_time = threading.Lock()
 
-    def ask_plan(call: Call[None, ClusterPlanRequest]) -> Answer:
+    def ask_plan(call: Request[None, ClusterPlanRequest]) -> Response:
         asked = call.input.policy
         if asked is None:
-            return Answer(200, plan(cluster, call.input.vm(), name, policy))
+            return Response(200, plan(cluster, call.input.vm(), name, policy))
         try:
             other = plugins.find(asked, POLICIES, plugins.POLICY_GROUP)
         except LookupError:
@@ -40,13 +40,13 @@ def endpoints(cluster: Cluster, name: str, policy: Policy) -> list[AnyEndpoint]:
                 f"there is no policy {asked}; there are {known}, and those of installed packages"
             )
             raise RestError(404, "unknown", message, field="policy") from None
-        return Answer(200, plan(cluster, call.input.vm(), asked, other))
+        return Response(200, plan(cluster, call.input.vm(), asked, other))
 
-    def ask_capacity(call: Call[None, CapacityRequest]) -> Answer:
+    def ask_capacity(call: Request[None, CapacityRequest]) -> Response:
         if not one_at_a_time.acquire(blocking=False):
             raise overloaded("another such question is being answered")
         try:
-            return Answer(200, capacity(cluster, policy, call.input))
+            return Response(200, capacity(cluster, policy, call.input))
         finally:
             one_at_a_time.release()
 

@@ -3,44 +3,44 @@
 from collections.abc import Callable
 
 from schedulerglobal.operations import errors as told
-from schedulerglobal.operations.vms import Changes
+from schedulerglobal.operations.vms import VMOperations
 from schedulerglobal.state.cluster import Cluster
 from slackvm.api.cluster import ClusterVMsReply, VMsQuery
 from slackvm.api.hosts import SummaryReply
 from slackvm.api.vms import ChangedReply, VMPath, VMReply, VMRequest
-from slackvm.http.endpoints import Answer, AnyEndpoint, Call, Endpoint
+from slackvm.http.endpoints import AnyEndpoint, Endpoint, Request, Response
 
 REFUSED = "No host takes it: `code` tells why, `needed` and `free` by how much."
 NOT_NOW = "A host does not answer, or it is not known yet what it did; ask again."
 UNKNOWN = "There is no such VM."
 
 
-def endpoints(cluster: Cluster, changes: Changes) -> list[AnyEndpoint]:
+def endpoints(cluster: Cluster, changes: VMOperations) -> list[AnyEndpoint]:
     """Return the endpoints about VMs."""
 
-    def create(call: Call[None, VMRequest]) -> Answer:
+    def create(call: Request[None, VMRequest]) -> Response:
         reply, is_new = changes.deploy(call.input)
-        return Answer(201 if is_new else 200, reply)
+        return Response(201 if is_new else 200, reply)
 
-    def all_vms(call: Call[None, VMsQuery]) -> Answer:
-        return Answer(200, page(cluster, call.input))
+    def all_vms(call: Request[None, VMsQuery]) -> Response:
+        return Response(200, page(cluster, call.input))
 
-    def one_vm(call: Call[VMPath, None]) -> Answer:
+    def one_vm(call: Request[VMPath, None]) -> Response:
         name = call.path.name
         with cluster.lock:
             holders = cluster.holders(name)
             for member in holders:
                 if name in member.vms:
-                    return Answer(200, member.vm_reply(name))
+                    return Response(200, member.vm_reply(name))
         if holders:
             raise told.not_known(holders[0], "it was asked for this VM")
         raise told.no_vm()
 
-    def remove(call: Call[VMPath, None]) -> Answer:
-        return Answer(200, changes.remove(call.path.name))
+    def remove(call: Request[VMPath, None]) -> Response:
+        return Response(200, changes.remove(call.path.name))
 
-    def changing(verb: str) -> Callable[[Call[VMPath, None]], Answer]:
-        return lambda call: Answer(200, changes.change_state(call.path.name, verb))
+    def changing(verb: str) -> Callable[[Request[VMPath, None]], Response]:
+        return lambda call: Response(200, changes.change_state(call.path.name, verb))
 
     return [
         Endpoint(

@@ -16,9 +16,9 @@ from urllib3.exceptions import (
 )
 
 from schedulerglobal.hosts.replies import (
-    LostError,
-    NodeError,
-    NotReachedError,
+    ConnectError,
+    HostError,
+    OutcomeUnknownError,
     Picture,
     RefusedError,
     check_picture,
@@ -26,8 +26,8 @@ from schedulerglobal.hosts.replies import (
     check_vm,
     checked_error,
 )
-from schedulerglobal.hosts.transport import PatientAdapter
-from schedulerglobal.hosts.url import NodeUrl
+from schedulerglobal.hosts.transport import TotalTimeoutAdapter
+from schedulerglobal.hosts.url import HostUrl
 from slackvm.api.errors import ErrorReply
 from slackvm.api.hosts import HostReply, SummaryReply
 from slackvm.api.vms import ChangedReply, VMReply, VMRequest, VMsReply, WithdrawReply
@@ -58,12 +58,12 @@ class _Answer:
         except ValidationError as error:
             detail = error.errors(include_url=False, include_input=False)[0]
             where = ".".join(map(str, detail["loc"]))
-            raise LostError(
+            raise OutcomeUnknownError(
                 f"answered {self.status} with no {model.__name__}: {where}: {detail['msg']}"
             ) from None
 
 
-class Nodes:
+class HostClient:
     """Connections to all hosts' daemons, kept open from one request to the next.
 
     Args:
@@ -90,31 +90,31 @@ class Nodes:
         self._session.cookies.set_policy(DefaultCookiePolicy(allowed_domains=[]))
         if token:
             self._session.headers["Authorization"] = f"Bearer {token}"
-        adapter = PatientAdapter(pool_connections=10_000, pool_maxsize=16, max_retries=0)
+        adapter = TotalTimeoutAdapter(pool_connections=10_000, pool_maxsize=16, max_retries=0)
         for scheme in ("http://", "https://"):
             self._session.mount(scheme, adapter)
 
-    def picture(self, url: NodeUrl, known: str = "") -> Picture | None:
+    def picture(self, url: HostUrl, known: str = "") -> Picture | None:
         """Return all that a host tells of itself; None where it is as it was at `known`, an ETag.
 
         Raises:
-            NodeError: it did not answer, or not as a host's daemon does.
+            HostError: it did not answer, or not as a host's daemon does.
         """
-        patience_s = min(self.timeout_s, LOOK_S)
+        timeout_s = min(self.timeout_s, LOOK_S)
         # What a host says of itself and of its VMs must be about one moment.
         for _ in range(3):
-            told = self._get(url, "/v1/host", known, patience_s)
+            told = self._get(url, "/v1/host", known, timeout_s)
             if told.status == 304:
                 return None
-            vms = self._get(url, "/v1/vms", "", patience_s)
+            vms = self._get(url, "/v1/vms", "", timeout_s)
             if vms.etag == told.etag:
                 picture = Picture(told.etag, told.parsed(HostReply), vms.parsed(VMsReply))
                 check_picture(picture)
                 return picture
-        raise LostError("changes faster than it can be looked at")
+        raise OutcomeUnknownError("changes faster than it can be looked at")
 
     def deploy(
-        self, url: NodeUrl, request: VMRequest, attempt: str, patience_s: float
+        self, url: HostUrl, request: VMRequest, attempt: str, timeout_s: float
     ) -> tuple[ChangedReply, bool]:
         """Have a VM created; asked again for the same, the host tells the one that is there.
 
@@ -122,13 +122,13 @@ class Nodes:
             The VM, and whether it is new.
         """
         body = {**request.model_dump(mode="json"), "attempt": attempt}
-        answer = self._ask("POST", url, "/v1/vms", patience_s, body)
+        answer = self._ask("POST", url, "/v1/vms", timeout_s, body)
         reply = answer.parsed(ChangedReply)
         check_vm(reply, reply.summary.name)
         check_summary(reply.summary)
         return reply, answer.status == 201
 
-    def withdraw(self, url: NodeUrl, name: str, attempt: str) -> VMReply | None:
+    def withdraw(self, url: HostUrl, name: str, attempt: str) -> VMReply | None:
         """Have all requests that bear an attempt refused from now on.
 
         Returns:
@@ -141,14 +141,14 @@ class Nodes:
             check_vm(vm, vm.host)
         return vm
 
-    def remove(self, url: NodeUrl, vm: VMReply, patience_s: float) -> SummaryReply:
+    def remove(self, url: HostUrl, vm: VMReply, timeout_s: float) -> SummaryReply:
         """Have a VM removed, and no other one of its name."""
         path = f"/v1/vms/{quote(vm.name, '')}?created={vm.created!r}"
-        summary = self._ask("DELETE", url, path, patience_s).parsed(SummaryReply)
+        summary = self._ask("DELETE", url, path, timeout_s).parsed(SummaryReply)
         check_summary(summary)
         return summary
 
-    def change_state(self, url: NodeUrl, name: str, verb: str) -> ChangedReply:
+    def change_state(self, url: HostUrl, name: str, verb: str) -> ChangedReply:
         """Have a VM started, stopped or restarted."""
         path = f"/v1/vms/{quote(name, '')}/{verb}"
         reply = self._ask("POST", url, path, self.timeout_s).parsed(ChangedReply)
@@ -160,24 +160,24 @@ class Nodes:
         """End all connections."""
         self._session.close()
 
-    def _get(self, url: NodeUrl, path: str, known: str, patience_s: float) -> _Answer:
+    def _get(self, url: HostUrl, path: str, known: str, timeout_s: float) -> _Answer:
         headers = {"If-None-Match": f'"{known}"'} if known else {}
-        return self._ask("GET", url, path, patience_s, headers=headers)
+        return self._ask("GET", url, path, timeout_s, headers=headers)
 
     def _ask(
         self,
         method: str,
-        url: NodeUrl,
+        url: HostUrl,
         path: str,
-        patience_s: float,
+        timeout_s: float,
         body: Mapping[str, Any] | None = None,
         headers: Mapping[str, str] | None = None,
     ) -> _Answer:
         """Return an answer that is no error.
 
         Raises:
-            NotReachedError: no connection could be made.
-            LostError: there was no answer in time, or none that can be used.
+            ConnectError: no connection could be made.
+            OutcomeUnknownError: there was no answer in time, or none that can be used.
             RefusedError: the answer is an error.
         """
         try:
@@ -186,7 +186,7 @@ class Nodes:
                 url.base + path,
                 json=body,
                 headers=dict(headers or {}),
-                timeout=(min(CONNECT_S, patience_s), patience_s),
+                timeout=(min(CONNECT_S, timeout_s), timeout_s),
                 allow_redirects=False,
                 stream=True,
             ) as response:
@@ -194,18 +194,18 @@ class Nodes:
                 etag = response.headers.get("ETag", "").strip('"')
                 answer = _Answer(response.status_code, etag, content)
         except requests.ConnectTimeout:
-            raise NotReachedError("no connection in time") from None
+            raise ConnectError("no connection in time") from None
         except (UnicodeError, LocationValueError):
-            raise NotReachedError("no connection: its URL names no host") from None
+            raise ConnectError("no connection: its URL names no host") from None
         except requests.RequestException as error:
             raise _told(error) from None
         except (HTTPError, OSError) as error:
-            raise LostError(f"no whole answer: {type(error).__name__}") from None
+            raise OutcomeUnknownError(f"no whole answer: {type(error).__name__}") from None
         if answer.status in (200, 201) or (answer.status == 304 and headers):
             return answer
         if 400 <= answer.status < 500 or answer.status == 503:
             raise RefusedError(answer.status, checked_error(answer.parsed(ErrorReply).error))
-        raise LostError(f"answered {answer.status}")
+        raise OutcomeUnknownError(f"answered {answer.status}")
 
 
 def _read(response: requests.Response) -> bytes:
@@ -213,21 +213,21 @@ def _read(response: requests.Response) -> bytes:
     for piece in response.iter_content(_PIECE):
         content += piece
         if len(content) > MAX_ANSWER:
-            raise LostError(f"the answer is larger than {MAX_ANSWER} bytes")
+            raise OutcomeUnknownError(f"the answer is larger than {MAX_ANSWER} bytes")
     return bytes(content)
 
 
-def _told(error: requests.RequestException) -> NodeError:
+def _told(error: requests.RequestException) -> HostError:
     """Return what an error of `requests` means for what was asked."""
     cause: Any = error.args[0] if error.args else error
     reason = getattr(cause, "reason", None)
     if isinstance(reason, NewConnectionError):
-        return NotReachedError(f"no connection: {_last(reason)}")
+        return ConnectError(f"no connection: {_last(reason)}")
     if isinstance(error, requests.exceptions.SSLError) and "CERTIFICATE_VERIFY" in str(error):
-        return NotReachedError(f"its certificate is not trusted: {_last(reason or cause)}")
+        return ConnectError(f"its certificate is not trusted: {_last(reason or cause)}")
     if isinstance(error, requests.Timeout) or isinstance(cause, ReadTimeoutError):
-        return LostError("no answer in time")
-    return LostError(f"no answer: {_last(reason or cause)}")
+        return OutcomeUnknownError("no answer in time")
+    return OutcomeUnknownError(f"no answer: {_last(reason or cause)}")
 
 
 def _last(cause: object) -> str:

@@ -15,19 +15,19 @@ _MESSAGE = 500
 """Characters of a host's message that are passed on."""
 
 
-class NodeError(Exception):
+class HostError(Exception):
     """A host did not do what it was asked; says why."""
 
 
-class NotReachedError(NodeError):
+class ConnectError(HostError):
     """No connection could be made: the host knows nothing of what it should have been asked."""
 
 
-class LostError(NodeError):
+class OutcomeUnknownError(HostError):
     """The host was asked and gave no answer that can be used: it may have done it."""
 
 
-class RefusedError(NodeError):
+class RefusedError(HostError):
     """The host answered that it did not do it.
 
     Attributes:
@@ -60,23 +60,23 @@ def check_picture(picture: Picture) -> None:
     """Refuse what a host cannot be.
 
     Raises:
-        LostError: a name, number or level is none.
+        OutcomeUnknownError: a name, number or level is none.
     """
     check_summary(picture.host)
     for vm in picture.vms.vms:
         check_vm(vm, picture.host.name)
     names = [vm.name for vm in picture.vms.vms]
     if len(set(names)) < len(names):
-        raise LostError("told a VM twice")
+        raise OutcomeUnknownError("told a VM twice")
     if sorted(names) != sorted(picture.host.vms):
-        raise LostError("told VMs otherwise than it lists them")
+        raise OutcomeUnknownError("told VMs otherwise than it lists them")
 
 
 def check_summary(summary: SummaryReply) -> None:
     """Refuse a host in numbers that are none.
 
     Raises:
-        LostError: a name, number or level is none.
+        OutcomeUnknownError: a name, number or level is none.
     """
     numbers = [summary.generation, summary.cpus, summary.cpus_free]
     numbers += [summary.memory_mib, summary.memory_free_mib]
@@ -84,30 +84,30 @@ def check_summary(summary: SummaryReply) -> None:
         numbers += [vnode.owned, vnode.allocation, vnode.largest, vnode.memory_mib]
     free = summary.cpus_free <= summary.cpus and summary.memory_free_mib <= summary.memory_mib
     if not free or not all(0 <= number <= LARGEST for number in numbers):
-        raise LostError("told numbers that no host has")
+        raise OutcomeUnknownError("told numbers that no host has")
     if not _NAME.fullmatch(summary.name) or not _INSTANCE.fullmatch(summary.instance):
-        raise LostError("told no name of a host")
+        raise OutcomeUnknownError("told no name of a host")
     if summary.state == "unknown":
-        raise LostError("told that it is unknown to itself")
+        raise OutcomeUnknownError("told that it is unknown to itself")
     try:
         for level in (*map(float, summary.levels), *(summary.offered or ())):
             milli_level(level)
     except ValueError as error:
-        raise LostError(f"told no level: {error}") from None
+        raise OutcomeUnknownError(f"told no level: {error}") from None
 
 
 def check_vm(vm: VMReply, host: str) -> None:
     """Refuse a VM that is none, or of another host.
 
     Raises:
-        LostError: a name or number is none.
+        OutcomeUnknownError: a name or number is none.
     """
     try:
         VM(vm.name, vm.vcpus, vm.memory_mib, vm.level)
     except ValueError as error:
-        raise LostError(f"told no VM: {error}") from None
+        raise OutcomeUnknownError(f"told no VM: {error}") from None
     if not _NAME.fullmatch(vm.name) or vm.host != host or vm.state == "unknown":
-        raise LostError("told no VM of its own")
+        raise OutcomeUnknownError("told no VM of its own")
 
 
 def checked_error(error: ErrorDetail) -> ErrorDetail:

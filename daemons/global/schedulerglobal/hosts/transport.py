@@ -15,7 +15,7 @@ from urllib3.connection import HTTPConnection, HTTPSConnection
 from urllib3.connectionpool import HTTPConnectionPool, HTTPSConnectionPool
 
 
-class PatientAdapter(HTTPAdapter):
+class TotalTimeoutAdapter(HTTPAdapter):
     """Connections whose read timeout is that of the whole answer."""
 
     def init_poolmanager(self, *options: Any, **more: Any) -> None:

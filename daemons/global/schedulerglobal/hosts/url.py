@@ -11,7 +11,7 @@ _URL = re.compile(
 )
 
 
-class NodeUrl(NamedTuple):
+class HostUrl(NamedTuple):
     """Where a host's daemon is.
 
     Attributes:
@@ -25,7 +25,7 @@ class NodeUrl(NamedTuple):
     place: str
 
 
-def parse_node_url(given: str) -> NodeUrl:
+def parse_host_url(given: str) -> HostUrl:
     """Read a URL: `http` and port 8099 where it does not say otherwise.
 
     Raises:
@@ -40,14 +40,14 @@ def parse_node_url(given: str) -> NodeUrl:
             f"as in {example}, and nothing after"
         )
     place = f"{match[2].lower()}:{int(match[3] or DEFAULT_PORT)}"
-    return NodeUrl(text, f"{(match[1] or 'http').lower()}://{place}", place)
+    return HostUrl(text, f"{(match[1] or 'http').lower()}://{place}", place)
 
 
-def parse_node_list(text: str) -> list[NodeUrl]:
+def parse_host_list(text: str) -> list[HostUrl]:
     """Read URLs separated by commas; one that comes again is dropped.
 
     Raises:
         ValueError: one is no URL.
     """
-    urls = [parse_node_url(word) for word in text.split(",") if word.strip()]
+    urls = [parse_host_url(word) for word in text.split(",") if word.strip()]
     return list({url.base: url for url in reversed(urls)}.values())[::-1]

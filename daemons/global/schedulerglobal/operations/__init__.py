@@ -1,1 +1,1 @@
-"""Changes to VMs that clients ask for."""
+"""VMOperations to VMs that clients ask for."""

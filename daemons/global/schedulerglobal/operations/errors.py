@@ -3,8 +3,8 @@
 from collections.abc import Iterator
 from contextlib import contextmanager
 
-from schedulerglobal.hosts.replies import NodeError, RefusedError
-from schedulerglobal.state.host import Member
+from schedulerglobal.hosts.replies import HostError, RefusedError
+from schedulerglobal.state.host import HostRecord
 from schedulerglobal.store.base import StoreError
 from slackvm.api.errors import RestError
 from slackvm.model.refusal import Refusal
@@ -33,7 +33,7 @@ def no_host(refusal: Refusal) -> RestError:
     return RestError(503, refusal.code, message, headers={"Retry-After": "5"})
 
 
-def by_host(member: Member, error: RefusedError) -> RestError:
+def by_host(member: HostRecord, error: RefusedError) -> RestError:
     """Return what a host refused."""
     detail = error.detail
     message = f"host {member.name}: {detail.message}"
@@ -51,7 +51,7 @@ def by_host(member: Member, error: RefusedError) -> RestError:
     return not_now(detail.code, message)
 
 
-def not_known(member: Member, error: NodeError | str) -> RestError:
+def not_known(member: HostRecord, error: HostError | str) -> RestError:
     """Return that it is not known whether a host did something, or will."""
     message = f"host {member.name}: {error}; whether it was done is not known yet. Ask again"
     return not_now("unknown", message)

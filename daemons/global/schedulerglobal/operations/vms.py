@@ -1,4 +1,4 @@
-"""Changes to VMs of the cluster, each carried out by one host: what clients ask for.
+"""VMOperations to VMs of the cluster, each carried out by one host: what clients ask for.
 
 No VM is ever made twice. A host that gave no answer may have made the VM, or may make it yet when
 a request comes late, so its order stays until the host told of the VM, or refused for good: all
@@ -8,14 +8,14 @@ whatever bears it.
 
 import time
 
-from schedulerglobal.hosts.client import Nodes
-from schedulerglobal.hosts.replies import LostError, NodeError, NotReachedError, RefusedError
+from schedulerglobal.hosts.client import HostClient
+from schedulerglobal.hosts.replies import ConnectError, HostError, OutcomeUnknownError, RefusedError
 from schedulerglobal.metrics import Counters
 from schedulerglobal.operations import errors as told
 from schedulerglobal.reservations import reservations as orders
-from schedulerglobal.reservations.recovery import Settler
+from schedulerglobal.reservations.recovery import ReservationRecovery
 from schedulerglobal.state.cluster import Cluster
-from schedulerglobal.state.host import Member, Order, bare, model_vm
+from schedulerglobal.state.host import HostRecord, Reservation, bare, model_vm
 from schedulerglobal.sync import reports as hearing
 from schedulerglobal.sync.poller import Poller
 from slackvm.api.errors import RestError
@@ -31,7 +31,7 @@ _FIRST_PAUSE_S = 0.1
 _LONGEST_PAUSE_S = 2.0
 
 
-class Changes:
+class VMOperations:
     """Deploys, removes, starts and stops VMs.
 
     Args:
@@ -47,9 +47,9 @@ class Changes:
         self,
         cluster: Cluster,
         policy: Policy,
-        nodes: Nodes,
+        nodes: HostClient,
         poller: Poller,
-        settler: Settler,
+        settler: ReservationRecovery,
         counters: Counters,
     ) -> None:
         self._cluster = cluster
@@ -68,7 +68,7 @@ class Changes:
         Raises:
             RestError: no host takes it, or it is not known what one did.
         """
-        refused: dict[Member, Refusal] = {}
+        refused: dict[HostRecord, Refusal] = {}
         try:
             reply, is_new = self._deploy(request, refused)
         except RestError as error:
@@ -79,7 +79,7 @@ class Changes:
         return reply, is_new
 
     def _deploy(
-        self, request: VMRequest, refused: dict[Member, Refusal]
+        self, request: VMRequest, refused: dict[HostRecord, Refusal]
     ) -> tuple[ChangedReply, bool]:
         """Ask one host after another; those that refuse are put into `refused`."""
         deadline = self._deadline()
@@ -89,7 +89,7 @@ class Changes:
             try:
                 with self._settler.left_open_on_failure(order):
                     return self._carry_out(order, deadline), not order.again
-            except NotReachedError as error:
+            except ConnectError as error:
                 hearing.lost(self._cluster, member, str(error))
                 self._poller.soon(member)
                 if order.again:
@@ -139,7 +139,7 @@ class Changes:
         except RefusedError as error:
             self._poller.soon(member)
             raise told.by_host(member, error) from error
-        except NodeError as error:
+        except HostError as error:
             self._poller.soon(member)
             raise told.not_known(member, error) from error
         orders.changed(self._cluster, member, reply, asked_at)
@@ -149,7 +149,9 @@ class Changes:
         """Return until when an answer is worked on, on the monotonic clock."""
         return time.monotonic() + 2 * self._nodes.timeout_s
 
-    def _claim(self, request: VMRequest, refused: dict[Member, Refusal], deadline: float) -> Order:
+    def _claim(
+        self, request: VMRequest, refused: dict[HostRecord, Refusal], deadline: float
+    ) -> Reservation:
         """Return an order of a VM for this thread to find out about.
 
         Raises:
@@ -178,22 +180,22 @@ class Changes:
                     return order
                 self._wait(deadline, f"host {member.name} has been asked for it and takes long")
 
-    def _carry_out(self, order: Order, deadline: float) -> ChangedReply:
+    def _carry_out(self, order: Reservation, deadline: float) -> ChangedReply:
         """Have the host create an order's VM, and ask again once it answers where it did not.
 
         Raises:
-            NotReachedError: the host knows nothing of it; the order is released.
+            ConnectError: the host knows nothing of it; the order is released.
             RefusedError: the host refuses; the order is released.
             RestError: it is not known; the order is left open.
         """
         while True:
             asked_at = time.monotonic()
-            patience_s = max(min(self._nodes.timeout_s, deadline - asked_at), _FIRST_PAUSE_S)
+            timeout_s = max(min(self._nodes.timeout_s, deadline - asked_at), _FIRST_PAUSE_S)
             try:
                 reply, is_new = self._nodes.deploy(
-                    order.member.url, order.request, order.attempt, patience_s
+                    order.member.url, order.request, order.attempt, timeout_s
                 )
-            except NodeError as error:
+            except HostError as error:
                 if self._is_settled(order, error):
                     raise
                 if not self._answers(order, deadline):
@@ -207,7 +209,7 @@ class Changes:
                 )
                 return reply
 
-    def _answers(self, order: Order, deadline: float) -> bool:
+    def _answers(self, order: Reservation, deadline: float) -> bool:
         """Look at an order's host until it answers; then it may have told that the VM is there.
 
         Returns:
@@ -222,16 +224,16 @@ class Changes:
                 self._cluster.settled.wait_for(lambda: order.done, pause_s)
         return order.done or time.monotonic() < deadline
 
-    def _reply(self, order: Order) -> ChangedReply:
+    def _reply(self, order: Reservation) -> ChangedReply:
         """Return a VM that came to be, as far as it is known."""
         with self._cluster.lock:
             if order.name not in order.member.vms:
                 raise told.not_now("unknown", "the VM was made, and is gone since; ask again")
             return order.member.changed_reply(order.name)
 
-    def _is_settled(self, order: Order, error: NodeError) -> bool:
+    def _is_settled(self, order: Reservation, error: HostError) -> bool:
         """Tell whether an error means for good that the VM is not there; then release the order."""
-        if isinstance(error, LostError):
+        if isinstance(error, OutcomeUnknownError):
             orders.lose(self._cluster, order)
             hearing.lost(self._cluster, order.member, str(error))
             return False
@@ -242,7 +244,7 @@ class Changes:
         orders.release(self._cluster, order, code)
         return True
 
-    def _claim_vm(self, name: str, deadline: float) -> tuple[Member, VMReply]:
+    def _claim_vm(self, name: str, deadline: float) -> tuple[HostRecord, VMReply]:
         """Return a VM and its host, when nothing else is under way about it.
 
         Raises:
@@ -270,17 +272,17 @@ class Changes:
                 order.busy = True
             try:
                 self._settler.settle(order)
-            except NodeError as error:
+            except HostError as error:
                 raise told.not_known(member, error) from error
 
-    def _carry_out_removal(self, member: Member, vm: VMReply, deadline: float) -> SummaryReply:
+    def _carry_out_removal(self, member: HostRecord, vm: VMReply, deadline: float) -> SummaryReply:
         pause_s = _FIRST_PAUSE_S
         was_lost = False
         while True:
             asked_at = time.monotonic()
-            patience_s = max(min(self._nodes.timeout_s, deadline - asked_at), _FIRST_PAUSE_S)
+            timeout_s = max(min(self._nodes.timeout_s, deadline - asked_at), _FIRST_PAUSE_S)
             try:
-                summary = self._nodes.remove(member.url, vm, patience_s)
+                summary = self._nodes.remove(member.url, vm, timeout_s)
             except RefusedError as error:
                 if error.status != 404:
                     self._poller.soon(member)
@@ -290,8 +292,8 @@ class Changes:
                 if was_lost:
                     return member.summary_reply()
                 raise told.no_vm() from error
-            except NodeError as error:
-                was_lost = was_lost or isinstance(error, LostError)
+            except HostError as error:
+                was_lost = was_lost or isinstance(error, OutcomeUnknownError)
                 hearing.lost(self._cluster, member, str(error))
                 self._poller.soon(member)
                 if not was_lost or time.monotonic() + pause_s > deadline:
@@ -314,7 +316,7 @@ class Changes:
             raise told.not_now("not_ready", f"{what}; try again")
 
 
-def _is_same(request: VMRequest, member: Member, order: Order | None) -> bool:
+def _is_same(request: VMRequest, member: HostRecord, order: Reservation | None) -> bool:
     """Tell whether what is there or ordered may be what is asked for; the host knows images."""
     if order is not None:
         return order.request == request

@@ -9,7 +9,7 @@ from collections.abc import Mapping
 
 from schedulerglobal.scheduling.placement import choose
 from schedulerglobal.state.cluster import Cluster
-from schedulerglobal.state.host import Member, Order, bare, model_vm
+from schedulerglobal.state.host import HostRecord, Reservation, bare, model_vm
 from schedulerglobal.state.log_entries import no_vm_entry, vm_entry
 from schedulerglobal.sync.reports import made_by
 from slackvm.api.hosts import SummaryReply
@@ -28,8 +28,8 @@ class NobodyError(Exception):
 
 
 def reserve(
-    cluster: Cluster, policy: Policy, request: VMRequest, refused: Mapping[Member, Refusal]
-) -> Order:
+    cluster: Cluster, policy: Policy, request: VMRequest, refused: Mapping[HostRecord, Refusal]
+) -> Reservation:
     """Choose a host for a VM and reserve its place there.
 
     Args:
@@ -49,10 +49,10 @@ def reserve(
     if choice.member is None:
         refusal = choice.why_not()
         entry = vm_entry("reserve", None, vm, REFUSED, refusal.code, excluded)
-        cluster.ledger.note(entry)
+        cluster.ledger.log_only(entry)
         raise NobodyError(refusal)
-    order = Order(request, choice.member, secrets.token_hex(16))
-    cluster.ledger.must(
+    order = Reservation(request, choice.member, secrets.token_hex(16))
+    cluster.ledger.write_durably(
         lambda lines: cluster.store.reserve(order.stored, lines),
         vm_entry("reserve", choice.member, vm, excluded=excluded),
     )
@@ -61,9 +61,9 @@ def reserve(
     return order
 
 
-def ask_again(cluster: Cluster, member: Member, request: VMRequest) -> Order:
+def ask_again(cluster: Cluster, member: HostRecord, request: VMRequest) -> Reservation:
     """Return an order for a VM that a host has already: whether it is the same is for it to say."""
-    order = Order(request, member, secrets.token_hex(16), again=True)
+    order = Reservation(request, member, secrets.token_hex(16), again=True)
     member.orders[order.name] = order
     cluster.changed(member)
     return order
@@ -71,7 +71,7 @@ def ask_again(cluster: Cluster, member: Member, request: VMRequest) -> Order:
 
 def confirm(
     cluster: Cluster,
-    order: Order,
+    order: Reservation,
     vm: VMReply,
     summary: SummaryReply | None,
     asked_at: float,
@@ -98,7 +98,7 @@ def confirm(
                 for op in ("deploy", "confirm")
                 if not order.again
             ]
-            cluster.ledger.may(
+            cluster.ledger.write_eventually(
                 lambda lines: cluster.store.confirm(order.name, member.ordinal, vm, lines),
                 *entries,
             )
@@ -109,7 +109,7 @@ def confirm(
         cluster.settled.notify_all()
 
 
-def release(cluster: Cluster, order: Order, code: str) -> None:
+def release(cluster: Cluster, order: Reservation, code: str) -> None:
     """End an order: the VM is not there, and no request is on its way that could make it."""
     with cluster.lock:
         member, name = order.member, order.name
@@ -123,7 +123,7 @@ def release(cluster: Cluster, order: Order, code: str) -> None:
             room = room.without_vm(name)
         vm = order.request.vm()
         if not order.again:
-            cluster.ledger.may(
+            cluster.ledger.write_eventually(
                 lambda lines: cluster.store.release(name, lines),
                 vm_entry("deploy", member, vm, REFUSED, code),
                 vm_entry("release", member, vm, code=code),
@@ -132,23 +132,23 @@ def release(cluster: Cluster, order: Order, code: str) -> None:
         cluster.settled.notify_all()
 
 
-def lose(cluster: Cluster, order: Order) -> None:
+def lose(cluster: Cluster, order: Reservation) -> None:
     """Note that an answer was lost: the VM may be there, or come yet."""
     with cluster.lock:
         order.lost = True
         if not order.again and not order.done:
             vm = order.request.vm()
-            cluster.ledger.note(vm_entry("deploy", order.member, vm, UNKNOWN, "unknown"))
+            cluster.ledger.log_only(vm_entry("deploy", order.member, vm, UNKNOWN, "unknown"))
 
 
-def leave_open(cluster: Cluster, order: Order) -> None:
+def leave_open(cluster: Cluster, order: Reservation) -> None:
     """Let another thread find out what came of an order."""
     with cluster.lock:
         order.busy = False
         cluster.settled.notify_all()
 
 
-def settle(cluster: Cluster, order: Order, vm: VMReply | None, asked_at: float) -> None:
+def settle(cluster: Cluster, order: Reservation, vm: VMReply | None, asked_at: float) -> None:
     """End an order whose requests were withdrawn, by what the host has of that name."""
     if vm is not None and made_by(order, vm):
         confirm(cluster, order, vm, None, asked_at)
@@ -156,19 +156,21 @@ def settle(cluster: Cluster, order: Order, vm: VMReply | None, asked_at: float) 
         release(cluster, order, "withdrawn")
 
 
-def changed(cluster: Cluster, member: Member, reply: ChangedReply, asked_at: float) -> None:
+def changed(cluster: Cluster, member: HostRecord, reply: ChangedReply, asked_at: float) -> None:
     """Take over a VM whose state was changed."""
     with cluster.lock:
         if reply.name not in member.vms:
             return
         vm = member.vms[reply.name] = bare(reply)
-        cluster.ledger.may(lambda lines: cluster.store.set_vms(member.ordinal, [vm], (), lines))
+        cluster.ledger.write_eventually(
+            lambda lines: cluster.store.set_vms(member.ordinal, [vm], (), lines)
+        )
         _heard(member, reply.summary, asked_at)
         cluster.changed(member)
 
 
 def removed(
-    cluster: Cluster, member: Member, vm: VMReply, summary: SummaryReply | None, asked_at: float
+    cluster: Cluster, member: HostRecord, vm: VMReply, summary: SummaryReply | None, asked_at: float
 ) -> None:
     """Take over that a VM is gone."""
     with cluster.lock:
@@ -178,7 +180,7 @@ def removed(
             del member.vms[vm.name]
             if vm.name not in member.orders:
                 room = room.without_vm(vm.name)
-            cluster.ledger.may(
+            cluster.ledger.write_eventually(
                 lambda lines: cluster.store.set_vms(member.ordinal, (), [vm.name], lines),
                 vm_entry("remove", member, model_vm(vm)),
             )
@@ -190,14 +192,16 @@ def not_removed(cluster: Cluster, name: str) -> None:
     """Note that a VM was to be removed that there is not."""
     with cluster.lock:
         if not cluster.ledger.is_behind:
-            cluster.ledger.note(no_vm_entry(name))
+            cluster.ledger.log_only(no_vm_entry(name))
 
 
-def _heard(member: Member, summary: SummaryReply | None, asked_at: float, steps: int = 0) -> None:
+def _heard(
+    member: HostRecord, summary: SummaryReply | None, asked_at: float, steps: int = 0
+) -> None:
     """Take over a host in numbers, told after a change that counts so many generations."""
     if summary is None or member.is_older(summary.instance, summary.generation, asked_at):
         # What came of the change is not in the picture that there is, and may be undone since.
         member.etag = ""
         return
     member.take_summary(summary, steps)
-    member.heard_at = time.monotonic()
+    member.last_seen = time.monotonic()

@@ -4,15 +4,15 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 
 from schedulerglobal.state.cluster import Cluster
-from schedulerglobal.state.host import Member
+from schedulerglobal.state.host import HostRecord
 from slackvm.model.placement import Placement, place
 from slackvm.model.policies import Policy
-from slackvm.model.refusal import Refusal, most_hopeful
+from slackvm.model.refusal import Refusal, most_transient
 from slackvm.model.vm import VM
 
 
 @dataclass(frozen=True)
-class Choice:
+class Decision:
     """What became of the search for a host; holds until the cluster changes.
 
     Attributes:
@@ -24,30 +24,30 @@ class Choice:
     """
 
     vm: VM
-    members: list[Member]
+    members: list[HostRecord]
     placement: Placement
-    refused: Mapping[Member, Refusal]
+    refused: Mapping[HostRecord, Refusal]
     refusal_of: Callable[[int, VM], Refusal | None]
 
     @property
-    def member(self) -> Member | None:
+    def member(self) -> HostRecord | None:
         """The best host; None: no host takes it."""
         host = self.placement.host
         return None if host is None else self.members[host]
 
-    def refusal(self, member: Member) -> Refusal | None:
+    def refusal(self, member: HostRecord) -> Refusal | None:
         """Return why a host does not take it; None where it does."""
         return self.refused.get(member) or self.refusal_of(member.index, self.vm)
 
     def why_not(self) -> Refusal:
         """Return why no host takes it: what is most likely to pass."""
         refusals = [refusal for member in self.members if (refusal := self.refusal(member))]
-        return most_hopeful(refusals)
+        return most_transient(refusals)
 
 
 def choose(
-    cluster: Cluster, policy: Policy, vm: VM, refused: Mapping[Member, Refusal] | None = None
-) -> Choice:
+    cluster: Cluster, policy: Policy, vm: VM, refused: Mapping[HostRecord, Refusal] | None = None
+) -> Decision:
     """Return where a VM goes, and why; called under the cluster's lock.
 
     Args:
@@ -60,4 +60,4 @@ def choose(
     refused = {**taken, **(refused or {})}
     excluded = [member.index for member in refused if not member.forgotten]
     placement = place(cluster.fleet, vm, policy, excluded)
-    return Choice(vm, cluster.members, placement, refused, cluster.fleet.refusal)
+    return Decision(vm, cluster.members, placement, refused, cluster.fleet.refusal)

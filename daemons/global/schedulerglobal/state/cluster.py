@@ -4,10 +4,10 @@ import secrets
 import threading
 from collections.abc import Iterable
 
-from schedulerglobal.hosts.url import NodeUrl, parse_node_url
-from schedulerglobal.state.host import Member, Order, model_vm
+from schedulerglobal.hosts.url import HostUrl, parse_host_url
+from schedulerglobal.state.host import HostRecord, Reservation, model_vm
 from schedulerglobal.state.log_entries import host_entry
-from schedulerglobal.state.resources import Room
+from schedulerglobal.state.resources import HostResources
 from schedulerglobal.store.base import Store, Stored
 from schedulerglobal.store.ledger import Ledger
 from slackvm.model.fleet import Fleet
@@ -33,15 +33,15 @@ class Cluster:
         self.lock = threading.RLock()
         self.settled = threading.Condition(self.lock)
         self.fleet = Fleet([])
-        self.members: list[Member] = []
+        self.members: list[HostRecord] = []
         self.store = store
         self.ledger = ledger
         self._boot = secrets.token_hex(4)
         self._revision = 0
         self._ordinal = 0
         # By name: hosts that have a VM of that name or shall have it; and somebody else's VMs.
-        self._holders: dict[str, list[Member]] = {}
-        self._foreign: dict[str, list[Member]] = {}
+        self._holders: dict[str, list[HostRecord]] = {}
+        self._foreign: dict[str, list[HostRecord]] = {}
 
     @property
     def revision(self) -> str:
@@ -54,14 +54,14 @@ class Cluster:
         with self.lock:
             return all(member.looked_at for member in self.members)
 
-    def changed_since(self, revision: str) -> list[Member]:
+    def changed_since(self, revision: str) -> list[HostRecord]:
         """Return the hosts that have changed since a revision; all, if it is none of ours."""
         boot, _, number = revision.partition("-")
         is_ours = boot == self._boot and number.isascii() and number.isdigit() and len(number) < 19
         since = int(number) if is_ours else -1
         return [member for member in self.members if member.revision > since]
 
-    def restore(self, stored: Stored, urls: Iterable[NodeUrl]) -> None:
+    def restore(self, stored: Stored, urls: Iterable[HostUrl]) -> None:
         """Take over what an earlier life of the controller knew, and the hosts that are listed.
 
         Raises:
@@ -69,22 +69,24 @@ class Cluster:
         """
         with self.lock:
             for host in stored.hosts:
-                member = Member(parse_node_url(host.url), host.ordinal, host.name, host.cordoned)
+                member = HostRecord(
+                    parse_host_url(host.url), host.ordinal, host.name, host.cordoned
+                )
                 member.vms = {vm.name: vm for vm in stored.vms.get(host.ordinal, [])}
                 for order in stored.orders:
                     if order.host == host.ordinal:
                         # What came of it is not known: the requests may still be on their way.
-                        member.orders[order.request.name] = Order(
+                        member.orders[order.request.name] = Reservation(
                             order.request, member, order.attempt, busy=False, lost=True
                         )
                 vms = [model_vm(vm) for vm in member.vms.values()]
                 vms += [order.request.vm() for order in member.orders.values()]
-                member.room = Room(vms={vm.name: vm for vm in vms})
+                member.room = HostResources(vms={vm.name: vm for vm in vms})
                 self._insert(member)
             for url in urls:
                 self.add(url)
 
-    def add(self, url: NodeUrl) -> tuple[Member, bool]:
+    def add(self, url: HostUrl) -> tuple[HostRecord, bool]:
         """Let a host be part of the cluster; return it, and whether it is new.
 
         A host whose daemon is now asked with TLS, or no longer, stays the host that it was.
@@ -97,12 +99,12 @@ class Cluster:
                 if member.url.place == url.place:
                     self._ask_at(member, url)
                     return member, False
-            member = Member(url, self._ordinal + 1)
-            self.ledger.must(lambda lines: self.store.set_host(member.stored, lines))
+            member = HostRecord(url, self._ordinal + 1)
+            self.ledger.write_durably(lambda lines: self.store.set_host(member.stored, lines))
             self._insert(member)
             return member, True
 
-    def forget(self, member: Member) -> None:
+    def forget(self, member: HostRecord) -> None:
         """Let a host be no part of the cluster any more; its VMs and orders are forgotten.
 
         Raises:
@@ -110,7 +112,9 @@ class Cluster:
         """
         with self.lock:
             entry = host_entry("forget", member)
-            self.ledger.must(lambda lines: self.store.forget_host(member.ordinal, lines), entry)
+            self.ledger.write_durably(
+                lambda lines: self.store.forget_host(member.ordinal, lines), entry
+            )
             self.members.remove(member)
             self.fleet.remove(member.index)
             for index, other in enumerate(self.members):
@@ -121,7 +125,7 @@ class Cluster:
             self._revision += 1
             self.settled.notify_all()
 
-    def cordon(self, member: Member, *, cordoned: bool) -> None:
+    def cordon(self, member: HostRecord, *, cordoned: bool) -> None:
         """Let a host get no VMs, or again.
 
         Raises:
@@ -132,24 +136,24 @@ class Cluster:
                 return
             entry = host_entry("cordon" if cordoned else "uncordon", member)
             stored = member.stored._replace(cordoned=cordoned)
-            self.ledger.must(lambda lines: self.store.set_host(stored, lines), entry)
+            self.ledger.write_durably(lambda lines: self.store.set_host(stored, lines), entry)
             member.cordoned = cordoned
             self.changed(member)
 
-    def find_host(self, name: str) -> Member | None:
+    def find_host(self, name: str) -> HostRecord | None:
         """Return a host by its name."""
         with self.lock:
             return next((member for member in self.members if member.name == name), None)
 
-    def holders(self, name: str) -> list[Member]:
+    def holders(self, name: str) -> list[HostRecord]:
         """Return the hosts that have a VM of that name, or on which one is ordered."""
         return sorted(self._holders.get(name, ()), key=lambda member: member.ordinal)
 
-    def foreign_holders(self, name: str) -> list[Member]:
+    def foreign_holders(self, name: str) -> list[HostRecord]:
         """Return the hosts on which somebody else has a VM of that name."""
         return list(self._foreign.get(name, ()))
 
-    def changed(self, member: Member, room: Room | None = None) -> None:
+    def changed(self, member: HostRecord, room: HostResources | None = None) -> None:
         """Take note of what has changed of a member.
 
         Args:
@@ -168,13 +172,13 @@ class Cluster:
             member.room = room
         self.fleet.update(member.index, member.summary())
 
-    def _ask_at(self, member: Member, url: NodeUrl) -> None:
+    def _ask_at(self, member: HostRecord, url: HostUrl) -> None:
         if member.url.base != url.base:
             stored = member.stored._replace(url=url.given)
-            self.ledger.must(lambda lines: self.store.set_host(stored, lines))
+            self.ledger.write_durably(lambda lines: self.store.set_host(stored, lines))
             member.url = url
 
-    def _insert(self, member: Member) -> None:
+    def _insert(self, member: HostRecord) -> None:
         self._ordinal = max(self._ordinal, member.ordinal)
         self.members.append(member)
         member.index = self.fleet.add(member.summary())
@@ -182,7 +186,10 @@ class Cluster:
 
 
 def _index(
-    index: dict[str, list[Member]], member: Member, before: Iterable[str], after: Iterable[str]
+    index: dict[str, list[HostRecord]],
+    member: HostRecord,
+    before: Iterable[str],
+    after: Iterable[str],
 ) -> None:
     before, after = set(before), set(after)
     for name in before - after:

@@ -5,9 +5,9 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 
 from schedulerglobal.hosts.replies import Picture
-from schedulerglobal.hosts.url import NodeUrl
-from schedulerglobal.state.resources import UNKNOWN, Room
-from schedulerglobal.store.base import StoredHost, StoredOrder
+from schedulerglobal.hosts.url import HostUrl
+from schedulerglobal.state.resources import UNKNOWN, HostResources
+from schedulerglobal.store.base import StoredHost, StoredReservation
 from slackvm.api.cluster import ClusterHostReply
 from slackvm.api.hosts import HostReply, LevelReply, SummaryReply
 from slackvm.api.vms import ChangedReply, VMReply, VMRequest
@@ -16,7 +16,7 @@ from slackvm.model.vm import VM
 
 
 @dataclass(slots=True, eq=False)
-class Order:
+class Reservation:
     """A VM that a host was chosen for, until it is known whether it came to be.
 
     Attributes:
@@ -30,7 +30,7 @@ class Order:
     """
 
     request: VMRequest
-    member: "Member"
+    member: "HostRecord"
     attempt: str
     busy: bool = True
     again: bool = False
@@ -43,13 +43,13 @@ class Order:
         return self.request.name
 
     @property
-    def stored(self) -> StoredOrder:
+    def stored(self) -> StoredReservation:
         """What must not be forgotten of it."""
-        return StoredOrder(self.request, self.member.ordinal, self.attempt)
+        return StoredReservation(self.request, self.member.ordinal, self.attempt)
 
 
 @dataclass(slots=True, eq=False)
-class Member:
+class HostRecord:
     """A host: what it told last, and what was ordered on it since. Guarded by the cluster's lock.
 
     Attributes:
@@ -64,14 +64,14 @@ class Member:
         orders: VMs that are being deployed on it, or may have been, by name.
         removing: names of VMs that are being removed from it, with how often that was asked.
         room: what placements go by, orders included.
-        heard_at: when it last answered, on the monotonic clock; None: never.
+        last_seen: when it last answered, on the monotonic clock; None: never.
         looked_at: whether it was asked since the controller started.
         forgotten: whether it is no part of the cluster any more.
         index: its place among the hosts that there are.
         names: of its VMs and orders, as the cluster's index has them.
     """
 
-    url: NodeUrl
+    url: HostUrl
     ordinal: int
     known_as: str = ""
     cordoned: bool = False
@@ -79,10 +79,10 @@ class Member:
     told: HostReply | None = None
     etag: str = ""
     vms: dict[str, VMReply] = field(default_factory=dict)
-    orders: dict[str, Order] = field(default_factory=dict)
+    orders: dict[str, Reservation] = field(default_factory=dict)
     removing: dict[str, int] = field(default_factory=dict)
-    room: Room = field(default_factory=Room)
-    heard_at: float | None = None
+    room: HostResources = field(default_factory=HostResources)
+    last_seen: float | None = None
     looked_at: bool = False
     forgotten: bool = False
     index: int = -1
@@ -96,7 +96,7 @@ class Member:
     @property
     def age_s(self) -> float | None:
         """Seconds since it last answered."""
-        return None if self.heard_at is None else round(time.monotonic() - self.heard_at, 3)
+        return None if self.last_seen is None else round(time.monotonic() - self.last_seen, 3)
 
     @property
     def is_unknown(self) -> bool:
@@ -114,16 +114,16 @@ class Member:
         Generations of one instance can be compared. Of another instance only this is known: if the
         host was asked after it last answered, then the instance that is known is gone.
         """
-        if self.told is None or self.heard_at is None:
+        if self.told is None or self.last_seen is None:
             return False
         if instance == self.told.instance:
             return generation < self.told.generation
-        return asked_at < self.heard_at
+        return asked_at < self.last_seen
 
-    def room_of(self, picture: Picture) -> Room:
+    def room_of(self, picture: Picture) -> HostResources:
         """Return what placements go by according to a picture; VMs that are ordered count too."""
         told = {vm.name: model_vm(vm) for vm in picture.vms.vms}
-        room = Room.told(picture.host, told)
+        room = HostResources.told(picture.host, told)
         for order in self.orders.values():
             if order.name not in told:
                 room = room.with_vm(order.request.vm())

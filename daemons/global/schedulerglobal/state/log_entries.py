@@ -3,8 +3,8 @@
 import time
 from typing import Any
 
-from schedulerglobal.state.host import Member
-from schedulerglobal.state.resources import Room
+from schedulerglobal.state.host import HostRecord
+from schedulerglobal.state.resources import HostResources
 from slackvm.formats.operations import ACCEPTED, REFUSED, Operation
 from slackvm.model.vm import VM
 
@@ -14,13 +14,13 @@ def start_entry(policy: str) -> Operation:
     return _entry("start", policy=policy)
 
 
-def host_entry(op: str, member: Member) -> Operation:
+def host_entry(op: str, member: HostRecord) -> Operation:
     """Return that something is done to a host: `cordon`, `uncordon`, `forget`."""
     return _entry(op, host=member.name)
 
 
 def room_entry(
-    member: Member, room: Room, known: Room | None, name: str | None = None
+    member: HostRecord, room: HostResources, known: HostResources | None, name: str | None = None
 ) -> list[Operation]:
     """Return that a host has other room than is known; nothing where it has not.
 
@@ -40,7 +40,7 @@ def room_entry(
 
 def vm_entry(
     op: str,
-    member: Member | None,
+    member: HostRecord | None,
     vm: VM,
     outcome: str = ACCEPTED,
     code: str | None = None,

@@ -13,7 +13,7 @@ UNKNOWN: HostState = "unknown"
 
 
 @dataclass(frozen=True)
-class Room:
+class HostResources:
     """A host as placements see it; a changed one is a new object.
 
     Attributes:
@@ -39,7 +39,7 @@ class Room:
     vms: Mapping[str, VM] = field(default_factory=dict)
 
     @classmethod
-    def told(cls, host: HostReply, vms: Mapping[str, VM]) -> "Room":
+    def told(cls, host: HostReply, vms: Mapping[str, VM]) -> "HostResources":
         """Return what a host told: what neither is free nor any of these VMs has is withheld."""
         owned = sum(level.owned for level in host.levels.values())
         taken = sum(vm.memory_mib for vm in vms.values())
@@ -55,11 +55,11 @@ class Room:
             dict(vms),
         )
 
-    def with_vm(self, vm: VM) -> "Room":
+    def with_vm(self, vm: VM) -> "HostResources":
         """Return it with one VM more, or with another one of its name."""
         return replace(self, vms={**self.vms, vm.name: vm})
 
-    def without_vm(self, name: str) -> "Room":
+    def without_vm(self, name: str) -> "HostResources":
         """Return it without that VM."""
         return replace(self, vms={key: vm for key, vm in self.vms.items() if key != name})
 
@@ -83,10 +83,10 @@ class Room:
             self.memory_mib - self.withheld_mib - taken,
             levels,
             self.offered,
-            self.closed(cordoned=cordoned),
+            self.unschedulable(cordoned=cordoned),
         )
 
-    def closed(self, *, cordoned: bool) -> Refusal | None:
+    def unschedulable(self, *, cordoned: bool) -> Refusal | None:
         """Return why the host takes no VM at all; None where it does."""
         if self.state == UNKNOWN:
             return Refusal("unknown", reason=self.reason)
@@ -96,7 +96,7 @@ class Room:
             return Refusal("not_ready", reason=self.reason)
         return Refusal("overcommitted") if self.state == "overcommitted" else None
 
-    def difference(self, before: "Room | None") -> dict[str, Any]:
+    def difference(self, before: "HostResources | None") -> dict[str, Any]:
         """Return what of it is otherwise than before, for the operations log; None: all of it."""
         told = self.parts()
         known = before.parts() if before else {}

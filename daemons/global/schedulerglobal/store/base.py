@@ -39,7 +39,7 @@ class StoredHost(NamedTuple):
     cordoned: bool
 
 
-class StoredOrder(NamedTuple):
+class StoredReservation(NamedTuple):
     """A VM that a host was chosen for, of which it is not known whether it came to be.
 
     Attributes:
@@ -66,7 +66,7 @@ class Stored:
 
     hosts: list[StoredHost] = field(default_factory=list)
     vms: dict[int, list[VMReply]] = field(default_factory=dict)
-    orders: list[StoredOrder] = field(default_factory=list)
+    orders: list[StoredReservation] = field(default_factory=list)
     lines: list[tuple[int, bytes]] = field(default_factory=list)
 
 
@@ -91,7 +91,7 @@ class Store(ABC):
         """Return all."""
 
     @abstractmethod
-    def reserve(self, order: StoredOrder, lines: Lines) -> None:
+    def reserve(self, order: StoredReservation, lines: Lines) -> None:
         """Add an order.
 
         Raises:

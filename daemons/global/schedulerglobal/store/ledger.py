@@ -23,8 +23,8 @@ class Ledger:
     The log need not be synced with each operation: the store, which is, has its last lines too, and
     a log that a loss of power left behind is completed at the next start.
 
-    What the controller goes by must be written before it is done (`must`). What the hosts tell
-    again may be written later (`may`): a full disk does not keep it from being true.
+    What the controller decides must be written before it is done (`write_durably`). What the hosts
+    report again may be written later (`write_eventually`): a full disk does not make it untrue.
 
     Attributes:
         errors: how often the store or the log could not be written.
@@ -50,7 +50,7 @@ class Ledger:
         """Whether something is still to be written."""
         return bool(self._late or self._unlogged)
 
-    def must(self, write: Write, *operations: Operation) -> None:
+    def write_durably(self, write: Write, *operations: Operation) -> None:
         """Write something down, or nothing.
 
         Raises:
@@ -76,14 +76,14 @@ class Ledger:
         if self._late:
             raise self._error
 
-    def may(self, write: Write, *operations: Operation) -> None:
+    def write_eventually(self, write: Write, *operations: Operation) -> None:
         """Write something down, now or when it can be."""
         self._late.append((write, self._numbered(operations)))
         self.catch_up()
 
-    def note(self, *operations: Operation) -> None:
+    def log_only(self, *operations: Operation) -> None:
         """Log operations that change nothing in the store."""
-        self.may(self._store.note, *operations)
+        self.write_eventually(self._store.note, *operations)
 
     def catch_up(self) -> None:
         """Write what could not be written before."""

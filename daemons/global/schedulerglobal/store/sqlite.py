@@ -6,7 +6,14 @@ from collections.abc import Collection, Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 
-from schedulerglobal.store.base import Lines, Store, Stored, StoredHost, StoredOrder, StoreError
+from schedulerglobal.store.base import (
+    Lines,
+    Store,
+    Stored,
+    StoredHost,
+    StoredReservation,
+    StoreError,
+)
 from slackvm.api.vms import VMReply, VMRequest
 from slackvm.formats.files import lock_file
 
@@ -77,7 +84,7 @@ class SqliteStore(Store):
             for host, told in self._database.execute("SELECT host, told FROM vms ORDER BY name"):
                 vms.setdefault(host, []).append(VMReply.model_validate_json(told))
             orders = [
-                StoredOrder(VMRequest.model_validate_json(request), host, attempt)
+                StoredReservation(VMRequest.model_validate_json(request), host, attempt)
                 for host, attempt, request in self._database.execute(
                     "SELECT host, attempt, request FROM orders ORDER BY name"
                 )
@@ -85,7 +92,7 @@ class SqliteStore(Store):
             lines = list(self._database.execute("SELECT seq, line FROM log ORDER BY seq"))
         return Stored(hosts, vms, orders, lines)
 
-    def reserve(self, order: StoredOrder, lines: Lines) -> None:
+    def reserve(self, order: StoredReservation, lines: Lines) -> None:
         """Add an order."""
         name = order.request.name
         with self._transaction(lines, durable=True):

@@ -8,12 +8,12 @@ from concurrent.futures import ThreadPoolExecutor
 
 import structlog
 
-from schedulerglobal.hosts.client import LOOK_S, Nodes
-from schedulerglobal.hosts.replies import NodeError
+from schedulerglobal.hosts.client import LOOK_S, HostClient
+from schedulerglobal.hosts.replies import HostError
 from schedulerglobal.metrics import Counters
-from schedulerglobal.reservations.recovery import Settler
+from schedulerglobal.reservations.recovery import ReservationRecovery
 from schedulerglobal.state.cluster import Cluster
-from schedulerglobal.state.host import Member
+from schedulerglobal.state.host import HostRecord
 from schedulerglobal.sync import reports as hearing
 
 log = structlog.get_logger()
@@ -40,8 +40,8 @@ class Poller:
     def __init__(
         self,
         cluster: Cluster,
-        nodes: Nodes,
-        settler: Settler,
+        nodes: HostClient,
+        settler: ReservationRecovery,
         counters: Counters,
         delay_s: float,
     ) -> None:
@@ -52,18 +52,18 @@ class Poller:
         self._delay_s = delay_s
         self._wake = threading.Condition()
         # When each host is due; what else the heap has of it is out of date.
-        self._due: dict[Member, float] = {}
-        self._heap: list[tuple[float, int, Member]] = []
+        self._due: dict[HostRecord, float] = {}
+        self._heap: list[tuple[float, int, HostRecord]] = []
         # Since when each host is looked at, and those that are to be looked at once more at once.
-        self._looking: dict[Member, float] = {}
-        self._again: set[Member] = set()
-        self._failures: dict[Member, int] = {}
+        self._looking: dict[HostRecord, float] = {}
+        self._again: set[HostRecord] = set()
+        self._failures: dict[HostRecord, int] = {}
         self._room = threading.BoundedSemaphore(LOOKS_AT_ONCE)
         self._pool = ThreadPoolExecutor(LOOKS_AT_ONCE, thread_name_prefix="look")
         self._stopped = False
         self.seen_at = time.monotonic()
 
-    def soon(self, member: Member) -> None:
+    def soon(self, member: HostRecord) -> None:
         """Look at a host at once, and from then on after each delay."""
         with self._wake:
             if member in self._looking:
@@ -95,7 +95,7 @@ class Poller:
             self._wake.notify()
         self._pool.shutdown(wait=False, cancel_futures=True)
 
-    def look(self, member: Member) -> bool:
+    def look(self, member: HostRecord) -> bool:
         """Look at a host now; return whether it answered as one of ours."""
         begun = time.monotonic()
         is_taken = True
@@ -107,7 +107,7 @@ class Poller:
                 is_taken = hearing.saw(self._cluster, member, picture, asked_at)
                 if is_taken:
                     break
-        except NodeError as error:
+        except HostError as error:
             hearing.lost(self._cluster, member, str(error))
             self._counters.looked("failed", time.monotonic() - begun)
             return False
@@ -115,7 +115,7 @@ class Poller:
         self._settler.settle_all(member)
         return True
 
-    def _next(self, now: float) -> Member | None:
+    def _next(self, now: float) -> HostRecord | None:
         """Return a host that is due and take it from the schedule."""
         while self._heap:
             due, _, member = self._heap[0]
@@ -130,7 +130,7 @@ class Poller:
                 return None
         return None
 
-    def _begin(self, member: Member) -> None:
+    def _begin(self, member: HostRecord) -> None:
         while not self._room.acquire(timeout=_TICK_S):
             self.seen_at = time.monotonic()
             self._give_up_on_slow()
@@ -141,7 +141,7 @@ class Poller:
             if not self._stopped:
                 self._pool.submit(self._look_and_go_on, member)
 
-    def _look_and_go_on(self, member: Member) -> None:
+    def _look_and_go_on(self, member: HostRecord) -> None:
         try:
             is_there = self.look(member)
         except Exception:
@@ -170,7 +170,7 @@ class Poller:
         pause = min(self._delay_s, _FIRST_RETRY_S) * 2.0 ** min(failures - 1, 30)
         return min(pause, longest) * random.uniform(0.75, 1.25)  # noqa: S311
 
-    def _schedule(self, member: Member, in_s: float) -> None:
+    def _schedule(self, member: HostRecord, in_s: float) -> None:
         due = self._due[member] = time.monotonic() + in_s
         heapq.heappush(self._heap, (due, member.ordinal, member))
         self._wake.notify()

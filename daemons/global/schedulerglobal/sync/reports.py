@@ -9,16 +9,16 @@ import structlog
 
 from schedulerglobal.hosts.replies import Picture
 from schedulerglobal.state.cluster import Cluster
-from schedulerglobal.state.host import Member, Order, model_vm
+from schedulerglobal.state.host import HostRecord, Reservation, model_vm
 from schedulerglobal.state.log_entries import room_entry, vm_entry
-from schedulerglobal.state.resources import UNKNOWN, Room
+from schedulerglobal.state.resources import UNKNOWN, HostResources
 from slackvm.api.vms import VMReply
 from slackvm.formats.operations import Operation
 
 log = structlog.get_logger()
 
 
-def saw(cluster: Cluster, member: Member, picture: Picture | None, asked_at: float) -> bool:
+def saw(cluster: Cluster, member: HostRecord, picture: Picture | None, asked_at: float) -> bool:
     """Take over a picture of a host; None: it is as it was.
 
     Args:
@@ -35,7 +35,7 @@ def saw(cluster: Cluster, member: Member, picture: Picture | None, asked_at: flo
         if member.forgotten:
             return True
         if picture is None:
-            member.heard_at = time.monotonic()
+            member.last_seen = time.monotonic()
             if member.told and member.is_unknown:
                 told = member.told
                 _become(cluster, member, replace(member.room, state=told.state, reason=told.reason))
@@ -51,20 +51,20 @@ def saw(cluster: Cluster, member: Member, picture: Picture | None, asked_at: flo
         return True
 
 
-def lost(cluster: Cluster, member: Member, reason: str) -> None:
+def lost(cluster: Cluster, member: HostRecord, reason: str) -> None:
     """Note that a host does not answer as one of ours; what it has is kept."""
     with cluster.lock, _looking(cluster, member):
         if not member.forgotten:
             _become_unknown(cluster, member, reason)
 
 
-def made_by(order: Order, vm: VMReply) -> bool:
+def made_by(order: Reservation, vm: VMReply) -> bool:
     """Tell whether a VM is what an order asks for, as far as that can be told from outside."""
     asked = order.request
     return model_vm(vm) == asked.vm() and vm.clone == asked.clone
 
 
-def _take(cluster: Cluster, member: Member, picture: Picture) -> None:
+def _take(cluster: Cluster, member: HostRecord, picture: Picture) -> None:
     ledger, store = cluster.ledger, cluster.store
     vms = {vm.name: vm for vm in picture.vms.vms}
     for name, order in list(member.orders.items()):
@@ -82,33 +82,33 @@ def _take(cluster: Cluster, member: Member, picture: Picture) -> None:
     _write_vms(cluster, member, vms, operations)
     if member.known_as != picture.host.name:
         member.known_as = picture.host.name
-        ledger.may(lambda lines: store.set_host(member.stored, lines))
+        ledger.write_eventually(lambda lines: store.set_host(member.stored, lines))
     member.take_picture(picture)
-    member.heard_at = time.monotonic()
+    member.last_seen = time.monotonic()
     _tell(member, room)
     cluster.changed(member, room)
     cluster.settled.notify_all()
 
 
-def _confirm(cluster: Cluster, order: Order, vm: VMReply) -> None:
+def _confirm(cluster: Cluster, order: Reservation, vm: VMReply) -> None:
     member = order.member
-    cluster.ledger.may(
+    cluster.ledger.write_eventually(
         lambda lines: cluster.store.confirm(order.name, member.ordinal, vm, lines),
         vm_entry("confirm", member, order.request.vm()),
     )
 
 
 def _write_vms(
-    cluster: Cluster, member: Member, vms: Mapping[str, VMReply], operations: list[Operation]
+    cluster: Cluster, member: HostRecord, vms: Mapping[str, VMReply], operations: list[Operation]
 ) -> None:
     changed = [vm for name, vm in vms.items() if not _is_kept(member.vms.get(name), vm)]
     gone = [name for name in member.vms if name not in vms]
     if changed or gone:
-        cluster.ledger.may(
+        cluster.ledger.write_eventually(
             lambda lines: cluster.store.set_vms(member.ordinal, changed, gone, lines), *operations
         )
     elif operations:
-        cluster.ledger.note(*operations)
+        cluster.ledger.log_only(*operations)
 
 
 def _is_kept(before: VMReply | None, now: VMReply) -> bool:
@@ -116,7 +116,7 @@ def _is_kept(before: VMReply | None, now: VMReply) -> bool:
     return before is not None and before.model_copy(update={"cpu_list": now.cpu_list}) == now
 
 
-def _stranger(cluster: Cluster, member: Member, name: str) -> str:
+def _stranger(cluster: Cluster, member: HostRecord, name: str) -> str:
     """Return why a host of that name cannot be this one; empty where it can."""
     namesake = cluster.find_host(name)
     if namesake is not None and namesake is not member:
@@ -129,27 +129,27 @@ def _stranger(cluster: Cluster, member: Member, name: str) -> str:
     return ""
 
 
-def _become_unknown(cluster: Cluster, member: Member, reason: str) -> None:
+def _become_unknown(cluster: Cluster, member: HostRecord, reason: str) -> None:
     _become(cluster, member, replace(member.room, state=UNKNOWN, reason=reason))
 
 
-def _become(cluster: Cluster, member: Member, room: Room) -> None:
+def _become(cluster: Cluster, member: HostRecord, room: HostResources) -> None:
     if (room, room.reason) == (member.room, member.room.reason):
         return
     operations = room_entry(member, room, member.room) if member.told else []
     if operations:
-        cluster.ledger.note(*operations)
+        cluster.ledger.log_only(*operations)
     _tell(member, room)
     cluster.changed(member, room)
 
 
-def _tell(member: Member, room: Room) -> None:
+def _tell(member: HostRecord, room: HostResources) -> None:
     if (room.state, room.reason) != (member.room.state, member.room.reason):
         log.info("host", host=member.name, state=room.state, reason=room.reason)
 
 
 @contextmanager
-def _looking(cluster: Cluster, member: Member) -> Iterator[None]:
+def _looking(cluster: Cluster, member: HostRecord) -> Iterator[None]:
     yield
     if not member.looked_at:
         member.looked_at = True

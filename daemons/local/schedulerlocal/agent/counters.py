@@ -40,7 +40,7 @@ class Outcome(NamedTuple):
     code: str
 
 
-class Outcomes:
+class OperationCounters:
     """Counts how operations end."""
 
     def __init__(self) -> None:

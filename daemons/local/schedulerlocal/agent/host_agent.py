@@ -14,22 +14,22 @@ from dataclasses import replace
 
 import structlog
 
-from schedulerlocal.agent.counters import Outcomes, RefusedError
+from schedulerlocal.agent.counters import OperationCounters, RefusedError
 from schedulerlocal.agent.idempotency import Attempts
-from schedulerlocal.agent.operation_lock import Turns
-from schedulerlocal.agent.pins import Pins, astray
-from schedulerlocal.agent.reconciliation import Findings, findings
+from schedulerlocal.agent.operation_lock import OperationLock
+from schedulerlocal.agent.pins import Pins, mispinned
+from schedulerlocal.agent.reconciliation import Drift, findings
 from schedulerlocal.agent.records import Records
 from schedulerlocal.agent.view import NOT_READY, OVERCOMMITTED, View, view_of
 from schedulerlocal.clock import Clock
 from schedulerlocal.hypervisor import (
     RUNNING,
-    Guest,
     Hypervisor,
     HypervisorError,
-    Order,
+    ObservedVM,
     UnavailableError,
     UncertainError,
+    VMSpec,
 )
 from slackvm.model.host import Host
 from slackvm.model.plan import Plan
@@ -39,7 +39,7 @@ from slackvm.model.vm import VM
 log = structlog.get_logger()
 
 
-class Keeper:
+class HostAgent:
     """A live host.
 
     Args:
@@ -47,7 +47,7 @@ class Keeper:
         hypervisor: where its VMs are.
         records: state file and operations log.
         clock: what time it is.
-        patience_s: how long an operation waits for those before it.
+        timeout_s: how long an operation waits for those before it.
     """
 
     def __init__(
@@ -56,19 +56,19 @@ class Keeper:
         hypervisor: Hypervisor,
         records: Records,
         clock: Clock,
-        patience_s: float = 10.0,
+        timeout_s: float = 10.0,
     ) -> None:
         self.host = host
-        self.outcomes = Outcomes()
+        self.outcomes = OperationCounters()
         self._hypervisor = hypervisor
         self._records = records
         self._clock = clock
-        self._turns = Turns(patience_s)
+        self._turns = OperationLock(timeout_s)
         self.pins = Pins(hypervisor, self._turns)
         self._changed = threading.Event()
-        self._guests: dict[str, Guest] = {}
+        self._guests: dict[str, ObservedVM] = {}
         self._given_up: set[str] = set()
-        self._findings = Findings()
+        self._findings = Drift()
         self._attempts = Attempts()
         self._view = View()
         records.restore(host, clock.now())
@@ -137,7 +137,7 @@ class Keeper:
                 raise RefusedError(plan.refusal)
             with self._turns.elsewhere():
                 resolved = self._hypervisor.check_image(image, clone)
-            order = Order(vm, str(uuid.uuid4()), resolved, clone, self._time_of_birth())
+            order = VMSpec(vm, str(uuid.uuid4()), resolved, clone, self._time_of_birth())
             try:
                 with self._others_pinned(plan), self._turns.elsewhere():
                     self._hypervisor.create(order, plan.pins[vm.name])
@@ -148,7 +148,7 @@ class Keeper:
             self._take_over(plan)
             return self._view, True
 
-    def withdraw(self, name: str, attempt: str) -> Guest | None:
+    def withdraw(self, name: str, attempt: str) -> ObservedVM | None:
         """Settle what came of requests to create a VM whose answers were lost.
 
         Returns:
@@ -183,7 +183,7 @@ class Keeper:
             if created is not None and (order is None or order.created != created):
                 raise RefusedError(Refusal("unknown"))
             plan = self.host.plan_remove(name)
-            if name in self._findings.unplaced:
+            if name in self._findings.unaccommodated:
                 with self._turns.elsewhere():
                     self._hypervisor.remove(name)
                 self._reconcile()
@@ -195,7 +195,7 @@ class Keeper:
                 self._hypervisor.remove(name)
             del self._guests[name]
             self._take_over(plan)
-            if not self.pins.try_to_set(self._guests, astray(self._guests, plan.pins)):
+            if not self.pins.try_to_set(self._guests, mispinned(self._guests, plan.pins)):
                 self._changed.set()
             if self._view.state == OVERCOMMITTED:
                 self._reconcile()
@@ -256,7 +256,7 @@ class Keeper:
     def _others_pinned(self, plan: Plan) -> Iterator[None]:
         """Pin the other VMs as a plan wants it; pin them back if what is done then fails."""
         others = {name: cpu_ids for name, cpu_ids in plan.pins.items() if name != plan.name}
-        pins = astray(self._guests, others)
+        pins = mispinned(self._guests, others)
         before = {name: self._view.pins_of(name) for name in pins}
         try:
             self.pins.set(self._guests, pins)
@@ -286,7 +286,7 @@ class Keeper:
         self._finish_all()
         self._publish()
 
-    def _look(self) -> list[Guest]:
+    def _look(self) -> list[ObservedVM]:
         """Return what the hypervisor has; VMs that come of withdrawn requests are removed."""
         with self._turns.elsewhere():
             guests = self._hypervisor.guests()
@@ -310,7 +310,7 @@ class Keeper:
                     self._given_up.add(guest.uuid)
                     log.error("VM not finished", vm=guest.name, error=str(error))
 
-    def _finish(self, guest: Guest) -> None:
+    def _finish(self, guest: ObservedVM) -> None:
         with self._turns.elsewhere():
             self._hypervisor.start(guest.name)
         self._guests[guest.name] = replace(guest, state=RUNNING, is_unfinished=False)

@@ -13,15 +13,15 @@ class BusyError(Exception):
     """Other operations take too long; nothing has been begun."""
 
 
-class Turns:
+class OperationLock:
     """Lets one operation at a time do what must not overlap.
 
     Args:
-        patience_s: how long an operation waits for those before it.
+        timeout_s: how long an operation waits for those before it.
     """
 
-    def __init__(self, patience_s: float) -> None:
-        self._patience_s = patience_s
+    def __init__(self, timeout_s: float) -> None:
+        self._timeout_s = timeout_s
         self._lock = threading.Lock()
         self._since: float | None = None
 
@@ -32,8 +32,8 @@ class Turns:
         Raises:
             BusyError: none came in time.
         """
-        if not self._lock.acquire(timeout=self._patience_s):
-            raise BusyError(f"other operations took more than {self._patience_s:g} s")
+        if not self._lock.acquire(timeout=self._timeout_s):
+            raise BusyError(f"other operations took more than {self._timeout_s:g} s")
         self._since = time.monotonic()
         try:
             yield

@@ -5,8 +5,8 @@ from dataclasses import replace
 
 import structlog
 
-from schedulerlocal.agent.operation_lock import Turns
-from schedulerlocal.hypervisor import Guest, Hypervisor, HypervisorError
+from schedulerlocal.agent.operation_lock import OperationLock
+from schedulerlocal.hypervisor import Hypervisor, HypervisorError, ObservedVM
 
 log = structlog.get_logger()
 
@@ -26,21 +26,21 @@ class Pins:
         failed: attempts that failed.
     """
 
-    def __init__(self, hypervisor: Hypervisor, turns: Turns) -> None:
+    def __init__(self, hypervisor: Hypervisor, turns: OperationLock) -> None:
         self.restored = 0
         self.failed = 0
         self._hypervisor = hypervisor
         self._turns = turns
 
-    def restore(self, guests: dict[str, Guest], wanted: PinsByName) -> None:
+    def restore(self, guests: dict[str, ObservedVM], wanted: PinsByName) -> None:
         """Pin what somebody has pinned otherwise; what cannot be pinned is tried again later."""
-        pins = astray(guests, wanted)
+        pins = mispinned(guests, wanted)
         if pins:
             log.warning("pins restored", vms=sorted(pins))
             if self.try_to_set(guests, pins):
                 self.restored += len(pins)
 
-    def try_to_set(self, guests: dict[str, Guest], pins: PinsByName) -> bool:
+    def try_to_set(self, guests: dict[str, ObservedVM], pins: PinsByName) -> bool:
         """Pin VMs, and note it in `guests`; return whether all could be."""
         try:
             self.set(guests, pins)
@@ -50,7 +50,7 @@ class Pins:
             return False
         return True
 
-    def set(self, guests: dict[str, Guest], pins: PinsByName) -> None:
+    def set(self, guests: dict[str, ObservedVM], pins: PinsByName) -> None:
         """Pin VMs, and note it in `guests`.
 
         Raises:
@@ -64,7 +64,7 @@ class Pins:
                 guests[name] = replace(guests[name], vcpu_pins=each, emulator_pins=cpu_ids)
 
 
-def astray(guests: Mapping[str, Guest], wanted: PinsByName) -> dict[str, tuple[int, ...]]:
+def mispinned(guests: Mapping[str, ObservedVM], wanted: PinsByName) -> dict[str, tuple[int, ...]]:
     """Return the VMs that are not pinned as is wanted, with the CPUs that are."""
     return {
         name: cpu_ids for name, cpu_ids in wanted.items() if not guests[name].is_pinned_to(cpu_ids)

@@ -3,26 +3,26 @@
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
 
-from schedulerlocal.hypervisor import RUNNING, Guest
+from schedulerlocal.hypervisor import RUNNING, ObservedVM
 from slackvm.model.host import Host
 from slackvm.model.plan import Plan
 
 
 @dataclass(frozen=True)
-class Findings:
+class Drift:
     """What was found.
 
     Attributes:
         ours: our VMs by name, by age.
         foreign: VMs of somebody else.
-        unplaced: names of our VMs without room in the model. Where they run is nobody's choice, so
-            that all CPUs are withheld for them, and no new VM is taken.
+        unaccommodated: names of our VMs that the model has no CPUs or memory for. They run on CPUs
+            that nobody chose, so all CPUs are withheld for them, and no new VM is taken.
         plans: what brings the model in line, to be committed in this order.
     """
 
-    ours: dict[str, Guest] = field(default_factory=dict)
-    foreign: tuple[Guest, ...] = ()
-    unplaced: tuple[str, ...] = ()
+    ours: dict[str, ObservedVM] = field(default_factory=dict)
+    foreign: tuple[ObservedVM, ...] = ()
+    unaccommodated: tuple[str, ...] = ()
     plans: tuple[Plan, ...] = ()
 
     @property
@@ -31,7 +31,7 @@ class Findings:
         return sum(guest.state == RUNNING and not guest.cpu_ids for guest in self.foreign)
 
 
-def findings(guests: Iterable[Guest], host: Host) -> Findings:
+def findings(guests: Iterable[ObservedVM], host: Host) -> Drift:
     """Compare; neither the host nor the hypervisor is changed.
 
     VMs that are gone leave the model, VMs of somebody else are given room, and VMs of ours that the
@@ -47,20 +47,20 @@ def findings(guests: Iterable[Guest], host: Host) -> Findings:
         if name not in ours or ours[name].vm != vm:
             _settle(trial, trial.plan_remove(name), plans)
     _withhold(trial, foreign, plans)
-    unplaced = []
+    unaccommodated = []
     for guest in ours.values():
         if guest.vm and guest.name not in trial.vms:
             plan = trial.plan_deploy(guest.vm)
             if plan.accepted:
                 _settle(trial, plan, plans)
             else:
-                unplaced.append(guest)
-    if unplaced:
-        _withhold(trial, [*foreign, *unplaced], plans, trial.topology.position)
+                unaccommodated.append(guest)
+    if unaccommodated:
+        _withhold(trial, [*foreign, *unaccommodated], plans, trial.topology.position)
     if _state(trial) == _state(host):
         # Those without room were looked at again, in vain
         plans.clear()
-    return Findings(ours, foreign, tuple(guest.name for guest in unplaced), tuple(plans))
+    return Drift(ours, foreign, tuple(guest.name for guest in unaccommodated), tuple(plans))
 
 
 def _settle(trial: Host, plan: Plan, plans: list[Plan]) -> None:
@@ -73,7 +73,7 @@ def _state(host: Host) -> object:
 
 
 def _withhold(
-    trial: Host, guests: Sequence[Guest], plans: list[Plan], more_cpu_ids: Iterable[int] = ()
+    trial: Host, guests: Sequence[ObservedVM], plans: list[Plan], more_cpu_ids: Iterable[int] = ()
 ) -> None:
     """Withhold the CPUs and the memory of VMs that run, if they are not withheld already."""
     running = [guest for guest in guests if guest.state == RUNNING or guest.order]
@@ -85,5 +85,5 @@ def _withhold(
         _settle(trial, plan, plans)
 
 
-def _age(guest: Guest) -> tuple[float, str]:
+def _age(guest: ObservedVM) -> tuple[float, str]:
     return (guest.order.created if guest.order else 0.0, guest.name)

@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from slackvm.formats.files import lock_file, replacing
+from slackvm.formats.files import atomic_write, lock_file
 from slackvm.model.host import Host
 from slackvm.model.vm import VM
 
@@ -91,7 +91,7 @@ def write_state(path: Path, state: State) -> None:
         "withheld": state.withheld,
         "withheld_mib": state.withheld_mib,
     }
-    with replacing(path) as temporary:
+    with atomic_write(path) as temporary:
         temporary.write_text(json.dumps(document, indent=1))
     folder = os.open(path.parent, os.O_RDONLY)
     try:

@@ -3,8 +3,8 @@
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 
-from schedulerlocal.agent.reconciliation import Findings
-from schedulerlocal.hypervisor import Guest
+from schedulerlocal.agent.reconciliation import Drift
+from schedulerlocal.hypervisor import ObservedVM
 from slackvm.api.hosts import HostState
 from slackvm.model.host import Host
 
@@ -44,7 +44,7 @@ class View:
         foreign: VMs of somebody else.
         foreign_cpus: CPUs withheld for them.
         foreign_unpinned: how many of the running ones are not pinned.
-        unplaced: names of our VMs that own no CPUs, since there was no room for them.
+        unaccommodated: names of our VMs that own no CPUs, since there was no room for them.
     """
 
     generation: int = 0
@@ -53,24 +53,24 @@ class View:
     cpus_free: int = 0
     memory_free_mib: int = 0
     vnodes: Mapping[float, VNodeView] = field(default_factory=dict)
-    guests: Mapping[str, Guest] = field(default_factory=dict)
-    foreign: tuple[Guest, ...] = ()
+    guests: Mapping[str, ObservedVM] = field(default_factory=dict)
+    foreign: tuple[ObservedVM, ...] = ()
     foreign_cpus: tuple[int, ...] = ()
     foreign_unpinned: int = 0
-    unplaced: frozenset[str] = frozenset()
+    unaccommodated: frozenset[str] = frozenset()
 
     def pins_of(self, name: str) -> tuple[int, ...]:
         """Return the CPUs that a VM of ours may use, ascending."""
         guest = self.guests[name]
-        if name in self.unplaced or guest.order is None:
+        if name in self.unaccommodated or guest.order is None:
             return guest.cpu_ids
         return self.vnodes[guest.order.vm.level].pin_list
 
 
-def view_of(host: Host, guests: Mapping[str, Guest], found: Findings) -> View:
+def view_of(host: Host, guests: Mapping[str, ObservedVM], found: Drift) -> View:
     """Return the picture of a host that can be asked; its generation is not counted yet."""
     return View(
-        state=OVERCOMMITTED if host.is_overcommitted or found.unplaced else READY,
+        state=OVERCOMMITTED if host.is_overcommitted or found.unaccommodated else READY,
         reason="",
         cpus_free=host.cpus_free,
         memory_free_mib=max(host.memory_free_mib, 0),
@@ -79,7 +79,7 @@ def view_of(host: Host, guests: Mapping[str, Guest], found: Findings) -> View:
         foreign=found.foreign,
         foreign_cpus=host.withheld,
         foreign_unpinned=found.foreign_unpinned,
-        unplaced=frozenset(found.unplaced),
+        unaccommodated=frozenset(found.unaccommodated),
     )
 
 

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from typing import TypeVar
 
 from schedulerlocal.agent.counters import RefusedError
-from schedulerlocal.agent.host_agent import Keeper
+from schedulerlocal.agent.host_agent import HostAgent
 from schedulerlocal.agent.operation_lock import BusyError
 from schedulerlocal.agent.view import NOT_READY, View
 from schedulerlocal.api.replies import (
@@ -17,8 +17,8 @@ from schedulerlocal.api.replies import (
     vm_reply,
 )
 from schedulerlocal.hypervisor import (
-    Guest,
     HypervisorError,
+    ObservedVM,
     UnavailableError,
     UncertainError,
 )
@@ -38,7 +38,7 @@ from slackvm.api.vms import (
     WithdrawReply,
     WithdrawRequest,
 )
-from slackvm.http.endpoints import Answer, AnyEndpoint, Call, Endpoint
+from slackvm.http.endpoints import AnyEndpoint, Endpoint, Request, Response
 from slackvm.model.refusal import Refusal
 
 Result = TypeVar("Result")
@@ -60,33 +60,33 @@ class LocalHost:
     """
 
     identity: Identity
-    keeper: Keeper
+    keeper: HostAgent
     addresses: Callable[[str], list[str]]
 
-    def told(self, view: View, guest: Guest) -> VMReply:
+    def told(self, view: View, guest: ObservedVM) -> VMReply:
         """Return a VM as it is told."""
         return vm_reply(view, guest, self.identity.name, self.addresses(guest.name))
 
-    def changed(self, status: int, view: View, name: str) -> Answer:
+    def changed(self, status: int, view: View, name: str) -> Response:
         """Answer with a VM that was changed, and the host as it was right then."""
         vm = self.told(view, view.guests[name])
         fields = {field: getattr(vm, field) for field in VMReply.model_fields}
         reply = ChangedReply(**fields, summary=summary_reply(view, self.identity))
         return self.answer(view, reply, status)
 
-    def summary(self) -> Answer:
+    def summary(self) -> Response:
         """Answer with the host in numbers."""
         view = self.keeper.view
         return self.answer(view, summary_reply(view, self.identity))
 
-    def state(self) -> Answer:
+    def state(self) -> Response:
         """Answer with the whole host."""
         view = self.keeper.view
         return self.answer(view, host_reply(view, self.identity))
 
-    def answer(self, view: View, reply: Reply, status: int = 200) -> Answer:
+    def answer(self, view: View, reply: Reply, status: int = 200) -> Response:
         """Answer with an ETag that says which state of the host was told."""
-        return Answer(status, reply, etag=f"{self.identity.instance}-{view.generation}")
+        return Response(status, reply, etag=f"{self.identity.instance}-{view.generation}")
 
 
 @contextmanager
@@ -135,45 +135,45 @@ def endpoints(host: LocalHost) -> list[AnyEndpoint]:
     """Return the endpoints of a host, but for the prototype's."""
     keeper = host.keeper
 
-    def create(call: Call[None, AttemptRequest]) -> Answer:
+    def create(call: Request[None, AttemptRequest]) -> Response:
         asked = call.input
         with errors_told():
             view, is_new = keeper.deploy(asked.vm(), asked.image, asked.clone, asked.attempt)
         return host.changed(201 if is_new else 200, view, asked.name)
 
-    def all_vms(_: Call[None, None]) -> Answer:
+    def all_vms(_: Request[None, None]) -> Response:
         view = keeper.view
         vms = [host.told(view, guest) for guest in view.guests.values()]
         return host.answer(view, VMsReply(vms=vms))
 
-    def one_vm(call: Call[VMPath, None]) -> Answer:
+    def one_vm(call: Request[VMPath, None]) -> Response:
         view = keeper.view
         if call.path.name not in view.guests:
             raise refused(Refusal("unknown"))
-        return Answer(200, host.told(view, view.guests[call.path.name]))
+        return Response(200, host.told(view, view.guests[call.path.name]))
 
-    def remove(call: Call[VMPath, RemovalQuery]) -> Answer:
+    def remove(call: Request[VMPath, RemovalQuery]) -> Response:
         with errors_told():
             keeper.remove(call.path.name, call.input.created)
         return host.summary()
 
-    def withdraw(call: Call[VMPath, WithdrawRequest]) -> Answer:
+    def withdraw(call: Request[VMPath, WithdrawRequest]) -> Response:
         with errors_told():
             guest = keeper.withdraw(call.path.name, call.input.attempt)
         vm = host.told(keeper.view, guest) if guest else None
-        return Answer(200, WithdrawReply(vm=vm))
+        return Response(200, WithdrawReply(vm=vm))
 
-    def changing(verb: str) -> Callable[[Call[VMPath, None]], Answer]:
-        def change(call: Call[VMPath, None]) -> Answer:
+    def changing(verb: str) -> Callable[[Request[VMPath, None]], Response]:
+        def change(call: Request[VMPath, None]) -> Response:
             with errors_told():
                 view = keeper.change_state(call.path.name, verb)
             return host.changed(200, view, call.path.name)
 
         return change
 
-    def plan(call: Call[None, VMRequest]) -> Answer:
+    def plan(call: Request[None, VMRequest]) -> Response:
         vm = call.input.vm()
-        return Answer(200, plan_reply(keeper.plan(vm), keeper.progress(vm)))
+        return Response(200, plan_reply(keeper.plan(vm), keeper.progress(vm)))
 
     return [
         Endpoint(
@@ -268,16 +268,16 @@ def endpoints(host: LocalHost) -> list[AnyEndpoint]:
     ]
 
 
-def _health(keeper: Keeper) -> list[AnyEndpoint]:
-    def healthz(_: Call[None, None]) -> Answer:
-        return Answer(200, HealthReply(status="ok", version=__version__, reason=""))
+def _health(keeper: HostAgent) -> list[AnyEndpoint]:
+    def healthz(_: Request[None, None]) -> Response:
+        return Response(200, HealthReply(status="ok", version=__version__, reason=""))
 
-    def readyz(_: Call[None, None]) -> Answer:
+    def readyz(_: Request[None, None]) -> Response:
         view = keeper.view
         if view.state == NOT_READY:
             reply = HealthReply(status=NOT_READY, version=__version__, reason=view.reason)
-            return Answer(503, reply)
-        return Answer(200, HealthReply(status=view.state, version=__version__, reason=""))
+            return Response(503, reply)
+        return Response(200, HealthReply(status=view.state, version=__version__, reason=""))
 
     return [
         Endpoint(

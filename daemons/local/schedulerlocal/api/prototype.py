@@ -22,41 +22,41 @@ from slackvm.api.prototype import (
     StatusReply,
     told_as_prototype,
 )
-from slackvm.http.endpoints import Answer, AnyEndpoint, Call, Endpoint
+from slackvm.http.endpoints import AnyEndpoint, Endpoint, Request, Response
 
 
 def endpoints(host: LocalHost) -> list[AnyEndpoint]:
     """Return the prototype's endpoints of a host."""
     keeper = host.keeper
 
-    def deploy(call: Call[None, DeployQuery]) -> Answer:
+    def deploy(call: Request[None, DeployQuery]) -> Response:
         asked = call.input
         with errors_told():
             keeper.deploy(asked.vm(asked.name), asked.qcow2, clone=False)
-        return Answer(200, Done())
+        return Response(200, Done())
 
-    def remove(call: Call[None, NameQuery]) -> Answer:
+    def remove(call: Request[None, NameQuery]) -> Response:
         with errors_told():
             keeper.remove(call.input.name)
-        return Answer(200, Done())
+        return Response(200, Done())
 
-    def progress(call: Call[None, SizeQuery]) -> Answer:
+    def progress(call: Request[None, SizeQuery]) -> Response:
         # A name that no VM can have, so that it is never taken.
         vm = call.input.vm("(any)")
         plan = keeper.plan(vm)
         if plan.refusal:
             raise refused(plan.refusal)
-        return Answer(200, Progress(progress=keeper.progress(vm) or 0.0))
+        return Response(200, Progress(progress=keeper.progress(vm) or 0.0))
 
-    def status(_: Call[None, None]) -> Answer:
-        return Answer(200, told_as_prototype(summary_reply(keeper.view, host.identity)))
+    def status(_: Request[None, None]) -> Response:
+        return Response(200, told_as_prototype(summary_reply(keeper.view, host.identity)))
 
     return [
         Endpoint(
             method="GET",
             path="/",
             summary="A line of text.",
-            handler=lambda _: Answer(200, f"SlackVM local scheduler of {host.identity.name}\n"),
+            handler=lambda _: Response(200, f"SlackVM local scheduler of {host.identity.name}\n"),
             answers={200: "text/plain"},
             changes=False,
             tags=("prototype",),
@@ -74,7 +74,7 @@ def endpoints(host: LocalHost) -> list[AnyEndpoint]:
             method="GET",
             path="/listvm",
             summary="Names of all VMs.",
-            handler=lambda _: Answer(200, NamesReply(list(keeper.view.guests))),
+            handler=lambda _: Response(200, NamesReply(list(keeper.view.guests))),
             answers={200: NamesReply},
             changes=False,
             tags=("prototype",),

@@ -3,8 +3,9 @@
 from dataclasses import dataclass
 
 from schedulerlocal.agent.view import View
-from schedulerlocal.hypervisor import Guest
+from schedulerlocal.hypervisor import ObservedVM
 from slackvm import __version__
+from slackvm.api.base import API_VERSION
 from slackvm.api.hosts import (
     CPUReply,
     ForeignReply,
@@ -38,7 +39,7 @@ class Identity:
     instance: str
 
 
-def vm_reply(view: View, guest: Guest, host: str, addresses: list[str]) -> VMReply:
+def vm_reply(view: View, guest: ObservedVM, host: str, addresses: list[str]) -> VMReply:
     """Return a VM of ours as it is told."""
     if guest.order is None:
         raise ValueError(f"{guest.name} is not ours")
@@ -112,6 +113,7 @@ def host_reply(view: View, host: Identity) -> HostReply:
             for guest in view.foreign
         ],
         foreign_unpinned=view.foreign_unpinned,
+        api_version=API_VERSION,
     )
 
 

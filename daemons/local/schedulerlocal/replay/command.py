@@ -14,7 +14,7 @@ from schedulerlocal.replay.recording import write_replay
 from schedulerlocal.replay.summary import Summary, summarise
 from slackvm import plugins
 from slackvm.formats.contents import shown
-from slackvm.formats.files import refuse_overwriting, replacing
+from slackvm.formats.files import atomic_write, refuse_overwriting
 from slackvm.formats.monitoring.trace import read_trace
 from slackvm.formats.monitoring.writing import writing_recording
 from slackvm.formats.operations import Operation
@@ -52,7 +52,7 @@ class Outputs:
         if self.operations is None:
             yield
             return
-        with replacing(self.operations) as temporary:
+        with atomic_write(self.operations) as temporary:
             temporary.write_bytes(b"".join(operation.to_line() for operation in operations))
             yield
 

@@ -4,7 +4,7 @@ from collections.abc import Callable, Iterator, Mapping
 
 from prometheus_client.core import CounterMetricFamily, GaugeMetricFamily, Metric
 
-from schedulerlocal.agent.host_agent import Keeper
+from schedulerlocal.agent.host_agent import HostAgent
 from schedulerlocal.agent.view import NOT_READY, OVERCOMMITTED
 from schedulerlocal.telemetry.sampler import Sample, cpus_used, share_waited
 from slackvm.model.topology import Topology
@@ -16,7 +16,7 @@ class HostCollector:
     """Collects at each scrape from the present view and the last sample; it waits for nothing."""
 
     def __init__(
-        self, keeper: Keeper, topology: Topology, sample: Callable[[], Sample | None]
+        self, keeper: HostAgent, topology: Topology, sample: Callable[[], Sample | None]
     ) -> None:
         self._keeper = keeper
         self._topology = topology

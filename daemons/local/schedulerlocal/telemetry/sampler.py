@@ -7,7 +7,7 @@ from time import time as wall_clock
 import psutil
 
 from schedulerlocal.agent.view import View
-from schedulerlocal.hypervisor import RUNNING, Guest, Usage
+from schedulerlocal.hypervisor import RUNNING, ObservedVM, Usage
 
 DECIMALS = 5
 
@@ -23,7 +23,7 @@ class GuestUse:
         memory: use of its memory, 0..1.
     """
 
-    guest: Guest
+    guest: ObservedVM
     cpu: float
     wait: float | None
     memory: float
@@ -54,7 +54,7 @@ class Sample:
         """The use of each vNode's VMs, by level."""
         members: dict[float, list[GuestUse]] = {level: [] for level in self.view.vnodes}
         for name, use in self.guests.items():
-            if use.guest.order and name not in self.view.unplaced:
+            if use.guest.order and name not in self.view.unaccommodated:
                 members[use.guest.order.vm.level].append(use)
         return members
 
@@ -73,7 +73,7 @@ def share_waited(uses: Iterable[GuestUse]) -> float:
 
 
 class Sampler:
-    """Turns counters that only grow into use per sample.
+    """OperationLock counters that only grow into use per sample.
 
     Args:
         cpus: CPUs of the host.
@@ -114,7 +114,7 @@ class Sampler:
 
 
 def _use(
-    guest: Guest, before: Usage | None, now: Usage | None, since: float, time: float
+    guest: ObservedVM, before: Usage | None, now: Usage | None, since: float, time: float
 ) -> GuestUse:
     if now is None:
         return GuestUse(guest, 0.0, 0.0, 0.0)

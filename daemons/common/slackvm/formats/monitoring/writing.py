@@ -10,7 +10,7 @@ import pyarrow as pa
 import pyarrow.csv
 import pyarrow.parquet
 
-from slackvm.formats.files import replacing
+from slackvm.formats.files import atomic_write
 from slackvm.formats.monitoring.endings import ENDINGS
 from slackvm.formats.monitoring.record import COLUMNS, HEADER, NONE
 
@@ -54,7 +54,7 @@ def writing_recording(path: Path) -> Iterator[RecordingWriter]:
     """
     if not path.name.endswith(ENDINGS):
         raise ValueError(f"{path}: a recording is written to a name in {', '.join(ENDINGS)}")
-    with replacing(path) as temporary:
+    with atomic_write(path) as temporary:
         if path.suffix == ".parquet":
             with pyarrow.parquet.ParquetWriter(
                 temporary, SCHEMA, write_page_checksum=True

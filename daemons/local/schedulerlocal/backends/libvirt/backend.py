@@ -14,9 +14,9 @@ from schedulerlocal.backends.libvirt.connection import Connection
 from schedulerlocal.backends.libvirt.deadline import Deadline
 from schedulerlocal.backends.libvirt.domain import Platform, domain_xml, platform_of
 from schedulerlocal.backends.libvirt.errors import LibvirtError
-from schedulerlocal.backends.libvirt.making import Maker
-from schedulerlocal.backends.libvirt.session import Conversation
-from schedulerlocal.hypervisor import Guest, Order, UnavailableError, Usage
+from schedulerlocal.backends.libvirt.lifecycle import DomainLifecycle
+from schedulerlocal.backends.libvirt.session import LibvirtOperation
+from schedulerlocal.hypervisor import ObservedVM, UnavailableError, Usage, VMSpec
 from schedulerlocal.images import images
 from schedulerlocal.images.overlays import Overlays
 from schedulerlocal.images.storage import Storage
@@ -66,11 +66,11 @@ class LibvirtHypervisor:
         self._timeout_s = timeout_s
         self._stop_grace_s = stop_grace_s
         self._storage = Storage()
-        self._maker = Maker(self._overlays, self._storage)
+        self._lifecycle = DomainLifecycle(self._overlays, self._storage)
         self._making = threading.Lock()
         self._connection = Connection(uri, timeout_s)
 
-    def guests(self) -> list[Guest]:
+    def guests(self) -> list[ObservedVM]:
         """Return all VMs; overlays that a crash has left are deleted on the way."""
         leftovers = self._overlays.leftovers()
         with self._connection.conversation() as talk:
@@ -92,7 +92,7 @@ class LibvirtHypervisor:
             self._check_use(talk, path, clone)
         return path
 
-    def create(self, order: Order, cpu_ids: Sequence[int]) -> None:
+    def create(self, order: VMSpec, cpu_ids: Sequence[int]) -> None:
         """Make a VM that outlives the host's restart, pinned to these CPUs, and start it."""
         # Until a VM is defined, only this lock tells others that it takes its image
         with self._connection.conversation() as talk, self._one_by_one(talk.deadline):
@@ -102,7 +102,7 @@ class LibvirtHypervisor:
             platform, network = self._platform(talk), self._present_network(talk)
             description = domain_xml(order, cpu_ids, disk, platform, network)
             with self._overlays.held(order.uuid):
-                self._maker.make(talk, order, description)
+                self._lifecycle.make(talk, order, description)
 
     def remove(self, name: str) -> None:
         """Stop a VM of ours at once and forget it, with the overlay if it is a clone."""
@@ -110,7 +110,7 @@ class LibvirtHypervisor:
             domain = domains.find_ours(talk, name)
             if domain is not None:
                 with self._overlays.held(domain.order.uuid):
-                    self._maker.unmake(talk, domain)
+                    self._lifecycle.unmake(talk, domain)
 
     def pin(self, pins: Mapping[str, Sequence[int]]) -> None:
         """Pin every vCPU and the emulator of VMs of ours, now and for their next starts."""
@@ -120,7 +120,7 @@ class LibvirtHypervisor:
                 cpus = domains.cpu_map(talk, pins[name])
                 domain = domains.find_ours(talk, name)
                 if domain is not None:
-                    self._maker.pin(talk, domain, cpus)
+                    self._lifecycle.pin(talk, domain, cpus)
 
         # For each vCPU libvirt writes files, and waits for the disk: several VMs can do so at once
         with ThreadPoolExecutor(MAX_PINNED_AT_ONCE, "libvirt-pin") as pool:
@@ -166,13 +166,13 @@ class LibvirtHypervisor:
         finally:
             self._making.release()
 
-    def _check_use(self, talk: Conversation, image: Path, clone: bool) -> None:
+    def _check_use(self, talk: LibvirtOperation, image: Path, clone: bool) -> None:
         uses = disks.list_uses(talk)
         self._storage.run(
             f"image {image}", lambda: images.check_use(image, clone, uses), talk.deadline
         )
 
-    def _platform(self, talk: Conversation) -> Platform:
+    def _platform(self, talk: LibvirtOperation) -> Platform:
         domain_type = None if self._domain_type == "auto" else self._domain_type
         return platform_of(
             talk.ask(
@@ -183,7 +183,7 @@ class LibvirtHypervisor:
             )
         )
 
-    def _present_network(self, talk: Conversation) -> str:
+    def _present_network(self, talk: LibvirtOperation) -> str:
         """Return the network's name; empty if libvirt has none of this name."""
         if self._network:
             try:

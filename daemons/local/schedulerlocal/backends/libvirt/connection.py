@@ -11,7 +11,7 @@ import structlog
 from schedulerlocal.backends.libvirt.deadline import BusyError, Deadline, OverdueError, Workers
 from schedulerlocal.backends.libvirt.errors import LibvirtError
 from schedulerlocal.backends.libvirt.event_loop import start_event_loop
-from schedulerlocal.backends.libvirt.session import HUNG, Conversation, Session
+from schedulerlocal.backends.libvirt.session import HUNG, LibvirtOperation, Session
 from schedulerlocal.backends.libvirt.watchers import Watchers
 from schedulerlocal.hypervisor import UnavailableError
 
@@ -53,7 +53,7 @@ class Connection:
         threading.Thread(target=self._keep_watch, name="libvirt-watch", daemon=True).start()
 
     @contextmanager
-    def conversation(self, timeout_s: float | None = None) -> Iterator[Conversation]:
+    def conversation(self, timeout_s: float | None = None) -> Iterator[LibvirtOperation]:
         """Give a way to ask libvirt, for one operation.
 
         Args:
@@ -65,7 +65,7 @@ class Connection:
         deadline = Deadline(self._timeout_s if timeout_s is None else timeout_s)
         session = self._take(deadline)
         try:
-            yield Conversation(session, deadline)
+            yield LibvirtOperation(session, deadline)
         finally:
             self._put_back(session)
 

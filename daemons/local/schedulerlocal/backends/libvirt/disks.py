@@ -10,7 +10,7 @@ from lxml import etree
 from schedulerlocal.backends.libvirt.domains import described
 from schedulerlocal.backends.libvirt.errors import completed
 from schedulerlocal.backends.libvirt.guest import guest_of
-from schedulerlocal.backends.libvirt.session import Conversation
+from schedulerlocal.backends.libvirt.session import LibvirtOperation
 from schedulerlocal.images.images import Use
 
 log = structlog.get_logger()
@@ -38,7 +38,7 @@ class Volume:
     is_written: bool
 
 
-def list_uses(talk: Conversation) -> list[Use]:
+def list_uses(talk: LibvirtOperation) -> list[Use]:
     """Return which files which VM uses, as far as libvirt and our metadata tell."""
 
     def ask(connection: libvirt.virConnect) -> list[Use]:

@@ -8,7 +8,7 @@ from lxml import etree
 from lxml.builder import E
 
 from schedulerlocal.backends.libvirt.metadata import unfinished_element
-from schedulerlocal.hypervisor import HypervisorError, Order
+from schedulerlocal.hypervisor import HypervisorError, VMSpec
 from slackvm.topologies.cpu_list import format_cpu_list
 
 BALLOON_PERIOD_S = 5
@@ -55,7 +55,7 @@ def platform_of(capabilities: str) -> Platform:
 
 
 def domain_xml(
-    order: Order, cpu_ids: Sequence[int], disk: Path, platform: Platform, network: str
+    order: VMSpec, cpu_ids: Sequence[int], disk: Path, platform: Platform, network: str
 ) -> str:
     """Return the description of a domain that is pinned from birth.
 
@@ -79,7 +79,7 @@ def domain_xml(
 
 
 def _domain(
-    order: Order, cpu_list: str, disk: Path, platform: Platform, network: str
+    order: VMSpec, cpu_list: str, disk: Path, platform: Platform, network: str
 ) -> etree._Element:
     pins = [E.vcpupin(vcpu=str(vcpu), cpuset=cpu_list) for vcpu in range(order.vm.vcpus)]
     domain = E.domain(

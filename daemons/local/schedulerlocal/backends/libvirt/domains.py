@@ -10,15 +10,15 @@ from lxml import etree
 
 from schedulerlocal.backends.libvirt.errors import is_of_connection, number_of
 from schedulerlocal.backends.libvirt.guest import guest_of, read_domain
-from schedulerlocal.backends.libvirt.session import Conversation
+from schedulerlocal.backends.libvirt.session import LibvirtOperation
 from schedulerlocal.hypervisor import (
     CRASHED,
     PAUSED,
     RUNNING,
     STOPPED,
-    Guest,
     HypervisorError,
-    Order,
+    ObservedVM,
+    VMSpec,
 )
 from slackvm.api.vms import GuestState
 from slackvm.topologies.cpu_list import format_cpu_list, parse_cpu_list
@@ -48,8 +48,8 @@ class Domain:
         run: libvirt's number of this run; -1: it does not run.
     """
 
-    guest: Guest
-    order: Order
+    guest: ObservedVM
+    order: VMSpec
     is_active: bool
     is_persistent: bool
     run: int
@@ -71,14 +71,14 @@ def described(
     return found
 
 
-def list_guests(talk: Conversation) -> list[Guest]:
+def list_guests(talk: LibvirtOperation) -> list[ObservedVM]:
     """Return all VMs.
 
     The affinity of the vCPUs of ours is the kernel's own, unless libvirt tells of other CPUs than
     this machine has: then it speaks of another machine, or of a made-up one.
     """
 
-    def ask(connection: libvirt.virConnect) -> list[Guest]:
+    def ask(connection: libvirt.virConnect) -> list[ObservedVM]:
         online = _online(connection)
         here = online == _online_here()
         guests = []
@@ -92,14 +92,14 @@ def list_guests(talk: Conversation) -> list[Guest]:
     return talk.ask("list VMs", ask)
 
 
-def find_ours(talk: Conversation, name: str) -> Domain | None:
+def find_ours(talk: LibvirtOperation, name: str) -> Domain | None:
     """Return the domain of a VM of ours; None: there is no domain of this name.
 
     Raises:
         HypervisorError: it is somebody else's.
     """
 
-    def ask(connection: libvirt.virConnect) -> tuple[Guest, bool, bool, int] | None:
+    def ask(connection: libvirt.virConnect) -> tuple[ObservedVM, bool, bool, int] | None:
         try:
             handle = connection.lookupByName(name)
             guest = guest_of(read_domain(handle.XMLDesc()), _state(*handle.state()))
@@ -118,7 +118,7 @@ def find_ours(talk: Conversation, name: str) -> Domain | None:
     return Domain(guest, guest.order, is_active, is_persistent, run)
 
 
-def get_ours(talk: Conversation, name: str) -> Domain:
+def get_ours(talk: LibvirtOperation, name: str) -> Domain:
     """Return the domain of a VM of ours.
 
     Raises:
@@ -130,7 +130,7 @@ def get_ours(talk: Conversation, name: str) -> Domain:
     return domain
 
 
-def cpu_map(talk: Conversation, cpu_ids: Collection[int]) -> tuple[bool, ...]:
+def cpu_map(talk: LibvirtOperation, cpu_ids: Collection[int]) -> tuple[bool, ...]:
     """Return CPUs as libvirt wants them; it would drop those that are not there and say nothing.
 
     Raises:

@@ -5,7 +5,7 @@ from collections.abc import Collection, Sequence
 from lxml import etree
 
 from schedulerlocal.backends.libvirt.metadata import is_unfinished, order_of
-from schedulerlocal.hypervisor import Guest, UnavailableError
+from schedulerlocal.hypervisor import ObservedVM, UnavailableError
 from slackvm.api.vms import GuestState
 from slackvm.topologies.cpu_list import parse_cpu_list
 from slackvm.topologies.errors import TopologyError
@@ -31,12 +31,12 @@ def guest_of(
     state: GuestState,
     affinity: Sequence[Sequence[int]] = (),
     online: Collection[int] = (),
-) -> Guest:
+) -> ObservedVM:
     """Return the VM that a domain is.
 
     Args:
         domain: libvirt's description.
-        state: as `Guest` has it.
+        state: as `ObservedVM` has it.
         affinity: for each vCPU the CPUs that the kernel lets it use; empty: not asked for.
         online: the CPUs of the host that are online, where `affinity` is given.
 
@@ -59,7 +59,7 @@ def guest_of(
     pins = [by_vcpu.get(vcpu, default) for vcpu in range(vcpus)]
     known = tuple(cpu_ids for cpu_ids in pins if cpu_ids is not None)
     order = order_of(domain, name, uuid)
-    return Guest(
+    return ObservedVM(
         name=name,
         uuid=uuid,
         vcpus=vcpus,

@@ -6,7 +6,7 @@ from pathlib import Path
 
 from lxml import etree
 
-from schedulerlocal.hypervisor import Order
+from schedulerlocal.hypervisor import VMSpec
 from slackvm.model.vm import VM
 
 NAMESPACE = "urn:slackvm:vm:1"
@@ -18,7 +18,7 @@ _MAX_DIGITS = 10
 _UNFINISHED = "unfinished"
 
 
-def unfinished_element(order: Order) -> etree._Element:
+def unfinished_element(order: VMSpec) -> etree._Element:
     """Return the element that holds an order from when a domain is defined until it has started.
 
     Raises:
@@ -28,7 +28,7 @@ def unfinished_element(order: Order) -> etree._Element:
     return etree.Element(TAG, attributes, nsmap={PREFIX: NAMESPACE})
 
 
-def text_of(order: Order) -> str:
+def text_of(order: VMSpec) -> str:
     """Return the element that holds an order from then on, as libvirt wants it: no namespace."""
     return etree.tostring(etree.Element("vm", _attributes(order)), encoding="unicode")
 
@@ -39,7 +39,7 @@ def is_unfinished(domain: etree._Element) -> bool:
     return element is not None and element.get(_UNFINISHED) == "yes"
 
 
-def _attributes(order: Order) -> dict[str, str]:
+def _attributes(order: VMSpec) -> dict[str, str]:
     """Return what an order's element holds; the name is the domain's own."""
     return {
         "uuid": order.uuid,
@@ -52,7 +52,7 @@ def _attributes(order: Order) -> dict[str, str]:
     }
 
 
-def order_of(domain: etree._Element, name: str, domain_uuid: str) -> Order | None:
+def order_of(domain: etree._Element, name: str, domain_uuid: str) -> VMSpec | None:
     """Return the order that a domain's metadata holds; None: none, or no valid one.
 
     Anyone who may define domains can write metadata, and tools that copy domains copy it: the UUID
@@ -64,7 +64,7 @@ def order_of(domain: etree._Element, name: str, domain_uuid: str) -> Order | Non
     text = elements[0].attrib
     try:
         vm = VM(name, _amount(text["vcpus"]), _amount(text["memory_mib"]), float(text["level"]))
-        order = Order(
+        order = VMSpec(
             vm,
             str(uuid.UUID(text["uuid"])),
             Path(text["image"]),

@@ -10,8 +10,8 @@ from schedulerlocal.backends.libvirt.connection import Connection
 from schedulerlocal.backends.libvirt.deadline import Deadline
 from schedulerlocal.backends.libvirt.domains import get_ours
 from schedulerlocal.backends.libvirt.errors import LibvirtError
-from schedulerlocal.backends.libvirt.session import Conversation
-from schedulerlocal.hypervisor import PAUSED, Order
+from schedulerlocal.backends.libvirt.session import LibvirtOperation
+from schedulerlocal.hypervisor import PAUSED, VMSpec
 
 log = structlog.get_logger()
 
@@ -77,12 +77,12 @@ def stop(connection: Connection, name: str, grace_s: float) -> None:
             destroy(talk, uuid, name)
 
 
-def autostart(talk: Conversation, uuid: str, name: str) -> None:
+def autostart(talk: LibvirtOperation, uuid: str, name: str) -> None:
     """Have a domain start with the host."""
     talk.act(f"autostart VM {name}", uuid, lambda domain: domain.setAutostart(1))
 
 
-def finish(talk: Conversation, order: Order) -> None:
+def finish(talk: LibvirtOperation, order: VMSpec) -> None:
     """Write into a domain that runs that its making has ended."""
     element = metadata.text_of(order)
     talk.act(
@@ -98,13 +98,13 @@ def finish(talk: Conversation, order: Order) -> None:
     )
 
 
-def power_on(talk: Conversation, uuid: str, name: str) -> None:
+def power_on(talk: LibvirtOperation, uuid: str, name: str) -> None:
     """Start a domain that does not run."""
     patient = talk.until(Deadline(START_S))
     patient.act(f"start VM {name}", uuid, lambda domain: domain.create())
 
 
-def destroy(talk: Conversation, uuid: str, name: str) -> None:
+def destroy(talk: LibvirtOperation, uuid: str, name: str) -> None:
     """Cut a VM's power; one that does not run is no error."""
     patient = talk.until(Deadline(DESTROY_S))
     try:
@@ -114,7 +114,7 @@ def destroy(talk: Conversation, uuid: str, name: str) -> None:
             raise
 
 
-def _is_in_run(talk: Conversation, uuid: str, run: int) -> bool:
+def _is_in_run(talk: LibvirtOperation, uuid: str, run: int) -> bool:
     """Return whether a domain still runs and was not started anew."""
     try:
         return talk.ask(
@@ -126,7 +126,7 @@ def _is_in_run(talk: Conversation, uuid: str, run: int) -> bool:
         return False
 
 
-def _shut_down(talk: Conversation, uuid: str, name: str) -> None:
+def _shut_down(talk: LibvirtOperation, uuid: str, name: str) -> None:
     button = libvirt.VIR_DOMAIN_SHUTDOWN_ACPI_POWER_BTN
     try:
         talk.act(f"shut down VM {name}", uuid, lambda domain: domain.shutdownFlags(button))

@@ -130,18 +130,18 @@ class Session:
         self.on_close.clear()
 
 
-class Conversation:
+class LibvirtOperation:
     """The calls of one operation: on one connection, by one deadline."""
 
     def __init__(self, session: Session, deadline: Deadline) -> None:
         self._session = session
         self.deadline = deadline
 
-    def until(self, deadline: Deadline) -> "Conversation":
+    def until(self, deadline: Deadline) -> "LibvirtOperation":
         """Return the same with another deadline."""
-        return Conversation(self._session, deadline)
+        return LibvirtOperation(self._session, deadline)
 
-    def with_time_left(self) -> "Conversation":
+    def with_time_left(self) -> "LibvirtOperation":
         """Return the same with a deadline that leaves some time to clear up."""
         return self.until(Deadline(max(self.deadline.left, CLEAR_UP_S)))
 

@@ -4,7 +4,7 @@ import libvirt
 import structlog
 
 from schedulerlocal.backends.libvirt.errors import LibvirtError, is_of_connection
-from schedulerlocal.backends.libvirt.session import Conversation
+from schedulerlocal.backends.libvirt.session import LibvirtOperation
 from schedulerlocal.hypervisor import HypervisorError, Usage
 
 log = structlog.get_logger()
@@ -13,7 +13,7 @@ NS_PER_S = 10**9
 KIB_PER_MIB = 1024
 
 
-def list_usage(talk: Conversation) -> list[Usage]:
+def list_usage(talk: LibvirtOperation) -> list[Usage]:
     """Return the use of the VMs that run: one call, active domains only."""
     kinds = (
         libvirt.VIR_DOMAIN_STATS_CPU_TOTAL
@@ -35,7 +35,7 @@ def list_usage(talk: Conversation) -> list[Usage]:
     return talk.ask("use of VMs", ask)
 
 
-def list_addresses(talk: Conversation, name: str) -> list[str]:
+def list_addresses(talk: LibvirtOperation, name: str) -> list[str]:
     """Return the network addresses of a VM: from libvirt's leases, else from the host's ARP table.
 
     Raises:

@@ -17,13 +17,13 @@ from schedulerlocal.clock import Clock
 from schedulerlocal.hypervisor import (
     RUNNING,
     STOPPED,
-    Guest,
     HypervisorError,
-    Order,
+    ObservedVM,
     Usage,
+    VMSpec,
 )
 from slackvm.api.vms import GuestState
-from slackvm.formats.files import remove_leftovers, replacing
+from slackvm.formats.files import atomic_write, remove_leftovers
 from slackvm.model.vm import VM
 
 DAY_S = 8640
@@ -34,7 +34,7 @@ DAY_S = 8640
 class _Kept:
     """A VM without a guest: what was ordered, where it is pinned, since when it runs."""
 
-    order: Order
+    order: VMSpec
     pins: tuple[int, ...]
     state: GuestState
     since: float
@@ -58,11 +58,11 @@ class MemoryHypervisor:
         self._kept = _read(path)
         remove_leftovers(path)
 
-    def guests(self) -> list[Guest]:
+    def guests(self) -> list[ObservedVM]:
         """Return all VMs."""
         with self._lock:
             return [
-                Guest(
+                ObservedVM(
                     kept.order.vm.name,
                     kept.order.uuid,
                     kept.order.vm.vcpus,
@@ -79,7 +79,7 @@ class MemoryHypervisor:
         """Return the image as it was named: its existence, place and use are not checked."""
         return Path(image)
 
-    def create(self, order: Order, cpu_ids: Sequence[int]) -> None:
+    def create(self, order: VMSpec, cpu_ids: Sequence[int]) -> None:
         """Write a VM down."""
         with self._lock:
             if order.vm.name in self._kept:
@@ -146,7 +146,7 @@ class MemoryHypervisor:
     def _keep(self, kept: dict[str, _Kept]) -> None:
         entries = [_entry(each) for each in kept.values()]
         try:
-            with replacing(self._path) as temporary:
+            with atomic_write(self._path) as temporary:
                 temporary.write_text(json.dumps(entries))
         except OSError as error:
             message = f"{self._path}: {error.strerror}"
@@ -175,7 +175,7 @@ def _read(path: Path) -> dict[str, _Kept]:
             order = dict(entry["order"])
             order["vm"] = VM(**order["vm"])
             order["image"] = Path(order["image"])
-            each = _Kept(Order(**order), tuple(entry["pins"]), entry["state"], entry["since"])
+            each = _Kept(VMSpec(**order), tuple(entry["pins"]), entry["state"], entry["since"])
             kept[each.order.vm.name] = each
     except FileNotFoundError:
         return {}

@@ -15,8 +15,8 @@ from schedulerlocal.backends.libvirt import power
 from schedulerlocal.backends.libvirt.deadline import Deadline
 from schedulerlocal.backends.libvirt.domains import Domain
 from schedulerlocal.backends.libvirt.errors import LibvirtError
-from schedulerlocal.backends.libvirt.session import Conversation
-from schedulerlocal.hypervisor import HypervisorError, Order, UnavailableError
+from schedulerlocal.backends.libvirt.session import LibvirtOperation
+from schedulerlocal.hypervisor import HypervisorError, UnavailableError, VMSpec
 from schedulerlocal.images.overlays import Overlays
 from schedulerlocal.images.storage import Storage, StorageHungError
 
@@ -31,7 +31,7 @@ _UNDEFINE = (
 )
 
 
-class Maker:
+class DomainLifecycle:
     """Makes, unmakes and pins domains.
 
     Args:
@@ -43,7 +43,7 @@ class Maker:
         self._overlays = overlays
         self._storage = storage
 
-    def make(self, talk: Conversation, order: Order, description: str) -> None:
+    def make(self, talk: LibvirtOperation, order: VMSpec, description: str) -> None:
         """Make the disk of a clone, define a domain, have it start with the host, start it.
 
         Until that is done, its metadata say that it is unfinished, and `power.start` finishes it.
@@ -53,7 +53,7 @@ class Maker:
             HypervisorError: it could not be made; nothing of it is left.
         """
         name = order.vm.name
-        undo: list[Callable[[Conversation], None]] = []
+        undo: list[Callable[[LibvirtOperation], None]] = []
         with self._undone_on_failure(talk, name, undo):
             if order.clone:
                 undo.append(lambda talk: self._settle(order.uuid, talk.deadline))
@@ -69,7 +69,7 @@ class Maker:
         if order.clone:
             self._settle(order.uuid, talk.deadline)
 
-    def unmake(self, talk: Conversation, domain: Domain) -> None:
+    def unmake(self, talk: LibvirtOperation, domain: Domain) -> None:
         """Destroy and undefine a domain and delete the overlay of a clone.
 
         Raises:
@@ -86,7 +86,7 @@ class Maker:
             self._delete_overlay(uuid, talk.deadline)
             self._settle(uuid, talk.deadline)
 
-    def pin(self, talk: Conversation, domain: Domain, cpus: tuple[bool, ...]) -> None:
+    def pin(self, talk: LibvirtOperation, domain: Domain, cpus: tuple[bool, ...]) -> None:
         """Pin all vCPUs and the emulator of a domain, now and for its next starts."""
         name, uuid = domain.guest.name, domain.guest.uuid
         flags = (_NOW if domain.is_active else 0) | (_NEXT if domain.is_persistent else 0)
@@ -104,7 +104,7 @@ class Maker:
 
     @contextmanager
     def _undone_on_failure(
-        self, talk: Conversation, name: str, undo: list[Callable[[Conversation], None]]
+        self, talk: LibvirtOperation, name: str, undo: list[Callable[[LibvirtOperation], None]]
     ) -> Iterator[None]:
         try:
             yield
@@ -121,14 +121,14 @@ class Maker:
                     break
             raise
 
-    def _undefine(self, talk: Conversation, uuid: str, name: str) -> None:
+    def _undefine(self, talk: LibvirtOperation, uuid: str, name: str) -> None:
         try:
             talk.act(f"undefine VM {name}", uuid, lambda domain: domain.undefineFlags(_UNDEFINE))
         except LibvirtError as error:
             if error.number != power.GONE:
                 raise
 
-    def _make_overlay(self, order: Order, deadline: Deadline) -> None:
+    def _make_overlay(self, order: VMSpec, deadline: Deadline) -> None:
         def make() -> None:
             self._overlays.mark(order.uuid)
             self._overlays.create(order.uuid, order.image, deadline)
