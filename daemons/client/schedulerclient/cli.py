@@ -5,7 +5,7 @@ import sys
 
 import click
 
-from schedulerclient.commands.options import common_options
+from schedulerclient.session.options import common_options
 from slackvm import __version__
 from slackvm.cli.commands import LazyGroup
 
@@ -56,4 +56,4 @@ for name, place, summary in (
         "Print what makes a shell complete commands, options, and names of VMs and hosts.",
     ),
 ):
-    cli.add_lazy(name, f"schedulerclient.{place}", summary)
+    cli.add_lazy(name, f"schedulerclient.commands.{place}", summary)

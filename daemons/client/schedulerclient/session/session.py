@@ -7,7 +7,7 @@ from typing import Concatenate, ParamSpec
 
 import click
 
-from schedulerclient.commands.options import TIMEOUT_S, common_options, given_options
+from schedulerclient.session.options import TIMEOUT_S, common_options, given_options
 from schedulerclient.output import output
 from schedulerclient.output.failures import BadInput, Failed
 from schedulerclient.output.waiting import Waiting

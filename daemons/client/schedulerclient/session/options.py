@@ -11,7 +11,7 @@ Command = TypeVar("Command", bound=Callable[..., Any])
 TIMEOUT_S = 60
 """How long an answer may take where nothing else is asked for."""
 
-_GIVEN = "schedulerclient.commands.options"
+_GIVEN = "schedulerclient.session.options"
 """Where a command line's contexts, which share it, keep the options that were given."""
 
 
