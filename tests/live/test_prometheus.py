@@ -134,7 +134,7 @@ def test_prometheus_scrapes_the_daemon(daemon: Daemon, tmp_path: Path) -> None:
         assert prometheus.ask("abs(time() - slackvm_sample_timestamp_seconds) < 60")
         assert prometheus.ask('slackvm_build_info{version!=""}')
         assert prometheus.ask("process_resident_memory_bytes")
-        table = DOCUMENT.partition("| to know | ask |")[2]
+        table = DOCUMENT.partition("| to know | query |")[2]
         questions = re.findall(r"`([^`]*slackvm_[^`]*)`", table)
         assert len(questions) > 8
         for question in questions:
