@@ -7,7 +7,7 @@ from collections.abc import Callable, Iterator
 from benchmarks.harness import Cost, Result, best, pairs, ratio, user_s
 from model.oracle import Oracle
 from slackvm.model.host import Host
-from slackvm.model.placement import Fleet, place
+from slackvm.model.placement import Fleet, PlacementRequest, place
 from slackvm.model.policies import POLICIES
 from slackvm.model.selection import SELECTIONS
 from slackvm.model.vm import VM
@@ -117,7 +117,7 @@ def _placement() -> Iterator[Result]:
     vm = random_vm(chance, "new")
     together, alone = pairs(
         7,
-        lambda: _spent(lambda: place(fleet, vm, POLICIES["progress"]), 1),
+        lambda: _spent(lambda: place(fleet, PlacementRequest(vm), POLICIES["progress"]), 1),
         lambda: _spent(lambda: [host.plan_deploy(vm) for host in hosts], len(hosts)),
     )
     yield Result(

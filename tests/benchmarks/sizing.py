@@ -18,7 +18,7 @@ from slackanalysis.workload.mix import parse_mix
 from slackanalysis.workload.request_file import write_requests
 from slackanalysis.workload.requests import RequestList
 from slackanalysis.workload.temporality import Temporality
-from slackvm.model import POLICIES, VM, Fleet, HostSummary, place
+from slackvm.model import POLICIES, VM, Fleet, HostSummary, PlacementRequest, place
 
 SIZE = HostSize(32, 131_072)
 ANALYSIS = [sys.executable, "-m", "slackanalysis"]
@@ -53,7 +53,7 @@ def _placements() -> Iterator[Result]:
         taken = []
         for _ in range(1000 if hosts < 100_000 else 300):
             start = time.process_time_ns()
-            place(fleet, vm, POLICIES["progress"])
+            place(fleet, PlacementRequest(vm), POLICIES["progress"])
             taken.append((time.process_time_ns() - start) / 1e6)
         taken.sort()
         medians[hosts] = statistics.median(taken)

@@ -25,7 +25,7 @@ from schedulerlocal.clock import Clock
 from schedulerlocal.hypervisor import RUNNING, ObservedVM, VMSpec
 from slackvm.api.vms import VMRequest, VMsReply
 from slackvm.formats.journal import Journal
-from slackvm.model import POLICIES, VM, Host
+from slackvm.model import POLICIES, VM, Host, PlacementRequest
 from slackvm.model.refusal import Refusal
 from waiting import wait_until
 
@@ -99,7 +99,7 @@ def test_in_any_state_and_for_any_request(cluster: Cluster) -> None:
             assert hearing.saw(cluster, member, told, clock.now())
         for number in range(12):
             vm = random_vm(chance, f"new{number}")
-            choice = choose(cluster, POLICIES["progress"], vm)
+            choice = choose(cluster, POLICIES["progress"], PlacementRequest(vm))
             for member, host in zip(cluster.members, hosts, strict=True):
                 refusal = host.plan_deploy(vm).refusal
                 codes.add(refusal.code if refusal else "")
@@ -142,7 +142,7 @@ def test_what_is_reserved_counts_as_what_is_there(cluster: Cluster) -> None:
         target.commit(target.plan_deploy(vm))
         ordered.append(order)
     probe = VM("probe", 2, 2048, 2.0)
-    choice = choose(cluster, POLICIES["progress"], probe)
+    choice = choose(cluster, POLICIES["progress"], PlacementRequest(probe))
     assert [choice.refusal(member) for member in cluster.members] == [
         host.plan_deploy(probe).refusal for host in hosts
     ]
@@ -157,7 +157,7 @@ def test_refusals_that_only_a_controller_gives(cluster: Cluster) -> None:
         hearing.saw(cluster, cluster.members[number], told, 0.0)
     cluster.cordon(cluster.members[0], cordoned=True)
     hearing.lost(cluster, cluster.members[1], "no answer in time")
-    choice = choose(cluster, POLICIES["first-fit"], random_vm(chance, "vm"))
+    choice = choose(cluster, POLICIES["first-fit"], PlacementRequest(random_vm(chance, "vm")))
     cordoned, lost, free, never = (choice.refusal(member) for member in cluster.members[:4])
     assert cordoned == Refusal("cordoned")
     assert lost == Refusal("unknown", reason="no answer in time")

@@ -7,8 +7,8 @@ import pytest
 
 from model.hosts import TOPOLOGIES, host
 from model.test_placement import random_hosts, random_vm
-from slackvm.model.fleet import Fleet
 from slackvm.model.host import Host
+from slackvm.model.placement import Fleet, PlacementRequest
 from slackvm.model.refusal import Refusal
 from slackvm.model.summary import HostSummary
 from slackvm.model.vm import VM
@@ -20,13 +20,13 @@ def answers(fleet: Fleet) -> list[object]:
     """Return all that a fleet says of its hosts for many VMs."""
     said: list[object] = [fleet.names]
     for vm in QUESTIONS:
-        candidates = fleet.consider(vm)
+        candidates = fleet.consider(PlacementRequest(vm))
         said += [
             candidates.fits.tolist(),
             candidates.added_cpus.tolist(),
             candidates.owned_cpus.tolist(),
             candidates.owned_memory_mib.tolist(),
-            [fleet.refusal(index, vm) for index in range(len(fleet))],
+            [fleet.refusal(index, PlacementRequest(vm)) for index in range(len(fleet))],
         ]
     return said
 
@@ -57,7 +57,7 @@ def test_what_is_taken_and_given_back_changes_a_fleet_as_it_changes_its_hosts(se
         else:
             index, vm = chance.randrange(len(hosts)), random_vm(chance, f"new{step}")
             plan = hosts[index].plan_deploy(vm)
-            assert bool(fleet.consider(vm).fits[index]) == plan.accepted
+            assert bool(fleet.consider(PlacementRequest(vm)).fits[index]) == plan.accepted
             if not plan.accepted:
                 continue
             was = owned(hosts[index], vm.level)
@@ -90,7 +90,7 @@ def test_a_new_summary_replaces_the_old_one_under_what_is_taken() -> None:
     both.commit(both.plan_deploy(mine))
     assert answers(fleet) == answers(fleet_of([both]))
     fleet.update(0, both.summary("host0"))
-    assert fleet.consider(other).owned_memory_mib[0] == 512 + 2 * 1024
+    assert fleet.consider(PlacementRequest(other)).owned_memory_mib[0] == 512 + 2 * 1024
     fleet.give_back(0, mine)
     assert answers(fleet) == answers(fleet_of([both]))
 
@@ -131,10 +131,10 @@ def test_a_closed_host_refuses_everything_with_its_reason() -> None:
     open_host = HostSummary("host0", 8, 4096, 8, 4096, {})
     fleet = Fleet([replace(open_host, unschedulable=Refusal("overcommitted")), open_host])
     vm = VM("vm", 1, 1, 1.0)
-    assert fleet.consider(vm).fits.tolist() == [False, True]
-    assert fleet.refusal(0, vm) == Refusal("overcommitted")
+    assert fleet.consider(PlacementRequest(vm)).fits.tolist() == [False, True]
+    assert fleet.refusal(0, PlacementRequest(vm)) == Refusal("overcommitted")
     fleet.update(0, open_host)
-    assert fleet.consider(vm).fits.tolist() == [True, True]
+    assert fleet.consider(PlacementRequest(vm)).fits.tolist() == [True, True]
 
 
 def test_a_vm_is_taken_once_and_given_back_once() -> None:

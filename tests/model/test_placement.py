@@ -2,15 +2,16 @@
 
 import random
 from collections.abc import Callable, Iterator
+from dataclasses import replace
 
 import numpy as np
 import pytest
 
 from model.hosts import LEVELS, TOPOLOGIES, host
-from slackvm.model.fleet import Candidates, Fleet
 from slackvm.model.host import Host
-from slackvm.model.placement import PolicyError, place
+from slackvm.model.placement import Candidates, Fleet, PlacementRequest, PolicyError, place
 from slackvm.model.policies import POLICIES, random_fit
+from slackvm.model.refusal import Refusal
 from slackvm.model.scoring import progress
 from slackvm.model.summary import HostSummary, LevelSummary
 from slackvm.model.vm import VM
@@ -46,11 +47,11 @@ def test_a_fleet_answers_as_its_hosts_do(seed: int) -> None:
     fleet = Fleet(each.summary(f"host{i}") for i, each in enumerate(hosts))
     for number in range(25):
         vm = random_vm(chance, f"new{number}")
-        placement = place(fleet, vm, POLICIES["progress"])
+        placement = place(fleet, PlacementRequest(vm), POLICIES["progress"])
         for index, each in enumerate(hosts):
             plan = each.plan_deploy(vm)
             assert placement.candidates.fits[index] == plan.accepted
-            assert fleet.refusal(index, vm) == plan.refusal
+            assert fleet.refusal(index, PlacementRequest(vm)) == plan.refusal
             progress = each.progress(vm)
             assert placement.scores[index] == (-np.inf if progress is None else progress)
 
@@ -60,30 +61,30 @@ def test_the_scores_do_not_depend_on_how_many_hosts_there_are() -> None:
     few = [each.summary(f"host{i}") for i, each in enumerate(random_hosts(random.Random(5)))]
     many = 2000
     vm = VM("vm", 2, 4096, 2.0)
-    alone = place(Fleet(few), vm, POLICIES["progress"]).scores
+    alone = place(Fleet(few), PlacementRequest(vm), POLICIES["progress"]).scores
     assert np.isfinite(alone).any()
-    together = place(Fleet(few * many), vm, POLICIES["progress"]).scores
+    together = place(Fleet(few * many), PlacementRequest(vm), POLICIES["progress"]).scores
     assert (together == np.tile(alone, many)).all()
 
 
 def test_the_first_of_equal_hosts_wins() -> None:
     hosts = [host(TOPOLOGIES["laptop"]) for _ in range(3)]
     fleet = Fleet(each.summary(str(i)) for i, each in enumerate(hosts))
-    assert place(fleet, VM("vm", 1, 1024, 1.0), POLICIES["progress"]).host == 0
+    assert place(fleet, PlacementRequest(VM("vm", 1, 1024, 1.0)), POLICIES["progress"]).host == 0
 
 
 def test_nobody_takes_what_fits_nowhere() -> None:
     fleet = Fleet([host(TOPOLOGIES["laptop"]).summary("only")])
     vm = VM("vm", 9, 1024, 1.0)
-    assert place(fleet, vm, POLICIES["first-fit"]).host is None
-    refusal = fleet.refusal(0, vm)
+    assert place(fleet, PlacementRequest(vm), POLICIES["first-fit"]).host is None
+    refusal = fleet.refusal(0, PlacementRequest(vm))
     assert refusal is not None
     assert refusal.code == "too_large"
 
 
 @pytest.mark.parametrize("policy", POLICIES)
 def test_no_host_takes_anything_where_there_is_none(policy: str) -> None:
-    assert place(Fleet([]), VM("vm", 1, 1024, 1.0), POLICIES[policy]).host is None
+    assert place(Fleet([]), PlacementRequest(VM("vm", 1, 1024, 1.0)), POLICIES[policy]).host is None
 
 
 def test_packed_opens_an_empty_host_only_when_no_other_takes_the_vm() -> None:
@@ -92,9 +93,12 @@ def test_packed_opens_an_empty_host_only_when_no_other_takes_the_vm() -> None:
     used.commit(used.plan_deploy(VM("first", 1, 3972, 2.0)))
     fleet = Fleet([used.summary("used"), empty.summary("empty")])
     greedy = VM("memory", 1, 3972, 2.0)
-    assert place(fleet, greedy, POLICIES["progress"]).host == 1
-    assert place(fleet, greedy, POLICIES["progress-packed"]).host == 0
-    assert place(fleet, VM("large", 8, 1024, 1.0), POLICIES["progress-packed"]).host == 1
+    assert place(fleet, PlacementRequest(greedy), POLICIES["progress"]).host == 1
+    assert place(fleet, PlacementRequest(greedy), POLICIES["progress-packed"]).host == 0
+    assert (
+        place(fleet, PlacementRequest(VM("large", 8, 1024, 1.0)), POLICIES["progress-packed"]).host
+        == 1
+    )
 
 
 def full_and_empty() -> Fleet:
@@ -108,14 +112,17 @@ def test_a_score_of_minus_infinity_is_the_lowest_and_no_refusal() -> None:
     def never(candidates: Candidates) -> np.ndarray:
         return np.full(len(candidates.cpus), -np.inf)
 
-    assert place(full_and_empty(), VM("vm", 1, 1024, 1.0), never).host == 1
+    assert place(full_and_empty(), PlacementRequest(VM("vm", 1, 1024, 1.0)), never).host == 1
 
 
 def test_a_score_of_a_host_that_refuses_does_not_count() -> None:
     def first_or_nothing(candidates: Candidates) -> np.ndarray:
         return np.where(candidates.fits, 1.0, np.nan)
 
-    assert place(full_and_empty(), VM("vm", 1, 1024, 1.0), first_or_nothing).host == 1
+    assert (
+        place(full_and_empty(), PlacementRequest(VM("vm", 1, 1024, 1.0)), first_or_nothing).host
+        == 1
+    )
 
 
 def test_a_score_that_is_not_a_number_is_an_error() -> None:
@@ -123,7 +130,7 @@ def test_a_score_that_is_not_a_number_is_an_error() -> None:
         return np.full(len(candidates.cpus), np.nan)
 
     with pytest.raises(ValueError, match="score of host empty is not a number"):
-        place(full_and_empty(), VM("vm", 1, 1024, 1.0), broken)
+        place(full_and_empty(), PlacementRequest(VM("vm", 1, 1024, 1.0)), broken)
 
 
 @pytest.mark.parametrize(
@@ -155,21 +162,23 @@ def test_whatever_is_not_one_number_for_each_host_is_an_error(
         return given(len(candidates.cpus))  # type: ignore[return-value]
 
     with pytest.raises(PolicyError, match=told) as error:
-        place(full_and_empty(), VM("vm", 1, 1024, 1.0), broken)
+        place(full_and_empty(), PlacementRequest(VM("vm", 1, 1024, 1.0)), broken)
     assert len(str(error.value).splitlines()) == 1
 
 
 def test_one_number_is_an_error_where_there_is_one_host_or_none() -> None:
     for fleet in (Fleet([]), Fleet([host(TOPOLOGIES["laptop"]).summary("only")])):
         with pytest.raises(PolicyError, match="one for each host"):
-            place(fleet, VM("vm", 1, 1024, 1.0), lambda _: 1.0)  # type: ignore[arg-type, return-value]
+            place(fleet, PlacementRequest(VM("vm", 1, 1024, 1.0)), lambda _: 1.0)  # type: ignore[arg-type, return-value]
 
 
 @pytest.mark.parametrize("dtype", [np.int64, np.uint8, np.float32, np.bool_])
 def test_any_kind_of_real_number_is_a_score(dtype: type) -> None:
     fleet = Fleet([host(TOPOLOGIES["laptop"]).summary(name) for name in ("first", "second")])
     placement = place(
-        fleet, VM("vm", 1, 1024, 1.0), lambda _: np.array([0, 1], dtype=dtype).astype(dtype)
+        fleet,
+        PlacementRequest(VM("vm", 1, 1024, 1.0)),
+        lambda _: np.array([0, 1], dtype=dtype).astype(dtype),
     )
     assert placement.host == 1
 
@@ -180,7 +189,7 @@ def test_a_policy_cannot_write_to_the_fleet() -> None:
         return np.zeros(len(candidates.cpus))
 
     with pytest.raises(PolicyError, match="read-only"):
-        place(full_and_empty(), VM("vm", 1, 1024, 1.0), greedy)
+        place(full_and_empty(), PlacementRequest(VM("vm", 1, 1024, 1.0)), greedy)
 
 
 def test_a_policy_cannot_make_a_host_take_what_does_not_fit() -> None:
@@ -189,7 +198,7 @@ def test_a_policy_cannot_make_a_host_take_what_does_not_fit() -> None:
         return np.zeros(len(candidates.cpus))
 
     with pytest.raises(PolicyError, match="read-only"):
-        place(full_and_empty(), VM("vm", 1, 1024, 1.0), greedy)
+        place(full_and_empty(), PlacementRequest(VM("vm", 1, 1024, 1.0)), greedy)
 
 
 def cluster(*hosts: tuple[int, int, int, int]) -> Fleet:
@@ -211,7 +220,10 @@ def test_best_and_worst_fit_go_by_what_would_be_left_of_both_resources() -> None
     """After 2 CPUs of 8 and 2 of 16 GiB: 4/8 and 4/16, 2/8 and 8/16, 1/8 and 2/16 are left."""
     fleet = cluster((8, 16, 6, 6), (8, 16, 4, 10), (8, 16, 3, 4))
     vm = VM("vm", 2, 2, 1.0)
-    best, worst = place(fleet, vm, POLICIES["best-fit"]), place(fleet, vm, POLICIES["worst-fit"])
+    best, worst = (
+        place(fleet, PlacementRequest(vm), POLICIES["best-fit"]),
+        place(fleet, PlacementRequest(vm), POLICIES["worst-fit"]),
+    )
     assert best.scores.tolist() == [-(1 / 4 + 1 / 16), -(1 / 16 + 1 / 4), -(1 / 64 + 1 / 64)]
     assert best.host == 2
     assert worst.scores.tolist() == (-best.scores).tolist()
@@ -220,19 +232,21 @@ def test_best_and_worst_fit_go_by_what_would_be_left_of_both_resources() -> None
 
 def test_the_dot_product_goes_by_what_is_free_of_what_is_asked_for() -> None:
     fleet = cluster((8, 16, 8, 4), (8, 16, 4, 12))
-    placement = place(fleet, VM("cpus", 4, 2, 2.0), POLICIES["dot-product"])
+    placement = place(fleet, PlacementRequest(VM("cpus", 4, 2, 2.0)), POLICIES["dot-product"])
     # Two CPUs after oversubscription are a quarter of a host, and 2 MiB an eighth.
     assert placement.scores.tolist() == [1 / 4 * 1 + 1 / 8 * 1 / 4, 1 / 4 * 1 / 2 + 1 / 8 * 3 / 4]
     assert placement.host == 0
-    assert place(fleet, VM("memory", 1, 4, 2.0), POLICIES["dot-product"]).host == 1
+    assert (
+        place(fleet, PlacementRequest(VM("memory", 1, 4, 2.0)), POLICIES["dot-product"]).host == 1
+    )
 
 
 def test_random_takes_each_host_as_often_and_always_alike_by_one_seed() -> None:
     fleet = cluster(*[(8, 16, 8, 16)] * 4, (8, 16, 0, 16))
     vms = [VM(f"vm{number}", 1, 1, 1.0) for number in range(2000)]
-    chosen = [place(fleet, vm, random_fit(7)).host for vm in vms]
-    assert chosen == [place(fleet, vm, random_fit(7)).host for vm in vms]
-    other = [place(fleet, vm, random_fit(8)).host for vm in vms]
+    chosen = [place(fleet, PlacementRequest(vm), random_fit(7)).host for vm in vms]
+    assert chosen == [place(fleet, PlacementRequest(vm), random_fit(7)).host for vm in vms]
+    other = [place(fleet, PlacementRequest(vm), random_fit(8)).host for vm in vms]
     assert 400 < sum(a == b for a, b in zip(chosen, other, strict=True)) < 600
     counts = np.bincount([host for host in chosen if host is not None], minlength=5)
     assert counts[4] == 0
@@ -253,3 +267,47 @@ def test_progress_broadcasts_whatever_argument_has_more_dimensions() -> None:
     assert progress(0, 0, 1, [3, 8], 8, 64).tolist() == [-5.0, 0.0]
     assert progress(owned, 8, 1, 8, 8, 64).shape == (3,)
     assert progress(4, 8, 1, 8, np.array([8, 16]), np.array([[64], [32], [16]])).shape == (3, 2)
+
+
+def test_a_host_without_the_required_labels_takes_nothing() -> None:
+    """It says which labels it lacks, whatever else is against it; labels of the VM do not count."""
+    size = HostSummary("", 8, 4096, 8, 4096, {})
+    fleet = Fleet(
+        [
+            replace(size, name="rack a", labels={"rack": "a", "gpu": ""}),
+            replace(size, name="no labels"),
+            replace(size, name="rack b", labels={"rack": "b", "gpu": ""}),
+        ]
+    )
+    request = PlacementRequest(VM("vm", 2, 64, 1.0), {"rack": "a"}, {"rack": "b", "gpu": ""})
+    placement = place(fleet, request, POLICIES["first-fit"])
+    assert placement.host == 2
+    assert placement.candidates.fits.tolist() == [False, False, True]
+    assert fleet.refusal(0, request) == Refusal("labels_not_matched", reason="rack=b")
+    assert fleet.refusal(1, request) == Refusal("labels_not_matched", reason="gpu=,rack=b")
+    assert fleet.refusal(2, request) is None
+    fleet.update(1, replace(size, name="now with labels", labels={"rack": "b", "gpu": ""}))
+    assert place(fleet, request, POLICIES["first-fit"]).host == 1
+
+
+def test_a_policy_sees_names_labels_levels_and_the_request() -> None:
+    used = {1.0: LevelSummary(4, 4, 2), 2.0: LevelSummary(2, 3, 1)}
+    fleet = Fleet(
+        [
+            HostSummary("first", 8, 4096, 2, 1024, used, labels={"rack": "a"}),
+            HostSummary("second", 8, 4096, 8, 4096, {}, labels={"rack": "b"}),
+        ]
+    )
+    request = PlacementRequest(VM("vm", 1, 64, 2.0), {"team": "x"})
+    candidates = fleet.consider(request)
+    assert candidates.request is request
+    assert candidates.names == ("first", "second")
+    assert [labels["rack"] for labels in candidates.labels] == ["a", "b"]
+    assert candidates.matching({"rack": "b"}).tolist() == [False, True]
+    assert candidates.levels == [1.0, 2.0]
+    assert [each.tolist() for each in candidates.level(1.0)] == [[4, 0], [4, 0], [2, 0]]
+    assert [each.tolist() for each in candidates.own_level] == [[2, 0], [3, 0], [1, 0]]
+    assert [each.tolist() for each in candidates.level(7.0)] == [[0, 0]] * 3
+    for numbers in (candidates.cpus, candidates.level(1.0).owned, candidates.own_level.largest):
+        with pytest.raises(ValueError, match="read-only"):
+            numbers[0] = 8

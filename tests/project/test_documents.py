@@ -14,7 +14,7 @@ from model.hosts import TOPOLOGIES, host
 from packages import install
 from recordings import vnodes_by_time
 from slackvm import plugins
-from slackvm.model import POLICIES, VM, Fleet, place
+from slackvm.model import POLICIES, VM, Fleet, PlacementRequest, place
 from slackvm.settings import ClientSettings, GlobalSettings, LocalSettings, load_settings
 from traces import Guest, trace
 
@@ -92,8 +92,8 @@ def test_the_example_of_a_policy_works(tmp_path: Path, monkeypatch: pytest.Monke
     roomy, tight = host(TOPOLOGIES["laptop"]), host(TOPOLOGIES["laptop"])
     tight.commit(tight.plan_deploy(VM("first", 1, 20_000, 1.0)))
     fleet = Fleet([roomy.summary("roomy"), tight.summary("tight")])
-    assert place(fleet, VM("small", 1, 1024, 1.0), policy).host == 1
-    assert place(fleet, VM("large", 1, 15_000, 1.0), policy).host == 0
+    assert place(fleet, PlacementRequest(VM("small", 1, 1024, 1.0)), policy).host == 1
+    assert place(fleet, PlacementRequest(VM("large", 1, 15_000, 1.0)), policy).host == 0
 
 
 def test_dotenv_explains_every_setting_and_no_other() -> None:

@@ -2,11 +2,11 @@
 
 Each running trial has a slot: a row of hosts in arrays of shape (slots, hosts). A step takes the
 next event of every running trial, so a few operations on whole arrays decide for all of them. The
-numbers of hosts change in `slackvm.model.hosts.HostArrays` alone, and each choice is that of
-`slackvm.model.placement`, as on the controller of a real cluster.
+numbers of hosts change only in `slackvm.model.placement.arrays.HostArrays`, and each choice is that
+of `slackvm.model.placement`, as on the controller of a real cluster.
 """
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from enum import Enum
 from typing import cast
@@ -17,12 +17,15 @@ from numpy.typing import NDArray
 from slackanalysis.sizing.hosts import Hosts, sizes
 from slackanalysis.sizing.refusals import RefusedVM, refused_vm
 from slackanalysis.workload.requests import RequestList
-from slackvm.model import VM, Candidates, DeclaredPolicy, Policy
-from slackvm.model.hosts import HostArrays, VMs
-from slackvm.model.placement import choose, choose_for_each
+from slackvm.model import VM, Candidates, DeclaredPolicy, PlacementRequest, Policy
+from slackvm.model.placement.arrays import HostArrays, VMs
+from slackvm.model.placement.candidates import VNodes, numbered, read_only
+from slackvm.model.placement.choice import choose, choose_for_each
 
 _MOST_NUMBERS = 12_000
 """Hosts in all slots: few enough for their arrays to stay in a CPU's cache."""
+
+_NO_LABELS: Mapping[str, str] = {}
 
 _NOWHERE = -1
 """Stands for the host of a VM that was refused."""
@@ -103,6 +106,7 @@ class _Engine:
         self._vms = [vm for trial in trials for vm in trial.requests.vms]
         self._asked = VMs.of(self._vms)
         levels, self._level = np.unique(self._asked.level, return_inverse=True)
+        self._level_index = {level: index for index, level in enumerate(levels.tolist())}
         # Sizes of VMs by level, ascending and padded with 0, so that a vNode's largest is found.
         by_level = [np.unique(self._asked.vcpus[self._asked.level == level]) for level in levels]
         most = max((len(each) for each in by_level), default=1)
@@ -241,13 +245,16 @@ class _Engine:
         growth, fits = self._hosts.consider(level, vms, slots)
         hosts = self._hosts
         candidates = Candidates(
-            cast("VM", vms),  # a declared policy takes columns of numbers for numbers
+            # A declared policy takes columns of numbers for numbers.
+            PlacementRequest(cast("VM", vms), _NO_LABELS, _NO_LABELS),
             fits,
             growth,
             hosts.cpus[slots],
             hosts.memory_mib[slots],
             hosts.cpus_free[slots],
             hosts.memory_free_mib[slots],
+            *numbered(hosts.cpus.shape[1]),
+            VNodes(hosts, self._level_index, level, (slots,)),
         )
         host, taken = choose_for_each(candidates, cast("DeclaredPolicy", self._policy))
         if not taken.all():
@@ -318,9 +325,18 @@ class _Engine:
         growth, fits = hosts.consider(level, vm, slot)
         count = self._count.item(self._trial.item(slot))
         fits.flags.writeable = False
-        shown = (hosts.cpus, hosts.memory_mib, hosts.cpus_free, hosts.memory_free_mib)
+        names, labels = numbered(count)
         candidates = Candidates(
-            vm, fits[:count], growth[:count], *(_read_only(each[slot, :count]) for each in shown)
+            PlacementRequest(vm, _NO_LABELS, _NO_LABELS),
+            fits[:count],
+            growth[:count],
+            read_only(hosts.cpus[slot, :count]),
+            read_only(hosts.memory_mib[slot, :count]),
+            read_only(hosts.cpus_free[slot, :count]),
+            read_only(hosts.memory_free_mib[slot, :count]),
+            names,
+            labels,
+            VNodes(hosts, self._level_index, level, (slot, slice(count))),
         )
         if isinstance(self._policy, DeclaredPolicy) and self._policy.in_order:
             # Looking for the first that fits takes no scores.
@@ -405,8 +421,3 @@ class _Engine:
 def _widened(numbers: NDArray[np.int32], more: int) -> tuple[int, ...]:
     levels, slots, _, classes = numbers.shape
     return levels, slots, more, classes
-
-
-def _read_only(numbers: NDArray[np.int64]) -> NDArray[np.int64]:
-    numbers.flags.writeable = False
-    return numbers

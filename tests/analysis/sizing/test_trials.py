@@ -13,7 +13,7 @@ from slackanalysis.sizing.sizing import Question, shared_out, size_lists
 from slackanalysis.sizing.trials import OnRefusal, Trial, run_trials
 from slackanalysis.workload.request_file import read_requests
 from slackanalysis.workload.requests import RequestList
-from slackvm.model import POLICIES, Candidates, Fleet, HostSummary, Policy, place
+from slackvm.model import POLICIES, Candidates, Fleet, HostSummary, PlacementRequest, Policy, place
 from slackvm.model.policies import random_fit
 from slackvm.model.refusal import most_transient
 
@@ -44,10 +44,10 @@ def one_by_one(requests: RequestList, hosts: Hosts, count: int, policy: Policy):
             host = host_of[~event]
             gained.append(0 if host is None else -fleet.give_back(host, vm))
         else:
-            host = host_of[event] = place(fleet, vm, policy).host
+            host = host_of[event] = place(fleet, PlacementRequest(vm), policy).host
             gained.append(0 if host is None else fleet.take(host, vm))
             if host is None:
-                reasons = [fleet.refusal(index, vm) for index in range(count)]
+                reasons = [fleet.refusal(index, PlacementRequest(vm)) for index in range(count)]
                 refused.append((event, most_transient(r for r in reasons if r).code))
         where.append(-1 if host is None else host)
     return where, gained, refused

@@ -6,6 +6,7 @@ from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import Any
 
+from slackvm.model.placement import PlacementRequest
 from slackvm.model.plan import Plan
 from slackvm.model.vm import VM
 
@@ -58,6 +59,8 @@ class Operation:
         policy: of a `start`, the name of the policy.
         room: of a `host`, what has changed: see docs/cluster.md.
         excluded: of a `reserve`, hosts that had refused the same request before.
+        labels: of a `deploy` or `reserve`, the VM's labels; None if it has none.
+        require: of a `reserve`, the labels that the host must have; None if there are none.
     """
 
     seq: int
@@ -76,6 +79,8 @@ class Operation:
     policy: str | None = None
     room: Mapping[str, Any] | None = None
     excluded: list[str] | None = None
+    labels: Mapping[str, str] | None = None
+    require: Mapping[str, str] | None = None
 
     @classmethod
     def of(cls, plan: Plan, seq: int, time: float, host: str) -> "Operation":
@@ -121,6 +126,14 @@ class Operation:
         if self.vcpus is None or self.memory_mib is None or self.level is None:
             raise ValueError("vcpus, memory_mib or level is missing")
         return VM(self.name, self.vcpus, self.memory_mib, self.level)
+
+    def placement_request(self) -> PlacementRequest:
+        """Return the VM that a `reserve` placed, its labels, and those that it required.
+
+        Raises:
+            ValueError: a field of the request is missing or out of range.
+        """
+        return PlacementRequest(self.request(), self.labels or {}, self.require or {})
 
 
 def read_operations(path: Path) -> Iterator[Operation]:
@@ -168,10 +181,17 @@ def _check_details(entry: dict[str, Any], where: str) -> None:
         changes = entry.get(name, {})
         if not isinstance(changes, dict) or not all(map(_is_cpu_list, changes.values())):
             raise OperationsError(f"{where}: {name}: {changes!r} is not CPUs per level")
+    for name in ("labels", "require"):
+        if entry.get(name) is not None and not _is_labels(entry[name]):
+            raise OperationsError(f"{where}: {name}: {entry[name]!r} is not a text per label")
     if (entry["op"] == "withhold") != _is_cpu_list(entry.get("withheld")):
         raise OperationsError(f"{where}: withheld: {entry.get('withheld')!r} is not CPUs")
     if (entry["op"] == "host") != isinstance(entry.get("room"), dict):
         raise OperationsError(f"{where}: room: {entry.get('room')!r} is not what a host has")
+
+
+def _is_labels(value: Any) -> bool:
+    return isinstance(value, dict) and all(isinstance(text, str) for text in value.values())
 
 
 def _is_cpu_list(value: Any) -> bool:
@@ -183,7 +203,7 @@ def _described(kinds: tuple[type, ...]) -> str:
     return " or ".join(words[kind] for kind in kinds)
 
 
-_OFTEN_ABSENT = ("withheld", "policy", "room", "excluded")
+_OFTEN_ABSENT = ("withheld", "policy", "room", "excluded", "labels", "require")
 
 _FIELDS: Mapping[str, tuple[type, ...]] = {
     "seq": (int,),

@@ -13,9 +13,15 @@ from slackvm.lazy import names_from
 
 if TYPE_CHECKING:
     from slackvm.model.balance import pin_lists
-    from slackvm.model.fleet import Candidates, Fleet
     from slackvm.model.host import Host
-    from slackvm.model.placement import Placement, PolicyError, place
+    from slackvm.model.placement import (
+        Candidates,
+        Fleet,
+        Placement,
+        PlacementRequest,
+        PolicyError,
+        place,
+    )
     from slackvm.model.plan import Change, Plan, StalePlanError
     from slackvm.model.policies import DEFAULT_POLICY, POLICIES, DeclaredPolicy, Policy
     from slackvm.model.scoring import progress
@@ -29,9 +35,8 @@ else:
         __name__,
         {
             "balance": "pin_lists",
-            "fleet": "Candidates Fleet",
             "host": "Host",
-            "placement": "Placement PolicyError place",
+            "placement": "Candidates Fleet Placement PlacementRequest PolicyError place",
             "plan": "Change Plan StalePlanError",
             "policies": "DEFAULT_POLICY POLICIES DeclaredPolicy Policy",
             "scoring": "progress",
@@ -57,6 +62,7 @@ __all__ = [
     "HostSummary",
     "LevelSummary",
     "Placement",
+    "PlacementRequest",
     "Plan",
     "Policy",
     "PolicyError",

@@ -7,12 +7,12 @@ the VM are ignored; equal scores go to the first host.
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from hashlib import blake2b
-from types import MappingProxyType
+from types import EllipsisType, MappingProxyType
 
 import numpy as np
 from numpy.typing import NDArray
 
-from slackvm.model.fleet import Candidates
+from slackvm.model.placement.candidates import Candidates
 from slackvm.model.scoring import progress, progress_parts
 
 DEFAULT_POLICY = "progress"
@@ -52,8 +52,8 @@ def by_progress(candidates: Candidates) -> NDArray[np.float64]:
     hosts = len(candidates.cpus)
     if hosts <= _BLOCK or candidates.cpus.ndim > 1:
         return _progress(candidates)
-    blocks = (candidates.part(start, start + _BLOCK) for start in range(0, hosts, _BLOCK))
-    return np.concatenate([_progress(block) for block in blocks])
+    parts = (slice(start, start + _BLOCK) for start in range(0, hosts, _BLOCK))
+    return np.concatenate([_progress(candidates, part) for part in parts])
 
 
 def by_progress_packed(candidates: Candidates) -> NDArray[np.float64]:
@@ -127,14 +127,15 @@ def _hash(seed: int, name: str) -> int:
     return int.from_bytes(blake2b(f"{seed} {name}".encode(), digest_size=8).digest())
 
 
-def _progress(candidates: Candidates) -> NDArray[np.float64]:
+def _progress(candidates: Candidates, part: slice | EllipsisType = ...) -> NDArray[np.float64]:
+    cpus, memory_mib = candidates.cpus[part], candidates.memory_mib[part]
     return progress(
-        candidates.owned_cpus,
-        candidates.owned_memory_mib,
-        candidates.added_cpus,
+        cpus - candidates.cpus_free[part],
+        memory_mib - candidates.memory_free_mib[part],
+        candidates.added_cpus[part],
         candidates.vm.memory_mib,
-        candidates.cpus,
-        candidates.memory_mib,
+        cpus,
+        memory_mib,
     )
 
 

@@ -43,6 +43,7 @@ class Refusal:
             "overcommitted": "VMs that are not this host's own leave too little room",
             "level_not_offered": "this host does not offer the level",
             "withdrawn": "the request was withdrawn before it came",
+            "labels_not_matched": f"this host lacks the labels {self.reason}",
             "cordoned": "this host is cordoned: it shall get no VMs",
             "not_ready": f"this host is not ready: {self.reason}",
         }.get(self.code, self.reason)
@@ -81,7 +82,7 @@ def most_transient(refusals: Iterable[Refusal]) -> Refusal:
 
     def permanence(refusal: Refusal) -> tuple[int, int]:
         lacking = (refusal.needed or 0) - (refusal.free or 0)
-        never = {"name_taken": 2, "level_not_offered": 3, "too_large": 4}
+        never = {"name_taken": 2, "level_not_offered": 3, "labels_not_matched": 3, "too_large": 4}
         return never.get(refusal.code, 0 if refusal.needed is not None else 1), lacking
 
     return min(refusals, key=permanence, default=Refusal("not_ready", reason="there is no host"))

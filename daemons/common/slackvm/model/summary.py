@@ -1,8 +1,9 @@
-"""A host in numbers: enough to compute what it would answer to any request."""
+"""A host in numbers: enough to compute its answer to any request."""
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
+from slackvm.model.labels import Labels
 from slackvm.model.refusal import Refusal
 
 
@@ -23,11 +24,12 @@ class HostSummary:
         name: the host's name.
         cpus: all its CPUs.
         memory_mib: all its MiB.
-        cpus_free: CPUs that no vNode owns and that are not withheld.
-        memory_free_mib: MiB that nobody has.
-        levels: its vNodes by level; an emptied one may be left out.
+        cpus_free: CPUs that no vNode owns and that are not reserved for unmanaged VMs.
+        memory_free_mib: MiB that no VM has.
+        levels: its vNodes by level; a vNode without VMs may be left out.
         offered: levels that it offers; None: any.
-        unschedulable: why it refuses whatever is asked of it; None where it does not.
+        unschedulable: why it refuses every VM; None if it does not.
+        labels: its labels.
     """
 
     name: str
@@ -38,3 +40,4 @@ class HostSummary:
     levels: Mapping[float, LevelSummary]
     offered: frozenset[float] | None = None
     unschedulable: Refusal | None = None
+    labels: Labels = field(default_factory=dict)

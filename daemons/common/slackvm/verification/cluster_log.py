@@ -234,7 +234,8 @@ class _Replay:
 
     def place(self, logged: Operation) -> Operation:
         """Decide a placement, and carry it out."""
-        vm, fleet = logged.request(), self._current()
+        request, fleet = logged.placement_request(), self._current()
+        vm = request.vm
         positions = sorted(self.hosts)
         kept_out = [
             index
@@ -242,9 +243,9 @@ class _Replay:
             if self.hosts[position].name in (logged.excluded or ())
             or vm.name in self.hosts[position].facts["foreign"]
         ]
-        best = place(fleet, vm, self._policy, kept_out).host
+        best = place(fleet, request, self._policy, kept_out).host
         if best is None:
-            refusals = [fleet.refusal(index, vm) for index in range(len(fleet))]
+            refusals = [fleet.refusal(index, request) for index in range(len(fleet))]
             code = logged.code if kept_out else most_transient([r for r in refusals if r]).code
             return replace(logged, host="", outcome=REFUSED, code=code)
         host = self.hosts[positions[best]]

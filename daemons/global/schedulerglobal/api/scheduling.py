@@ -14,6 +14,7 @@ from slackvm.api.cluster import (
 )
 from slackvm.api.errors import RestError, overloaded
 from slackvm.http.endpoints import AnyEndpoint, Endpoint, Request, Response
+from slackvm.model.placement import PlacementRequest
 from slackvm.model.policies import POLICIES, Policy
 
 
@@ -30,8 +31,9 @@ def endpoints(cluster: Cluster, name: str, policy: Policy) -> list[AnyEndpoint]:
 
     def ask_plan(call: Request[None, ClusterPlanRequest]) -> Response:
         asked = call.input.policy
+        requested = PlacementRequest(call.input.vm(), call.input.labels)
         if asked is None:
-            return Response(200, plan(cluster, call.input.vm(), name, policy))
+            return Response(200, plan(cluster, requested, name, policy))
         try:
             other = plugins.find(asked, POLICIES, plugins.POLICY_GROUP)
         except LookupError:
@@ -40,7 +42,7 @@ def endpoints(cluster: Cluster, name: str, policy: Policy) -> list[AnyEndpoint]:
                 f"there is no policy {asked}; there are {known}, and those of installed packages"
             )
             raise RestError(404, "unknown", message, field="policy") from None
-        return Response(200, plan(cluster, call.input.vm(), asked, other))
+        return Response(200, plan(cluster, requested, asked, other))
 
     def ask_capacity(call: Request[None, CapacityRequest]) -> Response:
         if not one_at_a_time.acquire(blocking=False):

@@ -15,6 +15,7 @@ from schedulerglobal.sync.reports import made_by
 from slackvm.api.hosts import SummaryReply
 from slackvm.api.vms import ChangedReply, VMReply, VMRequest
 from slackvm.formats.operations import REFUSED, UNKNOWN
+from slackvm.model.placement import PlacementRequest
 from slackvm.model.policies import Policy
 from slackvm.model.refusal import Refusal
 
@@ -44,7 +45,7 @@ def reserve(
     """
     cluster.ledger.check()
     vm = request.vm()
-    choice = choose(cluster, policy, vm, refused)
+    choice = choose(cluster, policy, PlacementRequest(vm, request.labels), refused)
     excluded = [member.name for member in refused]
     if choice.member is None:
         refusal = choice.why_not()

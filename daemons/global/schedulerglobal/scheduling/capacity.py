@@ -7,8 +7,7 @@ from schedulerglobal.state.cluster import Cluster
 from slackvm.api.cluster import CapacityReply, CapacityRequest, HostCapacity, HostSize, MixPart
 from slackvm.api.errors import RestError
 from slackvm.api.fields import memory_mib
-from slackvm.model.fleet import Fleet
-from slackvm.model.placement import place
+from slackvm.model.placement import Fleet, PlacementRequest, place
 from slackvm.model.policies import Policy
 from slackvm.model.summary import HostSummary
 from slackvm.model.vm import VM
@@ -30,7 +29,7 @@ def capacity(cluster: Cluster, policy: Policy, request: CapacityRequest) -> Capa
         fleet = Fleet(member.summary() for member in cluster.members)
     taken = [0] * len(fleet)
     for number, vm in enumerate(dealt(request.mix)):
-        host = place(fleet, vm, policy).host
+        host = place(fleet, PlacementRequest(vm), policy).host
         if host is None:
             break
         if number == MOST_VMS:
@@ -59,10 +58,10 @@ def hosts_needed(policy: Policy, mix: list[MixPart], count: int, size: HostSize)
     vms = dealt(mix)
     for _ in range(count):
         vm = next(vms)
-        host = place(fleet, vm, policy).host
+        host = place(fleet, PlacementRequest(vm), policy).host
         if host is None:
             host = fleet.add(empty)
-            if refusal := fleet.refusal(host, vm):
+            if refusal := fleet.refusal(host, PlacementRequest(vm)):
                 raise RestError(
                     409,
                     refusal.code,

@@ -7,27 +7,29 @@ import numpy as np
 from schedulerglobal.scheduling.placement import choose
 from schedulerglobal.state.cluster import Cluster
 from slackvm.api.cluster import ClusterPlanReply, HostVerdict
+from slackvm.model.placement import PlacementRequest
 from slackvm.model.policies import Policy, parts
 from slackvm.model.refusal import Refusal
-from slackvm.model.vm import VM
 
 
-def plan(cluster: Cluster, vm: VM, name: str, policy: Policy) -> ClusterPlanReply:
+def plan(
+    cluster: Cluster, request: PlacementRequest, name: str, policy: Policy
+) -> ClusterPlanReply:
     """Return what a placement makes of every host.
 
     Args:
         cluster: the hosts.
-        vm: the VM.
+        request: the VM, its labels, and the labels that its host must have.
         name: the policy's name.
         policy: scores the hosts.
     """
     with cluster.lock, np.errstate(divide="ignore", invalid="ignore"):
-        choice = choose(cluster, policy, vm)
+        choice = choose(cluster, policy, request)
         hosts = [member.name for member in choice.members]
         refusals = [choice.refusal(member) for member in choice.members]
         why = None if choice.member else choice.why_not()
         best = choice.member
-        if cluster.holders(vm.name):
+        if cluster.holders(request.vm.name):
             # Names are looked at first, as when a VM is deployed.
             best, why = None, Refusal("name_taken")
         scores = choice.placement.scores.tolist()

@@ -5,10 +5,9 @@ from dataclasses import dataclass
 
 from schedulerglobal.state.cluster import Cluster
 from schedulerglobal.state.host import HostRecord
-from slackvm.model.placement import Placement, place
+from slackvm.model.placement import Placement, PlacementRequest, place
 from slackvm.model.policies import Policy
 from slackvm.model.refusal import Refusal, most_transient
-from slackvm.model.vm import VM
 
 
 @dataclass(frozen=True)
@@ -16,18 +15,18 @@ class Decision:
     """What became of the search for a host; holds until the cluster changes.
 
     Attributes:
-        vm: the VM.
+        request: the VM, its labels, and the labels that its host must have.
         members: all hosts.
         placement: what the policy makes of them, by their index.
         refused: hosts that refuse for reasons beside their room.
         refusal_of: returns why the host of an index refuses by its room.
     """
 
-    vm: VM
+    request: PlacementRequest
     members: list[HostRecord]
     placement: Placement
     refused: Mapping[HostRecord, Refusal]
-    refusal_of: Callable[[int, VM], Refusal | None]
+    refusal_of: Callable[[int, PlacementRequest], Refusal | None]
 
     @property
     def member(self) -> HostRecord | None:
@@ -37,7 +36,7 @@ class Decision:
 
     def refusal(self, member: HostRecord) -> Refusal | None:
         """Return why a host does not take it; None where it does."""
-        return self.refused.get(member) or self.refusal_of(member.index, self.vm)
+        return self.refused.get(member) or self.refusal_of(member.index, self.request)
 
     def why_not(self) -> Refusal:
         """Return why no host takes it: what is most likely to pass."""
@@ -46,18 +45,21 @@ class Decision:
 
 
 def choose(
-    cluster: Cluster, policy: Policy, vm: VM, refused: Mapping[HostRecord, Refusal] | None = None
+    cluster: Cluster,
+    policy: Policy,
+    request: PlacementRequest,
+    refused: Mapping[HostRecord, Refusal] | None = None,
 ) -> Decision:
     """Return where a VM goes, and why; called under the cluster's lock.
 
     Args:
         cluster: the hosts.
         policy: scores them.
-        vm: the VM.
-        refused: hosts that refused it already.
+        request: the VM, its labels, and the labels that its host must have.
+        refused: hosts that already refused it.
     """
-    taken = {member: Refusal("name_taken") for member in cluster.foreign_holders(vm.name)}
+    taken = {member: Refusal("name_taken") for member in cluster.foreign_holders(request.vm.name)}
     refused = {**taken, **(refused or {})}
     excluded = [member.index for member in refused if not member.forgotten]
-    placement = place(cluster.fleet, vm, policy, excluded)
-    return Decision(vm, cluster.members, placement, refused, cluster.fleet.refusal)
+    placement = place(cluster.fleet, request, policy, excluded)
+    return Decision(request, cluster.members, placement, refused, cluster.fleet.refusal)

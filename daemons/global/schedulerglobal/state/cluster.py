@@ -10,7 +10,7 @@ from schedulerglobal.state.log_entries import host_entry
 from schedulerglobal.state.resources import HostResources
 from schedulerglobal.store.base import Store, Stored
 from schedulerglobal.store.ledger import Ledger
-from slackvm.model.fleet import Fleet
+from slackvm.model.placement import Fleet
 
 
 class Cluster:

@@ -10,9 +10,9 @@ from typing import NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-from slackvm.model.fleet import Candidates, Fleet
+from slackvm.model.placement.candidates import Candidates, PlacementRequest
+from slackvm.model.placement.fleet import Fleet
 from slackvm.model.policies import DeclaredPolicy
-from slackvm.model.vm import VM
 
 
 class PolicyError(ValueError):
@@ -32,7 +32,7 @@ class Placement(NamedTuple):
 
 def place(
     fleet: Fleet,
-    vm: VM,
+    request: PlacementRequest,
     policy: Callable[[Candidates], NDArray[np.float64]],
     excluded: Sequence[int] = (),
 ) -> Placement:
@@ -42,14 +42,14 @@ def place(
 
     Args:
         fleet: the hosts.
-        vm: the request.
+        request: the VM to place.
         policy: scores them.
         excluded: indexes of hosts that do not take it, for reasons that the fleet cannot know.
 
     Raises:
         PolicyError: the policy fails, or does not give one number for each host.
     """
-    candidates = fleet.consider(vm)
+    candidates = fleet.consider(request)
     fits = candidates.fits
     if excluded:
         fits[list(excluded)] = False

@@ -1,8 +1,8 @@
 """The numbers of hosts as arrays: of one cluster, or of many clusters at once.
 
-This is the one place where a VM changes what a host has: `Fleet` uses it for one cluster, a
-simulation of many clusters for all of them. Every array has the shape (..., hosts); with many
-clusters the axis before is theirs.
+Only this module computes how a VM changes the numbers of its host. `Fleet` uses it for one cluster,
+sizing for many clusters together. Every array has the shape (..., hosts); with many clusters, the
+axis before it stands for the clusters.
 """
 
 from collections.abc import Callable, Sequence
@@ -39,7 +39,7 @@ class VMs(NamedTuple):
         )
 
     def columns(self, index: NDArray[np.int64]) -> "VMs":
-        """Return some of the requests, their numbers as columns of shape (requests, 1)."""
+        """Return some of the requests; their numbers are columns of shape (requests, 1)."""
         return VMs(
             self.name[index],
             self.vcpus[index, np.newaxis],
@@ -50,13 +50,13 @@ class VMs(NamedTuple):
 
 
 class HostArrays:
-    """What hosts have, and what of it is free.
+    """CPUs, memory and vNodes of hosts.
 
     Attributes:
         cpus: all CPUs.
         memory_mib: all MiB.
-        cpus_free: CPUs that no vNode owns and that are not withheld.
-        memory_free_mib: MiB that nobody has.
+        cpus_free: CPUs that no vNode owns and that are not reserved for unmanaged VMs.
+        memory_free_mib: MiB that no VM has.
         owned: CPUs of the vNodes, shape (levels, ..., hosts); 0 where a host has none.
         allocation: vCPUs of their VMs, likewise.
         largest: vCPUs of their largest VM, likewise.
@@ -73,12 +73,12 @@ class HostArrays:
     def consider(
         self, level: Index, vm: VM | VMs, clusters: Index | EllipsisType = ...
     ) -> tuple[NDArray[np.int64], NDArray[np.bool_]]:
-        """Return the CPUs that a VM would add to its vNode on each host, and which hosts take it.
+        """Return the CPUs that a VM would add to its vNode on each host, and which have the room.
 
         Args:
-            level: index of the VM's level; of many VMs an array.
-            vm: the request, or many requests as columns.
-            clusters: index of the cluster, of many an array; `...` where there is but one.
+            level: index of the VM's level; an array for many VMs.
+            vm: one VM, or many as columns.
+            clusters: index of the cluster; an array for many; `...` if there is only one.
         """
         here = (level, clusters)
         growth = _sizes_in_cpus(self.allocation[here], self.largest[here], vm)
@@ -97,17 +97,17 @@ class HostArrays:
         largest: Amount,
         memory_mib: Amount,
     ) -> Any:
-        """Give a vNode new numbers and its host so much less memory; return the CPUs it gains.
+        """Change a vNode and the free memory of its host; return the CPUs that the vNode gains.
 
-        Of many hosts all arguments are arrays; no host may be among them twice.
+        For many hosts all arguments are arrays, in which no host may occur twice.
 
         Args:
             level: index of the vNode's level.
             host: index of the host.
             milli: the level in thousandths.
-            allocation: vCPUs of its VMs from now on.
-            largest: vCPUs of its largest VM from now on.
-            memory_mib: MiB that its VMs have more.
+            allocation: vCPUs of its VMs after the change.
+            largest: vCPUs of its largest VM after the change.
+            memory_mib: MiB that its VMs gain.
         """
         vnode = (level, *host)
         size: Amount
@@ -124,7 +124,7 @@ class HostArrays:
         return growth
 
     def with_hosts(self, more: int) -> "HostArrays":
-        """Return the same with more hosts behind, which have nothing."""
+        """Return the same numbers with more hosts at the end, which are all 0."""
         return self._changed(
             lambda numbers: np.concatenate(
                 [numbers, np.zeros((*numbers.shape[:-1], more), dtype=np.int64)], axis=-1
@@ -132,11 +132,11 @@ class HostArrays:
         )
 
     def without_host(self, index: int) -> "HostArrays":
-        """Return the same without one host."""
+        """Return the same numbers without one host."""
         return self._changed(lambda numbers: np.delete(numbers, index, axis=-1))
 
     def with_levels(self, more: int) -> "HostArrays":
-        """Return the same with vNodes of more levels, which are empty."""
+        """Return the same numbers with more levels, whose vNodes are empty."""
         changed = self._changed(lambda numbers: numbers)
         for name in _OF_VNODES:
             numbers = getattr(self, name)
@@ -158,10 +158,10 @@ _OF_VNODES = ("owned", "allocation", "largest")
 def _sizes_in_cpus(
     allocation: NDArray[np.int64], largest: NDArray[np.int64], vm: VM | VMs
 ) -> NDArray[np.int64]:
-    """Return `size_in_cpus` of many vNodes, each with a VM of its level more.
+    """Return `size_in_cpus` of many vNodes, each with one VM more.
 
-    Of many VMs, each has a row of vNodes. Computed in place: for thousands of hosts, making an
-    array costs more than computing it.
+    With many VMs, each VM has its own row of vNodes. The result is computed in place: for thousands
+    of hosts it takes longer to allocate an array than to compute it.
     """
     sizes = allocation + vm.vcpus
     if isinstance(vm, VM) and vm.milli == MILLI:

@@ -1,17 +1,23 @@
 """Many hosts as arrays: considering a VM costs a few operations on whole arrays.
 
-What a fleet knows of a host is its summary and the VMs that were taken for it since. So a VM can be
-reserved on a host before the host itself has it, and hosts that exist on paper only can be filled.
-Every number changes as that of the host would (see `slackvm.model.Host`).
+A fleet knows a host by its summary and by the VMs that were taken for it since. So a VM can be
+reserved on a host before the host has it, and simulated hosts can be filled. Every number changes
+as that of the host would (see `slackvm.model.Host`).
 """
 
 from collections.abc import Iterable
-from typing import NamedTuple
 
 import numpy as np
-from numpy.typing import NDArray
 
-from slackvm.model.hosts import HostArrays
+from slackvm.model.labels import format_labels, missing_labels
+from slackvm.model.placement.arrays import HostArrays
+from slackvm.model.placement.candidates import (
+    Candidates,
+    HostLabels,
+    PlacementRequest,
+    VNodes,
+    read_only,
+)
 from slackvm.model.refusal import Refusal, size_refusal
 from slackvm.model.summary import HostSummary
 from slackvm.model.vm import VM, size_in_cpus
@@ -20,65 +26,21 @@ _ANY_LEVEL = None
 _NO_LEVEL: frozenset[float] = frozenset()
 
 _NO_VNODE = 0
-"""Index of the level that stands for all those of which no host has a vNode: zeros."""
-
-
-class Candidates(NamedTuple):
-    """All hosts of a fleet considered for one VM; every array has shape (hosts,).
-
-    The last four are the fleet's own numbers and no copies: they hold until the fleet changes, and
-    cannot be written to.
-
-    Attributes:
-        vm: the request.
-        fits: True for each host that takes the VM.
-        added_cpus: CPUs that the VM's vNode would gain on each host.
-        cpus: all CPUs of the host.
-        memory_mib: all MiB of the host.
-        cpus_free: CPUs that no vNode owns and that are not withheld.
-        memory_free_mib: MiB that nobody has.
-    """
-
-    vm: VM
-    fits: NDArray[np.bool_]
-    added_cpus: NDArray[np.int64]
-    cpus: NDArray[np.int64]
-    memory_mib: NDArray[np.int64]
-    cpus_free: NDArray[np.int64]
-    memory_free_mib: NDArray[np.int64]
-
-    def part(self, start: int, stop: int) -> "Candidates":
-        """Return the hosts from one index up to another."""
-        part = slice(start, stop)
-        numbers = (self.cpus, self.memory_mib, self.cpus_free, self.memory_free_mib)
-        return Candidates(
-            self.vm,
-            self.fits[part],
-            self.added_cpus[part],
-            *(each[part] for each in numbers),
-        )
-
-    @property
-    def owned_cpus(self) -> NDArray[np.int64]:
-        """CPUs that are not free."""
-        return self.cpus - self.cpus_free
-
-    @property
-    def owned_memory_mib(self) -> NDArray[np.int64]:
-        """MiB that are not free."""
-        return self.memory_mib - self.memory_free_mib
+"""Index of the vNodes of every level of which no host has one: zeros."""
 
 
 class Fleet:
-    """Hosts, each known by its index: 0 for the first, and so on."""
+    """Hosts, each identified by its index: 0 for the first, and so on."""
 
     def __init__(self, summaries: Iterable[HostSummary]) -> None:
         self._summaries = list(summaries)
         self._taken: list[dict[str, VM]] = [{} for _ in self._summaries]
-        # What hosts offer, each different offer once; a host that is unschedulable offers no level.
+        # Each different set of offered levels once; an unschedulable host offers no level.
         self._offers: list[frozenset[float] | None] = [_ANY_LEVEL]
         self._offer = np.zeros(len(self), dtype=np.int64)
         self._levels: dict[float, int] = {}
+        self._names: tuple[str, ...] | None = None
+        self._labels: HostLabels | None = None
         self._become(HostArrays((len(self),), _NO_VNODE + 1))
         for index in range(len(self)):
             self._write(index)
@@ -88,44 +50,81 @@ class Fleet:
         return len(self._summaries)
 
     @property
-    def names(self) -> list[str]:
+    def names(self) -> tuple[str, ...]:
         """The hosts' names, by index."""
-        return [summary.name for summary in self._summaries]
+        if self._names is None:
+            self._names = tuple(summary.name for summary in self._summaries)
+        return self._names
+
+    @property
+    def labels(self) -> HostLabels:
+        """The hosts' labels, by index."""
+        if self._labels is None:
+            self._labels = HostLabels(summary.labels for summary in self._summaries)
+        return self._labels
 
     def add(self, summary: HostSummary) -> int:
-        """Take in one more host and return its index, which is the last."""
+        """Add a host and return its index, which is the last."""
         self._summaries.append(summary)
         self._taken.append({})
         self._offer = np.append(self._offer, 0)
+        self._names = self._labels = None
         self._become(self._hosts.with_hosts(1))
         self._write(len(self) - 1)
         return len(self) - 1
 
     def remove(self, index: int) -> None:
-        """Forget a host; the indexes of those behind it go down by one."""
+        """Remove a host; the indexes of the hosts after it go down by one."""
         del self._summaries[index], self._taken[index]
         self._offer = np.delete(self._offer, index)
+        self._names = self._labels = None
         self._become(self._hosts.without_host(index))
 
     def update(self, index: int, summary: HostSummary) -> None:
-        """Replace what is known of one host; what was taken stays taken on top of it."""
+        """Replace the summary of a host; VMs that were taken for it stay taken."""
+        before = self._summaries[index]
+        if summary.name != before.name:
+            self._names = None
+        if summary.labels != before.labels:
+            self._labels = None
         self._summaries[index] = summary
         self._write(index)
 
-    def consider(self, vm: VM) -> Candidates:
-        """Return for every host whether it takes the VM, and what that would add."""
-        growth, fits = self._hosts.consider(self._levels.get(vm.level, _NO_VNODE), vm)
+    def consider(self, request: PlacementRequest) -> Candidates:
+        """Return all hosts: which of them can take the VM, and what it would add to each.
+
+        The result holds until the fleet changes.
+        """
+        vm = request.vm
+        level = self._levels.get(vm.level, _NO_VNODE)
+        growth, fits = self._hosts.consider(level, vm)
         if len(self._offers) > 1:
             offered = np.array([_includes(offer, vm.level) for offer in self._offers])
             fits &= offered[self._offer]
-        return Candidates(vm, fits, growth, *self._shown)
+        if request.require:
+            fits &= self.labels.matching(request.require)
+        cpus, memory_mib, cpus_free, memory_free_mib = self._shown
+        return Candidates(
+            request,
+            fits,
+            growth,
+            cpus,
+            memory_mib,
+            cpus_free,
+            memory_free_mib,
+            self.names,
+            self.labels,
+            VNodes(self._hosts, self._levels, level, ()),
+        )
 
-    def refusal(self, index: int, vm: VM) -> Refusal | None:
-        """Return why a host refuses a VM, in its own words; None where it takes it.
+    def refusal(self, index: int, request: PlacementRequest) -> Refusal | None:
+        """Return why a host refuses a VM; None if it takes the VM.
 
-        Names do not count: a fleet does not know which VMs its hosts have.
+        Names of VMs are not considered: a fleet does not know which VMs its hosts have.
         """
-        summary = self._summaries[index]
+        vm, summary = request.vm, self._summaries[index]
+        if missing := missing_labels(summary.labels, request.require):
+            return Refusal("labels_not_matched", reason=format_labels(missing))
         if not _includes(summary.offered, vm.level):
             return Refusal("level_not_offered")
         if summary.unschedulable:
@@ -140,14 +139,14 @@ class Fleet:
         return size_refusal(vm, size - owned, *free, summary.cpus, summary.memory_mib)
 
     def take(self, index: int, vm: VM) -> int:
-        """Put a VM on a host, which must take it, and return the CPUs that its vNode gains.
+        """Put a VM on a host that can take it, and return the CPUs that its vNode gains.
 
         Raises:
-            ValueError: a VM of this name was taken for that host already.
+            ValueError: a VM of this name is already taken for that host.
         """
         taken = self._taken[index]
         if vm.name in taken:
-            raise ValueError(f"{vm.name} is taken already for host {self.names[index]}")
+            raise ValueError(f"{vm.name} is already taken for host {self.names[index]}")
         taken[vm.name] = vm
         return self._put(index, vm)
 
@@ -184,7 +183,7 @@ class Fleet:
         return vnode.largest if vnode else 0
 
     def _level(self, level: float) -> int:
-        """Return the index of a level's vNodes, to be written to."""
+        """Return the index of a level's vNodes; add the level if it is new."""
         if level not in self._levels:
             self._levels[level] = len(self._levels) + 1
             if self._levels[level] == len(self._hosts.owned):
@@ -192,7 +191,7 @@ class Fleet:
         return self._levels[level]
 
     def _write(self, index: int) -> None:
-        """Write a host's numbers: those of its summary, then the VMs taken since."""
+        """Write the numbers of a host: those of its summary, then the VMs taken since."""
         summary = self._summaries[index]
         offer = _NO_LEVEL if summary.unschedulable else summary.offered
         if offer not in self._offers:
@@ -218,17 +217,11 @@ class Fleet:
     def _become(self, hosts: HostArrays) -> None:
         self._hosts = hosts
         shown = (hosts.cpus, hosts.memory_mib, hosts.cpus_free, hosts.memory_free_mib)
-        self._shown = [_read_only(numbers) for numbers in shown]
-        # Once so large a block was freed, glibc keeps what arrays of this size give back, where it
-        # would return it to the kernel and take it again at every placement: for 100,000 hosts,
-        # that is half of the time and more.
+        self._shown = tuple(read_only(numbers) for numbers in shown)
+        # After a block of this size was freed once, glibc keeps the memory of freed arrays instead
+        # of returning it to the kernel at every placement. For 100,000 hosts that saves half of
+        # the time or more.
         np.empty(16 * len(self))
-
-
-def _read_only(numbers: NDArray[np.int64]) -> NDArray[np.int64]:
-    view = numbers.view()
-    view.flags.writeable = False
-    return view
 
 
 def _includes(offered: frozenset[float] | None, level: float) -> bool:

@@ -1,0 +1,35 @@
+"""Placing VMs on many hosts: what is known of the hosts, the policy, and the choice."""
+
+from typing import TYPE_CHECKING
+
+from slackvm.lazy import names_from
+
+if TYPE_CHECKING:
+    from slackvm.model.placement.candidates import (
+        Candidates,
+        HostLabels,
+        PlacementRequest,
+        VNodeNumbers,
+    )
+    from slackvm.model.placement.choice import Placement, PolicyError, place
+    from slackvm.model.placement.fleet import Fleet
+else:
+    __getattr__ = names_from(
+        __name__,
+        {
+            "candidates": "Candidates HostLabels PlacementRequest VNodeNumbers",
+            "fleet": "Fleet",
+            "choice": "Placement PolicyError place",
+        },
+    )
+
+__all__ = [
+    "Candidates",
+    "Fleet",
+    "HostLabels",
+    "Placement",
+    "PlacementRequest",
+    "PolicyError",
+    "VNodeNumbers",
+    "place",
+]
