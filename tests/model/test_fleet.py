@@ -120,7 +120,7 @@ def test_hosts_come_and_go(seed: int) -> None:
     gone = chance.randrange(len(hosts) - 1)
     fleet.remove(gone)
     left = [f"host{i}" for i in range(len(hosts) - 1) if i != gone]
-    assert fleet.names == [*left, "the last"]
+    assert fleet.names == (*left, "the last")
     for index in range(len(fleet) - 1):
         fleet.give_back(index, small)
     summaries = [each.summary(f"host{i}") for i, each in enumerate(hosts[:-1]) if i != gone]
@@ -141,7 +141,7 @@ def test_a_vm_is_taken_once_and_given_back_once() -> None:
     fleet = fleet_of([host(TOPOLOGIES["laptop"]), host(TOPOLOGIES["laptop"])])
     vm = VM("vm", 2, 64, 2.0)
     fleet.take(0, vm)
-    with pytest.raises(ValueError, match="vm is taken already for host host0"):
+    with pytest.raises(ValueError, match="vm is already taken for host host0"):
         fleet.take(0, VM("vm", 1, 1, 1.0))
     for index, other in ((1, vm), (0, VM("vm", 1, 64, 2.0)), (0, VM("another", 2, 64, 2.0))):
         with pytest.raises(ValueError, match=f"is not taken for host host{index}"):
