@@ -5,7 +5,7 @@ BIN := $(VENV)/bin
 TOPOLOGY := debug/topology_EPYC-7662-exp.json
 
 .DEFAULT_GOAL := help
-.PHONY: help python setup packages demo lint test figures lab contact-sheet page-picture bench deploy lint-roles molecule lock clean
+.PHONY: help python setup packages demo lint lint-page check-page test figures lab contact-sheet page-picture bench deploy lint-roles molecule lock clean
 
 help: ## this list
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "make %-13s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -32,7 +32,8 @@ $(TOPOLOGY): $(VENV)/.ready
 	$(BIN)/slackvm-local topology --preset epyc-7662 --output $@
 
 # Tests and the demo on real libvirt hosts, in a browser and with Prometheus need Debian packages.
-# Root gets them by itself; `make test PACKAGES=no` leaves the machine as it is.
+# Root gets them by itself; `make test PACKAGES=no` leaves the machine as it is. Node from another
+# source than Debian brings its own npm, and conflicts with Debian's.
 PACKAGES ?= yes
 PACKAGE_LISTS := tests/libvirt_hosts/debian-packages tests/debian-packages
 packages: setup ## what the tests on real parts need (Debian, root); `make test` does it first
@@ -44,7 +45,7 @@ endif
 $(VENV)/.packages: $(PACKAGE_LISTS) requirements-libvirt.lock $(VENV)/.ready
 	apt-get update --quiet
 	DEBIAN_FRONTEND=noninteractive apt-get install --yes --quiet --no-install-recommends \
-	    $$(sed 's/#.*//' $(PACKAGE_LISTS))
+	    $$(sed 's/#.*//' $(PACKAGE_LISTS)) $$(command -v npm >/dev/null || echo nodejs npm)
 	$(BIN)/pip install --quiet --require-hashes -r requirements-libvirt.lock
 	@touch $@
 
@@ -52,12 +53,26 @@ HYPERVISOR ?= memory
 demo: setup $(if $(filter libvirt,$(HYPERVISOR)),packages) ## the main job: a cluster on this machine, in demo/; HYPERVISOR=libvirt: real guests; KEEP=1
 	@$(BIN)/python -m slackanalysis.demo --output demo --hypervisor $(HYPERVISOR) $(if $(KEEP),--keep)
 
-lint: setup ## style and types
+lint: setup lint-page ## style and types
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
 	$(BIN)/mypy
 
-test: lint lint-roles packages ## lint, types, import rules and the tests; says which it could not run, and why
+# What Node runs is pinned, with hashes, in tests/browsers/package-lock.json.
+NODE := tests/browsers/node_modules
+lint-page: setup ## tsc and eslint on the controller's page; skipped where npm is missing
+	@if command -v npm >/dev/null; then $(MAKE) --no-print-directory check-page; \
+	else echo "skipped: tsc and eslint on the page: npm is missing (Debian packages nodejs and npm)"; fi
+
+check-page: $(NODE)/.package-lock.json
+	PYTHONPATH=tests $(BIN)/python -m browsers.rest_types tests/browsers/rest.d.ts
+	$(NODE)/.bin/tsc --project tests/browsers
+	$(NODE)/.bin/eslint --config tests/browsers/eslint.config.js daemons/global/schedulerglobal/page
+
+$(NODE)/.package-lock.json: tests/browsers/package-lock.json
+	cd tests/browsers && npm ci
+
+test: packages lint lint-roles ## lint, types, import rules and the tests; says which it could not run, and why
 	$(BIN)/python -m pytest --numprocesses 2
 
 lint-roles: deploy ## yamllint and ansible-lint on playbooks, roles and scenarios
@@ -128,4 +143,4 @@ lock: ## write the lock files again from pyproject.toml (needs uv)
 	    --no-emit-index-url --no-emit-find-links --no-annotate --no-header --quiet --output-file requirements-deploy.lock
 
 clean: ## remove what the targets made
-	rm -rf $(VENV) $(DEPLOY) tests/browsers/node_modules debug demo dist .mypy_cache .pytest_cache .ruff_cache .hypothesis .import_linter_cache
+	rm -rf $(VENV) $(DEPLOY) $(NODE) tests/browsers/rest.d.ts debug demo dist .mypy_cache .pytest_cache .ruff_cache .hypothesis .import_linter_cache

@@ -16,8 +16,9 @@ def axe_script() -> str:
     if not SCRIPT.exists():
         if shutil.which("npm") is None:
             pytest.skip("npm is missing, which gets axe-core (Debian packages nodejs and npm)")
-        install = ["npm", "install", "--no-package-lock", "--ignore-scripts", "--no-audit"]
-        result = subprocess.run(install, cwd=FOLDER, capture_output=True, text=True, check=False)
+        result = subprocess.run(
+            ["npm", "ci"], cwd=FOLDER, capture_output=True, text=True, check=False
+        )
         if result.returncode != 0:
             pytest.skip(f"npm cannot get axe-core: {result.stderr[-300:]}")
     return SCRIPT.read_text()

@@ -24,7 +24,7 @@ if not CHROMIUM.exists():
 TOKEN, READ_TOKEN = "full-token-0123456789", "read-token-0123456789"
 HOSTILE = "<img src=x onerror=\"document.title='taken over'\">"
 NARROW = {"width": 360, "height": 740}
-LABELS = {"name": "Name", "vcpus": "vCPUs", "level": "Level", "image": "Image"}
+FIELDS = {"name": "Name", "vcpus": "vCPUs", "level": "Level", "image": "Image"}
 VMS = (("web", 2, 2.0), ("db", 2, 1.0), ("batch", 3, 3.0))
 
 
@@ -83,7 +83,7 @@ def fact(page: Page, name: str) -> Locator:
 
 def fill(page: Page, **fields: str) -> None:
     for field, value in {"image": "/images/any.qcow2", **fields}.items():
-        page.get_by_role("textbox", name=LABELS[field], exact=True).fill(value)
+        page.get_by_role("textbox", name=FIELDS[field], exact=True).fill(value)
 
 
 def cells_drawn(canvas: Locator) -> int:
@@ -157,7 +157,7 @@ def test_a_vm_is_deployed_after_its_plan_and_appears_without_a_reload(
         page = visit.page
         fill(page, name="cache", vcpus="2", level="1.5")
         button(page, "Show the plan").click()
-        plan = page.get_by_role("region", name="What each host makes of it")
+        plan = page.get_by_role("region", name="Result for each host")
         expect(plan.get_by_role("row")).to_have_count(1 + 3)
         winner = plan.get_by_role("row").filter(has_text="✓ the best")
         host = winner.get_by_role("link").inner_text()
@@ -177,14 +177,14 @@ def test_a_plan_that_no_host_takes_says_why_for_each(visit: Visit) -> None:
     fill(page, name="huge", vcpus="99", level="1")
     button(page, "Show the plan").click()
     expect(page.get_by_text("huge cannot be placed")).to_be_visible()
-    verdicts = page.get_by_role("region", name="What each host makes of it")
+    verdicts = page.get_by_role("region", name="Result for each host")
     expect(verdicts.get_by_text("99 CPUs needed, 8 in all")).to_have_count(3)
     expect(page.locator("#plan-deploy")).to_be_hidden()
 
 
 @pytest.mark.parametrize(
     ("field", "value", "told"),
-    [("vcpus", "two", "A number is needed"), ("name", "-rf", "name"), ("level", "0.5", "level")],
+    [("vcpus", "two", "Enter a number"), ("name", "-rf", "name"), ("level", "0.5", "level")],
 )
 def test_a_wrong_field_is_pointed_out(
     browser: Browser, controller: Controller, field: str, value: str, told: str
@@ -256,13 +256,13 @@ def test_a_wrong_token_is_refused_and_told(browser: Browser, guarded: Controller
         visit.go()
         page = visit.page
         dialog = page.get_by_role("dialog", name="Token")
-        expect(dialog).to_contain_text("The controller demands one.")
+        expect(dialog).to_contain_text("The controller requires a token.")
         dialog.get_by_label("Token").fill("wrong-token-0123456789")
         button(page, "Use it").click()
-        expect(dialog).to_contain_text("This token is wrong")
+        expect(dialog).to_contain_text("The controller refuses this token")
         expect(page.locator("#hosts > li")).to_have_count(0)
         button(page, "Cancel").click()
-        expect(page.locator("#lost")).to_contain_text("The controller demands a token.")
+        expect(page.locator("#lost")).to_contain_text("The controller requires a token.")
         button(page, "Try now").click()
         dialog.get_by_label("Token").fill(TOKEN)
         button(page, "Use it").click()
@@ -388,7 +388,7 @@ def test_a_controller_that_does_not_answer_is_told_until_it_does(
         controller.end(signal.SIGTERM)
         expect(page.locator("#link")).to_have_text("not connected")
         expect(page.locator("#lost")).to_contain_text("The controller does not answer.")
-        expect(page.locator("#lost")).to_contain_text("What is shown is from")
+        expect(page.locator("#lost")).to_contain_text("This page shows the state at")
         expect(page.locator("#hosts > li")).to_have_count(1)
         button(page, "Try now").click()
         expect(page.locator("#link")).to_have_text("not connected")
@@ -432,6 +432,40 @@ def test_300_hosts_are_shown_compactly_filtered_and_sorted(
     free = [host["cpus_free"] for host in reply["hosts"]]
     first = page.locator("#hosts > li").first
     expect(first).to_contain_text(f"{max(free)} of 8 free")
+
+
+def test_words_and_fields_of_a_later_release_are_shown_as_they_are(visit: Visit) -> None:
+    """A controller hands on what its hosts report, also what this release does not know."""
+
+    def hosts(route: Route) -> None:
+        reply = route.fetch().json()
+        for host in reply["hosts"]:
+            host |= {"state": "draining", "hypervisor": "firecracker", "mood": {"calm": [1]}}
+            for vnode in host["levels"].values():
+                vnode["weight"] = 7
+        route.fulfill(json={**reply, "news": 1})
+
+    def vms(route: Route) -> None:
+        reply = route.fetch().json()
+        for vm in reply.get("vms", [reply]):
+            vm |= {"state": "migrating", "progress_percent": 40}
+        route.fulfill(json=reply)
+
+    page = visit.page
+    page.route(re.compile(r"/v1/hosts(\?|$)"), hosts)
+    page.route(re.compile(r"/v1/vms(/|\?|$)"), vms)
+    visit.go()
+    expect(page.locator("#cluster-facts")).to_contain_text("3 hosts · 3 not ready · 3 VMs")
+    expect(card(page, "host0").locator(".badge")).to_have_text("draining")
+    page.locator("#view-hosts").get_by_label("State").select_option("not ready")
+    expect(page.locator("#hosts > li")).to_have_count(3)
+    visit.go("#/hosts/host0")
+    expect(page.locator("#view-host .badges")).to_have_text("draining")
+    visit.go("#/vms")
+    expect(page.locator("#view-vms tbody td:nth-child(2)")).to_have_text(["migrating"] * 3)
+    visit.go("#/vms/web")
+    expect(page.locator("#view-vm .badge")).to_have_text("migrating")
+    expect(button(page, "Stop…")).to_be_enabled()
 
 
 VIEWS = {

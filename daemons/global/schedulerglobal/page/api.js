@@ -1,54 +1,63 @@
-/** What the controller is asked. */
+/** Requests to the controller's REST interface. */
 
 import { askToken } from "./dialogs.js";
 
 const TOKEN = "slackvm-token";
-const SLOWEST_MS = 60_000;
+const TIMEOUT_MS = 60_000;
 
-/** The controller refused, or could not be reached (`status` 0). */
+/** The controller refused a request, or could not be reached (`status` 0). */
 export class ApiError extends Error {
-  /** @param {number} status @param {{code: string, message: string, field?: string}} detail */
+  /** @param {number} status @param {{message: string, field?: string | null}} detail */
   constructor(status, detail) {
     super(detail.message);
     this.status = status;
-    this.field = detail.field;
+    this.field = detail.field ?? "";
   }
 }
 
+/** The message of whatever was thrown. @param {unknown} error */
+export const messageOf = (error) => (error instanceof Error ? error.message : `${error}`);
+
 /** The token, kept until the tab is closed; null: none. */
 export const token = () => sessionStorage.getItem(TOKEN);
+/** @param {string} given */
 export const useToken = (given) => sessionStorage.setItem(TOKEN, given);
 
 /** @param {string} name of a VM */
 export const vmPath = (name) => `/v1/vms/${encodeURIComponent(name)}`;
 
 /**
- * Returns the controller's answer; asks the user for a token where it demands one.
+ * Returns the controller's answer; asks the user for a token where the controller requires one.
  * @param {string} method @param {string} path @param {object} [body]
+ * @returns {Promise<any>} for the caller to declare: a type of `rest.d.ts`
  * @throws {ApiError}
  */
 export async function call(method, path, body) {
   for (;;) {
-    const shown = token();
-    const response = await send(method, path, body, shown);
+    const used = token();
+    const response = await send(method, path, body, used);
     const answer = await response.json().catch(() => null);
     if (response.ok && answer) return answer;
     const message = `The controller answered ${response.status}.`;
     if (response.status !== 401) throw new ApiError(response.status, answer?.error ?? { message });
-    if (token() !== shown) continue; // another request has got one meanwhile
-    const refused = "This token is wrong: the controller refuses it.";
-    const given = await askToken(shown ? refused : "The controller demands one.");
-    if (given === null) throw new ApiError(401, { message: "The controller demands a token." });
+    if (token() !== used) continue; // another request has got one meanwhile
+    const refused = "The controller refuses this token.";
+    const given = await askToken(used ? refused : "The controller requires a token.");
+    if (given === null) throw new ApiError(401, { message: "The controller requires a token." });
     useToken(given);
   }
 }
 
-async function send(method, path, body, shown) {
+/**
+ * @param {string} method @param {string} path @param {object | undefined} body
+ * @param {string | null} bearer
+ */
+async function send(method, path, body, bearer) {
   const headers = {
-    ...(shown && { Authorization: `Bearer ${shown}` }),
+    ...(bearer && { Authorization: `Bearer ${bearer}` }),
     ...(body && { "Content-Type": "application/json" }),
   };
-  const signal = AbortSignal.timeout(SLOWEST_MS);
+  const signal = AbortSignal.timeout(TIMEOUT_MS);
   const text = body && JSON.stringify(body);
   try {
     return await fetch(path, { method, headers, body: text, signal, credentials: "omit" });

@@ -1,24 +1,27 @@
-/** Short words that tell a state, by shape and text as well as by hue. */
+/** Short words that show a state, by shape and text as well as by hue; and labels. */
 
 import { h } from "./elements.js";
+import { labelTexts } from "./words.js";
 
-const STATES = {
-  ready: ["good", "✓ ready"],
-  not_ready: ["bad", "✕ not ready"],
-  overcommitted: ["warn", "▲ overcommitted"],
-  unknown: ["bad", "? unknown"],
-  running: ["good", "▶ running"],
-  stopped: ["", "■ stopped"],
-  paused: ["warn", "‖ paused"],
-  crashed: ["bad", "✕ crashed"],
-};
+/** Kind of badge and text of each known state; a word of a later release is shown as it is. */
+const STATES = new Map([
+  ["ready", ["good", "✓ ready"]],
+  ["not_ready", ["bad", "✕ not ready"]],
+  ["overcommitted", ["warn", "▲ overcommitted"]],
+  ["unknown", ["bad", "? unknown"]],
+  ["running", ["good", "▶ running"]],
+  ["stopped", ["", "■ stopped"]],
+  ["paused", ["warn", "‖ paused"]],
+  ["crashed", ["bad", "✕ crashed"]],
+]);
 
 /** @param {string} state of a host or of a VM */
-export const stateText = (state) => STATES[state]?.[1] ?? state;
+export const stateText = (state) => STATES.get(state)?.[1] ?? state;
 
-export const stateBadge = (state) => badge(STATES[state]?.[0] ?? "", stateText(state));
+/** @param {string} state of a host or of a VM */
+export const stateBadge = (state) => badge(STATES.get(state)?.[0] ?? "", stateText(state));
 
-/** @param {import("./cluster.js").Host} host */
+/** @param {ClusterHostReply} host */
 export function hostBadges(host) {
   const badges = [stateBadge(host.state)];
   if (host.cordoned) badges.push(badge("warn", "‖ cordoned"));
@@ -26,4 +29,8 @@ export function hostBadges(host) {
   return badges;
 }
 
+/** @param {Record<string, string> | undefined} labels */
+export const labelTags = (labels) => labelTexts(labels).map((text) => h("span.label", text));
+
+/** @param {string} kind @param {string} text */
 const badge = (kind, text) => h("span", text, { className: `badge ${kind}` });

@@ -1,51 +1,48 @@
-/** The cluster as the controller tells it, kept up to date. */
+/** The state of the cluster as the controller reports it, kept up to date. */
 
 import { ApiError, call } from "./api.js";
-
-/**
- * A host as it is told, see `/openapi.json`: ClusterHostReply.
- * @typedef {{name: string, url: string, state: string, reason: string, cordoned: boolean,
- *   hypervisor: string | null, cpus: number, cpus_free: number, memory_mib: number,
- *   memory_free_mib: number, offered: number[] | null, pending: string[], vms: string[],
- *   levels: Record<string, {owned: number, allocation: number, largest: number,
- *     memory_mib: number, cpu_list: number[], pin_list: number[]}>,
- *   topology: {cpu_id: number, core: number, l3: number, numa_node: number}[],
- *   foreign: {name: string, vcpus: number, memory_mib: number, state: string,
- *     cpu_list: number[]}[], foreign_unpinned: number}} Host
- */
 
 const POLL_MS = 2_000;
 const SLOWEST_MS = 30_000;
 
-/** GiB per CPU of what is used; NaN where no CPU is. @param {Host} host */
+/** What memory and CPUs a host, or all hosts together, have.
+ * @typedef {Pick<ClusterHostReply, "cpus" | "cpus_free" | "memory_mib" | "memory_free_mib">} Size
+ */
+
+/** GiB per CPU of what is used; NaN where no CPU is used. @param {Size} size */
 export const ratio = ({ memory_mib, memory_free_mib, cpus, cpus_free }) =>
   cpus > cpus_free ? (memory_mib - memory_free_mib) / 1024 / (cpus - cpus_free) : Number.NaN;
 
-/** GiB per CPU of all that a host has; NaN where it has never told. @param {Host} host */
+/** GiB per CPU of all that there is; NaN while a host has not answered. @param {Size} size */
 export const idealRatio = ({ memory_mib, cpus }) => memory_mib / 1024 / cpus;
 
-/** Levels and their vNodes, ascending. @param {Host} host */
+/**
+ * Levels and their vNodes, ascending.
+ * @param {ClusterHostReply} host
+ * @returns {[number, LevelReply][]}
+ */
 export const levelsOf = (host) =>
   Object.entries(host.levels)
-    .map(([level, vnode]) => [Number(level), vnode])
+    .map(([level, vnode]) => /** @type {[number, LevelReply]} */ ([Number(level), vnode]))
     .sort(([one], [other]) => one - other);
 
-/** Which CPUs running VMs of somebody else are pinned to. @param {Host} host */
+/** CPUs that running unmanaged VMs are pinned to. @param {ClusterHostReply} host */
 export const foreignCpus = (host) =>
   new Set(host.foreign.filter((vm) => vm.state === "running").flatMap((vm) => vm.cpu_list));
 
 /**
- * Asks again and again, and fires `tick` after every answer or failure. A host that has changed is
- * another object, one that has not is the same.
+ * Asks the controller regularly, and fires `tick` after every answer or failure. A host that has
+ * changed is another object, one that has not is the same.
  */
 export class Cluster extends EventTarget {
-  /** @type {Map<string, Host>} by name, in the cluster's order */
+  /** @type {Map<string, ClusterHostReply>} by name, in the cluster's order */
   hosts = new Map();
-  /** @type {string | null} what the controller called what it told last; null: it never did */
+  /** @type {string | null} revision of the last answer; null: none came yet */
   revision = null;
   /** @type {ApiError | null} why there is no answer now */
   failure = null;
   answeredAt = 0;
+  /** @type {HostsReply["ages"]} */
   #ages = {};
   #timer = 0;
   #failures = 0;
@@ -65,7 +62,7 @@ export class Cluster extends EventTarget {
     return age === null ? null : age + (this.failure ? (Date.now() - this.answeredAt) / 1000 : 0);
   }
 
-  /** Asks now, and from then on as often as it makes sense. */
+  /** Asks now, and from then on at intervals. */
   async poll() {
     this.#again = true;
     if (this.#asking) return;
@@ -96,11 +93,15 @@ export class Cluster extends EventTarget {
     this.dispatchEvent(new Event("tick"));
   }
 
+  /** @param {HostsReply} reply */
   #take({ revision, hosts, ages }) {
-    for (const host of hosts) this.hosts.set(host.name, host);
-    const known = Object.keys(ages).filter((name) => this.hosts.has(name));
-    this.hosts = new Map(known.map((name) => [name, this.hosts.get(name)]));
+    const known = new Map([...this.hosts, ...hosts.map((host) => entry(host))]);
+    const present = Object.keys(ages).map((name) => known.get(name));
+    this.hosts = new Map(present.flatMap((host) => (host ? [entry(host)] : [])));
     this.#ages = ages;
     this.revision = revision;
   }
 }
+
+/** @param {ClusterHostReply} host @returns {[string, ClusterHostReply]} */
+const entry = (host) => [host.name, host];

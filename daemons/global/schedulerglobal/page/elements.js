@@ -1,28 +1,66 @@
 /** Making and keeping elements. Text goes in as text: nothing here ever parses HTML. */
 
 /**
+ * The class of the element that a selector makes: of `p.facts`, a paragraph's.
+ * @template {string} Selector
+ * @typedef {Selector extends keyof HTMLElementTagNameMap ? HTMLElementTagNameMap[Selector]
+ *   : Selector extends `${infer Tag extends keyof HTMLElementTagNameMap}.${string}`
+ *     ? HTMLElementTagNameMap[Tag] : HTMLElement} ElementOf
+ */
+
+/**
  * Makes an element, from children and from properties or attributes.
- * @param {string} selector its tag and classes, `p.facts`
+ * @template {string} Selector
+ * @param {Selector} selector its tag and classes, `p.facts`
  * @param {...(Node | string | Record<string, unknown>)} parts
+ * @returns {ElementOf<Selector>}
  */
 export function h(selector, ...parts) {
   const [tag, ...classes] = selector.split(".");
   const element = document.createElement(tag);
   element.classList.add(...classes);
   for (const part of parts) {
-    if (typeof part === "string" || part instanceof Node) element.append(part);
-    else for (const [name, value] of Object.entries(part)) {
-      if (name in element) element[name] = value;
-      else element.setAttribute(name, value);
+    if (typeof part === "string" || part instanceof Node) {
+      element.append(part);
+      continue;
+    }
+    for (const [name, value] of Object.entries(part)) {
+      if (name in element) Object.assign(element, { [name]: value });
+      else element.setAttribute(name, `${value}`);
     }
   }
+  return /** @type {ElementOf<Selector>} */ (element);
+}
+
+/**
+ * The element of the page with this id.
+ * @template {HTMLElement} Kind
+ * @param {string} id
+ * @param {new () => Kind} kind its class
+ */
+export function elementOf(id, kind) {
+  const element = document.getElementById(id);
+  if (!(element instanceof kind)) throw new TypeError(`#${id} is not an ${kind.name}`);
   return element;
 }
 
 /** @param {string} id */
-export const byId = (id) => document.getElementById(id);
+export const byId = (id) => elementOf(id, HTMLElement);
 
-/** Changes the text of an element, and leaves it alone where it says so already. */
+/**
+ * The field of a form with this name.
+ * @template {HTMLElement} Kind
+ * @param {HTMLFormElement} form
+ * @param {string} name
+ * @param {new () => Kind} kind its class
+ */
+export function fieldOf(form, name, kind) {
+  const field = form.elements.namedItem(name);
+  if (!(field instanceof kind)) throw new TypeError(`${name} is not an ${kind.name}`);
+  return field;
+}
+
+/** Changes the text of an element that has another. @param {Element} element @param {string} text */
 export function say(element, text) {
   if (element.textContent !== text) element.textContent = text;
 }
@@ -31,31 +69,42 @@ export function say(element, text) {
 export const linkTo = (view, name) =>
   h("a", name, { href: `#/${view}/${encodeURIComponent(name)}` });
 
-/** A bar; the text beside it tells what it shows. */
-export const bar = () => h("span.bar", h("span"), { ariaHidden: "true" });
+/** A bar; the text beside it says what it shows. */
+export class Bar {
+  #filled = h("span");
+  element = h("span.bar", this.#filled, { ariaHidden: "true" });
 
-/** @param {Element} bar @param {number} share 0 to 1 */
-export function fill(bar, share) {
-  bar.firstChild.style.width = `${100 * Math.min(Math.max(share || 0, 0), 1)}%`;
+  /** @param {number} share 0 to 1; NaN is none */
+  fill(share) {
+    this.#filled.style.width = `${100 * Math.min(Math.max(share || 0, 0), 1)}%`;
+  }
 }
 
 /**
  * The children of an element, one part per item and the same part for the same key, so that focus
  * and selection stay. A part has an `element` and may have an `update(item)`.
+ * @template Item
  */
 export class Listing {
+  /** @typedef {{element: HTMLElement, update?: (item: Item) => void}} Part */
+  /** @type {Map<unknown, Part>} */
   #parts = new Map();
   #parent;
   #keyOf;
   #make;
 
+  /**
+   * @param {Element} parent
+   * @param {(item: Item) => unknown} keyOf
+   * @param {(item: Item) => Part} make
+   */
   constructor(parent, keyOf, make) {
     this.#parent = parent;
     this.#keyOf = keyOf;
     this.#make = make;
   }
 
-  /** @param {unknown[]} items in the order in which they shall stand */
+  /** @param {Item[]} items in the order in which they are shown */
   show(items) {
     const before = this.#parts;
     const focused = document.activeElement;
@@ -73,22 +122,27 @@ export class Listing {
       if (element === next) next = next.nextElementSibling;
       else this.#parent.insertBefore(element, next);
     }
-    if (focused !== document.activeElement) focused.focus({ preventScroll: true });
+    if (focused === document.activeElement || !(focused instanceof HTMLElement)) return;
+    focused.focus({ preventScroll: true });
   }
 }
 
-/** A table in a box that scrolls where it is too wide; without rows it is hidden. */
+/**
+ * A table in a box that scrolls where it is too wide; without rows it is hidden.
+ * @template Item
+ */
 export class Table {
   #caption = h("caption");
   #body = h("tbody");
+  /** @type {Listing<Item>} */
   #rows;
 
   /**
    * @param {string} caption
    * @param {string[]} heads with a `#` before those of columns of numbers
-   * @param {(item) => unknown} keyOf
-   * @param {(item) => (Node | null)[]} cells of a new row that hold an element
-   * @param {(item, row: Element) => string[]} texts what all other cells tell
+   * @param {(item: Item) => unknown} keyOf
+   * @param {(item: Item) => (Node | null)[]} cells of a new row that hold an element
+   * @param {(item: Item, row: Element) => string[]} texts of all other cells
    */
   constructor(caption, heads, keyOf, cells, texts) {
     const kinds = heads.map((head) => ({ className: head.startsWith("#") ? "number" : "" }));
@@ -98,19 +152,21 @@ export class Table {
     const box = { role: "region", ariaLabel: caption, tabIndex: 0 };
     this.element = h("div.scroll.panel", table, box);
     say(this.#caption, caption);
-    this.#rows = new Listing(this.#body, keyOf, (item) => {
+    this.#rows = new Listing(this.#body, keyOf, (first) => {
       const places = kinds.map((kind) => h("td", kind));
-      cells(item).forEach((node, at) => node && places[at].append(node));
+      cells(first).forEach((node, at) => node && places[at].append(node));
       const free = places.filter((place) => !place.firstChild);
       const element = h("tr", ...places);
-      const update = (now) => {
-        const said = texts(now, element);
-        for (const place of free) say(place, said[places.indexOf(place)]);
+      /** @param {Item} item */
+      const update = (item) => {
+        const written = texts(item, element);
+        for (const place of free) say(place, written[places.indexOf(place)]);
       };
       return { element, update };
     });
   }
 
+  /** @param {Item[]} items @param {string} [caption] */
   show(items, caption) {
     if (caption) say(this.#caption, caption);
     this.element.hidden = items.length === 0;

@@ -5,7 +5,7 @@
 
 import { foreignCpus, levelsOf } from "./cluster.js";
 import { h, say } from "./elements.js";
-import { FOREIGN, FREE, lookOf, paint, styled } from "./levels.js";
+import { FREE, UNMANAGED, lookOf, paint, styled } from "./levels.js";
 import { counted, levelName } from "./words.js";
 
 /** Sides of a cell in pixels: for many hosts, on the cards of large and other hosts, on a page. */
@@ -18,19 +18,22 @@ const NARROW = 560;
 const CORES_IN_A_ROW = 16;
 const LABEL = 18;
 
-/** What the grid shows, in words. @param {import("./cluster.js").Host} host */
+/** @typedef {[number, number, number, number]} Box x, y, width, height */
+
+/** What the grid shows, in words. @param {ClusterHostReply} host */
 function gridText(host) {
-  const level = ([name, { owned }]) => `${owned} of level ${levelName(name)}`;
-  const foreign = foreignCpus(host).size;
-  const others = foreign ? [`${foreign} withheld`] : [];
-  const parts = [...levelsOf(host).map(level), ...others, `${host.cpus_free} free`];
+  const levels = levelsOf(host).map(([level, { owned }]) => `${owned} of level ${levelName(level)}`);
+  const unmanaged = foreignCpus(host).size;
+  const others = unmanaged ? [`${unmanaged} reserved for unmanaged VMs`] : [];
+  const parts = [...levels, ...others, `${host.cpus_free} free`];
   return `${counted(host.cpus, "CPU")} of ${host.name}: ${parts.join(", ")}`;
 }
 
 export class Grid {
-  /** @type {import("./cluster.js").Host | null} */
+  /** @type {ClusterHostReply | null} */
   #host = null;
-  #marked = null;
+  /** @type {number[] | undefined} */
+  #marked;
   #side;
   /** Side of a cell as it is drawn: smaller where there is little room. */
   #cell = 0;
@@ -38,11 +41,13 @@ export class Grid {
   #width = 0;
   /** @type {Map<number, [number, number]>} corner of each CPU's cell */
   #corners = new Map();
+  /** @type {Box[]} */
   #boxes = [];
+  /** @type {[string, number, number][]} text, x, y */
   #labels = [];
   #height = 0;
 
-  /** @param {number} side @param {HTMLElement} [pointed] tells of the CPU under the pointer */
+  /** @param {number} side @param {HTMLElement} [pointed] describes the CPU under the pointer */
   constructor(side, pointed) {
     this.#side = side;
     this.element = h("canvas.grid", { role: "img" });
@@ -56,7 +61,7 @@ export class Grid {
     grids.set(this.element, this);
   }
 
-  /** @param {import("./cluster.js").Host} host @param {number[]} [marked] CPUs to point out */
+  /** @param {ClusterHostReply} host @param {number[]} [marked] CPUs to highlight */
   show(host, marked, side = this.#side) {
     if (host === this.#host && side === this.#side && `${marked}` === `${this.#marked}`) return;
     this.#host = host;
@@ -66,12 +71,14 @@ export class Grid {
     this.#arrange();
   }
 
+  /** @param {number} width */
   resized(width) {
     if (width === this.#width) return;
     this.#width = width;
     this.#arrange();
   }
 
+  /** @param {boolean} inSight */
   seen(inSight) {
     this.#inSight = inSight;
     this.#draw();
@@ -123,11 +130,13 @@ export class Grid {
   }
 
   #draw() {
-    if (!this.#inSight || !this.#height) return;
+    const host = this.#host;
+    if (!host || !this.#inSight || !this.#height) return;
     const scale = Math.max(1, devicePixelRatio);
     this.element.width = Math.round(this.#width * scale);
     this.element.height = Math.round(this.#height * scale);
     const context = this.element.getContext("2d");
+    if (!context) return;
     context.scale(scale, scale);
     context.fillStyle = styled("--box");
     for (const box of this.#boxes) context.fillRect(...box);
@@ -135,12 +144,11 @@ export class Grid {
     context.font = `11px ${styled("--font")}`;
     for (const label of this.#labels) context.fillText(...label);
     const marked = this.#marked && new Set(this.#marked);
-    for (const [look, cpus] of owners(this.#host)) {
+    for (const [look, cpus] of owners(host)) {
       for (const pale of marked ? [true, false] : [false]) {
         const cells = cpus
           .filter((cpu) => !marked || marked.has(cpu) !== pale)
-          .map((cpu) => this.#corners.get(cpu))
-          .filter(Boolean);
+          .flatMap((cpu) => this.#cornersOf(cpu));
         context.globalAlpha = pale ? 0.25 : 1;
         paint(context, look, cells, this.#cell);
       }
@@ -149,6 +157,13 @@ export class Grid {
     if (marked) this.#outline(context, marked);
   }
 
+  /** The corner of a CPU's cell, none where the topology lacks it. @param {number} cpu */
+  #cornersOf(cpu) {
+    const corner = this.#corners.get(cpu);
+    return corner ? [corner] : [];
+  }
+
+  /** @param {CanvasRenderingContext2D} context @param {Set<number>} marked */
   #outline(context, marked) {
     context.strokeStyle = styled("--text");
     context.lineWidth = 1;
@@ -157,43 +172,62 @@ export class Grid {
     }
   }
 
+  /** What there is under the pointer. @param {PointerEvent} event */
   #at({ offsetX, offsetY }) {
     const side = this.#cell;
-    for (const [cpu, [x, y]] of this.#corners) {
+    for (const { cpu_id, core, l3, numa_node } of this.#host?.topology ?? []) {
+      const [x, y] = this.#corners.get(cpu_id) ?? [Infinity, Infinity];
       if (offsetX >= x && offsetX < x + side && offsetY >= y && offsetY < y + side) {
-        const { core, l3, numa_node } = this.#host.topology.find((each) => each.cpu_id === cpu);
-        const owner = ownerOf(this.#host, cpu);
-        return `CPU ${cpu}: ${owner} (core ${core}, L3 ${l3}, NUMA node ${numa_node})`;
+        const owner = this.#host ? ownerOf(this.#host, cpu_id) : "";
+        return `CPU ${cpu_id}: ${owner} (core ${core}, L3 ${l3}, NUMA node ${numa_node})`;
       }
     }
     return "";
   }
 }
 
-/** Whose a CPU is, in words. @param {import("./cluster.js").Host} host @param {number} cpu */
+/** Who owns a CPU, in words. @param {ClusterHostReply} host @param {number} cpu */
 export function ownerOf(host, cpu) {
   const level = levelsOf(host).find(([, vnode]) => vnode.cpu_list.includes(cpu));
   const names = level ? [`level ${levelName(level[0])}`] : [];
-  if (foreignCpus(host).has(cpu)) names.push("withheld");
+  if (foreignCpus(host).has(cpu)) names.push("reserved for unmanaged VMs");
   return names.join(", ") || "free";
 }
 
-/** CPUs by how they look; a CPU that is owned and withheld at once comes last, as withheld. */
+/**
+ * CPUs by how they look; a CPU that is owned and reserved at once comes last, as reserved.
+ * @param {ClusterHostReply} host
+ * @returns {[import("./levels.js").Look, number[]][]}
+ */
 function owners(host) {
-  const foreign = foreignCpus(host);
-  const levels = levelsOf(host).map(([level, vnode]) => [lookOf(level), vnode.cpu_list]);
-  const taken = new Set([...foreign, ...levels.flatMap(([, cpus]) => cpus)]);
+  const unmanaged = foreignCpus(host);
+  const vnodes = levelsOf(host);
+  const taken = new Set([...unmanaged, ...vnodes.flatMap(([, vnode]) => vnode.cpu_list)]);
   const free = host.topology.map((cpu) => cpu.cpu_id).filter((cpu) => !taken.has(cpu));
-  return [[FREE, free], ...levels, [FOREIGN, [...foreign]]];
+  return [
+    [FREE, free],
+    ...vnodes.map(([level, vnode]) => /** @type {[import("./levels.js").Look, number[]]} */ ([
+      lookOf(level),
+      vnode.cpu_list,
+    ])),
+    [UNMANAGED, [...unmanaged]],
+  ];
 }
 
-/** How many of `count` stand in a row of at most `most`, so that all rows are about as long. */
+/**
+ * How many of `count` fit in a row of at most `most`, so that all rows are about as long.
+ * @param {number} count @param {number} most
+ */
 const evenly = (count, most) => Math.ceil(count / Math.ceil(count / Math.max(1, most)));
 
-/** Places boxes in rows. @param {{width: number, height: number}[]} boxes @param {number} room */
+/**
+ * Places boxes in rows.
+ * @param {{width: number, height: number}[]} boxes @param {number} room @param {number} gap
+ */
 function flow(boxes, room, gap) {
   const widest = Math.max(...boxes.map((box) => box.width)) + gap;
   const inARow = evenly(boxes.length, Math.floor((room + gap) / widest));
+  /** @type {[number, number][]} */
   const places = [];
   let [y, tallest] = [0, 0];
   boxes.forEach((box, index) => {
@@ -205,31 +239,41 @@ function flow(boxes, room, gap) {
   return { places, width: inARow * widest - gap, height: y + tallest };
 }
 
-/** CPUs by NUMA node, then L3, then core. */
+/**
+ * CPUs by NUMA node, then L3, then core.
+ * @param {CPUReply[]} topology
+ * @returns {[number, [number, number[][]][]][]}
+ */
 function groups(topology) {
-  /** @type {Map<number, Map<number, Map<number, number[]>>>} */
-  const nodes = new Map();
-  const within = (map, key, nothing) => map.get(key) ?? map.set(key, nothing).get(key);
-  for (const { cpu_id, core, l3, numa_node } of topology) {
-    const cores = within(within(nodes, numa_node, new Map()), l3, new Map());
-    within(cores, core, []).push(cpu_id);
-  }
-  return [...nodes].map(([node, caches]) => [
+  return [...groupedBy(topology, (cpu) => cpu.numa_node)].map(([node, inNode]) => [
     node,
-    [...caches].map(([cache, cores]) => [cache, [...cores.values()]]),
+    [...groupedBy(inNode, (cpu) => cpu.l3)].map(([cache, inCache]) => [
+      cache,
+      [...groupedBy(inCache, (cpu) => cpu.core).values()].map((threads) =>
+        threads.map((cpu) => cpu.cpu_id),
+      ),
+    ]),
   ]);
+}
+
+/** @param {CPUReply[]} cpus @param {(cpu: CPUReply) => number} key */
+function groupedBy(cpus, key) {
+  /** @type {Map<number, CPUReply[]>} */
+  const found = new Map();
+  for (const cpu of cpus) found.set(key(cpu), [...(found.get(key(cpu)) ?? []), cpu]);
+  return found;
 }
 
 /** @type {WeakMap<Element, Grid>} */
 const grids = new WeakMap();
 const sizes = new ResizeObserver((entries) => {
   for (const { target, contentRect } of entries) {
-    grids.get(target).resized(Math.floor(contentRect.width));
+    grids.get(target)?.resized(Math.floor(contentRect.width));
   }
 });
 const sights = new IntersectionObserver(
   (entries) => {
-    for (const { target, isIntersecting } of entries) grids.get(target).seen(isIntersecting);
+    for (const { target, isIntersecting } of entries) grids.get(target)?.seen(isIntersecting);
   },
   { rootMargin: "200px" },
 );

@@ -1,25 +1,24 @@
-/** One host: its grid at large, vNodes, VMs, and whether it shall get new ones. */
+/** One host: its grid, vNodes and VMs; it is cordoned and uncordoned here. */
 
-import { call } from "./api.js";
-import { hostBadges } from "./badges.js";
+import { call, messageOf } from "./api.js";
+import { hostBadges, labelTags } from "./badges.js";
 import { Legend, MemoryUse, hostFacts, reasonOf } from "./card.js";
 import { levelsOf } from "./cluster.js";
-import { confirmed, tell } from "./dialogs.js";
+import { confirmed, notify } from "./dialogs.js";
 import { Table, byId, h, say } from "./elements.js";
 import { Grid, LARGE, ownerOf } from "./grid.js";
 import { levelTag } from "./levels.js";
 import { VmTable } from "./vms.js";
 import { cpuList, gib, number, ratioText } from "./words.js";
 
-/** @typedef {import("./cluster.js").Host} Host */
-
 export class HostView {
   title = "";
-  /** @type {Host | null} */
+  /** @type {ClusterHostReply | null} */
   #host = null;
   #heading = h("h1", { tabIndex: -1 });
   #badges = h("span.badges");
   #facts = h("p.facts");
+  #labels = h("p.labels");
   #reason = h("p.reason");
   #cordon = h("button", { type: "button", onclick: () => this.#toggle() });
   #pointed = h("p.pointed.facts");
@@ -27,6 +26,7 @@ export class HostView {
   #legend = new Legend();
   #memory = new MemoryUse();
   #vms;
+  /** @type {Table<[number, LevelReply]>} */
   #vnodes = new Table(
     "vNodes",
     [
@@ -40,8 +40,9 @@ export class HostView {
       ...[number(largest), gib(memory_mib), cpuList(cpu_list), cpuList(pin_list)],
     ],
   );
+  /** @type {Table<ForeignReply>} */
   #foreign = new Table(
-    "VMs of somebody else",
+    "Unmanaged VMs",
     ["Name", "State", "#vCPUs", "#Memory", "Pinned to"],
     (vm) => vm.name,
     () => [],
@@ -50,13 +51,16 @@ export class HostView {
       cpuList(vm.cpu_list) || "any CPU",
     ],
   );
+  /** @type {Table<CPUReply>} */
   #cpus = new Table(
     "CPUs",
     ["#CPU", "Owner", "#Core", "#L3", "#NUMA node"],
     (cpu) => cpu.cpu_id,
     () => [],
-    ({ cpu_id, core, l3, numa_node }) =>
-      [cpu_id, ownerOf(this.#host, cpu_id), core, l3, numa_node].map(String),
+    ({ cpu_id, core, l3, numa_node }) => {
+      const owner = this.#host ? ownerOf(this.#host, cpu_id) : "";
+      return [cpu_id, owner, core, l3, numa_node].map(String);
+    },
   );
   #details = h("details", h("summary", "Every CPU as a table"), this.#cpus.element, {
     ontoggle: () => this.#showCpus(),
@@ -71,7 +75,7 @@ export class HostView {
     const tables = [this.#vnodes, this.#vms, this.#foreign].map((table) => table.element);
     this.#body = h("div", this.#reason, h("div.panel", ...use), ...tables, this.#details);
     const head = h("header", this.#heading, this.#badges, h("span.push", this.#cordon));
-    byId("view-host").append(head, this.#facts, this.#body);
+    byId("view-host").append(head, this.#facts, this.#labels, this.#body);
   }
 
   /** @param {string} name */
@@ -83,7 +87,7 @@ export class HostView {
 
   update() {
     const host = this.cluster.hosts.get(this.title);
-    this.#body.hidden = this.#cordon.hidden = this.#badges.hidden = !host;
+    for (const part of [this.#body, this.#cordon, this.#badges, this.#labels]) part.hidden = !host;
     if (!host) {
       return say(this.#facts, this.cluster.revision ? "There is no host of this name." : "");
     }
@@ -92,6 +96,7 @@ export class HostView {
     if (host === this.#host) return;
     this.#host = host;
     this.#badges.replaceChildren(...hostBadges(host));
+    this.#labels.replaceChildren(...labelTags(host.labels));
     say(this.#reason, reasonOf(host));
     say(this.#cordon, host.cordoned ? "Uncordon" : "Cordon…");
     this.#grid.show(host);
@@ -107,15 +112,16 @@ export class HostView {
   }
 
   async #toggle() {
+    if (!this.#host) return;
     const { name, cordoned } = this.#host;
-    const text = "It gets no new VMs until it is uncordoned. Those that are there stay.";
+    const text = "The host gets no new VMs until it is uncordoned. Its VMs stay.";
     if (!cordoned && !(await confirmed(`Cordon ${name}?`, text, "Cordon"))) return;
     const verb = cordoned ? "uncordon" : "cordon";
     try {
       await call("POST", `/v1/hosts/${encodeURIComponent(name)}/${verb}`);
-      tell(cordoned ? `${name} gets VMs again.` : `${name} gets no new VMs.`);
+      notify(cordoned ? `${name} gets new VMs again.` : `${name} gets no new VMs.`);
     } catch (error) {
-      tell(`${name}: ${error.message}`, { wrong: true });
+      notify(`${name}: ${messageOf(error)}`, { isError: true });
     }
     this.cluster.poll();
   }

@@ -2,29 +2,39 @@
 
 import { Card, MemoryUse } from "./card.js";
 import { idealRatio, levelsOf, ratio } from "./cluster.js";
-import { Listing, Table, bar, byId, fill, h, say } from "./elements.js";
+import { Bar, Listing, Table, byId, elementOf, fieldOf, h, say } from "./elements.js";
 import { FREE, levelTag, lookOf, swatch } from "./levels.js";
-import { counted, number, ratioText } from "./words.js";
-
-/** @typedef {import("./cluster.js").Host} Host */
+import { counted, labelTexts, number, ratioText } from "./words.js";
 
 const MANY_HOSTS = 24;
 
-const sum = (hosts, value) => hosts.reduce((total, host) => total + value(host), 0);
+/** @typedef {{level: number | null, owned: number, allocation: number, hosts: number, share: number}} Total */
+
+/**
+ * @template Item
+ * @param {Item[]} items @param {(item: Item) => number} value
+ */
+const sum = (items, value) => items.reduce((total, item) => total + value(item), 0);
+
+/** @param {ClusterHostReply} host */
 const isTrouble = (host) => host.state !== "ready";
 
-/** How far a host is from its ideal memory per CPU, as a factor's logarithm. @param {Host} host */
+/** Distance of a host from its ideal memory per CPU, as a logarithm. @param {ClusterHostReply} host */
 const imbalance = (host) => Math.abs(Math.log2(ratio(host) / idealRatio(host))) || 0;
 
+/** @type {Record<string, (one: ClusterHostReply, other: ClusterHostReply) => number>} */
 const ORDERS = {
   cluster: () => 0,
   name: (one, other) => one.name.localeCompare(other.name, "en", { numeric: true }),
-  trouble: (one, other) => isTrouble(other) - isTrouble(one) || other.cordoned - one.cordoned,
+  trouble: (one, other) =>
+    Number(isTrouble(other)) - Number(isTrouble(one)) ||
+    Number(other.cordoned) - Number(one.cordoned),
   cpus: (one, other) => other.cpus_free - one.cpus_free,
   memory: (one, other) => other.memory_free_mib - one.memory_free_mib,
   ratio: (one, other) => imbalance(other) - imbalance(one),
 };
 
+/** @type {Record<string, (host: ClusterHostReply) => boolean>} */
 const STATES = {
   any: () => true,
   ready: (host) => !isTrouble(host),
@@ -32,24 +42,41 @@ const STATES = {
   cordoned: (host) => host.cordoned,
 };
 
+/** Whether a word is in a host's name, a label of it or a VM's name. @param {ClusterHostReply} host @param {string} word */
+const matches = (host, word) =>
+  [host.name, ...host.vms, ...labelTexts(host.labels)].some((text) =>
+    text.toLowerCase().includes(word),
+  );
+
 export class HostsView {
   title = "Hosts";
   isCompact = false;
-  #form = byId("hosts-filter");
+  #form = elementOf("hosts-filter", HTMLFormElement);
+  #words = fieldOf(this.#form, "words", HTMLInputElement);
+  #state = fieldOf(this.#form, "state", HTMLSelectElement);
+  #order = fieldOf(this.#form, "order", HTMLSelectElement);
+  #compact = fieldOf(this.#form, "compact", HTMLInputElement);
   #choseDensity = false;
+  /** @type {Map<number | null, Bar>} */
+  #bars = new Map();
+  /** @type {Listing<ClusterHostReply>} */
   #cards = new Listing(byId("hosts"), (host) => host.name, (host) => new Card(host, this));
+  /** @type {Table<Total>} */
   #totals = new Table(
     "CPUs by level",
     ["Level", "Share of all CPUs", "#CPUs", "#vCPUs", "#vCPUs per CPU", "#Hosts"],
-    ({ level }) => level ?? "free",
-    ({ level }) => [
-      level ? levelTag(level) : h("span.level", swatch(FREE), "free"),
-      Object.assign(bar(), { className: `bar level-${level ? lookOf(level).colour : "free"}` }),
-    ],
-    ({ level, owned, allocation, hosts, share }, row) => {
-      fill(row.querySelector(".bar"), share);
+    ({ level }) => level,
+    ({ level }) => {
+      const bar = new Bar();
+      bar.element.classList.add(`level-${level ? lookOf(level).colour : "free"}`);
+      this.#bars.set(level, bar);
+      return [level ? levelTag(level) : h("span.level", swatch(FREE), "free"), bar.element];
+    },
+    ({ level, owned, allocation, hosts, share }) => {
+      this.#bars.get(level)?.fill(share);
       const all = ["", "", number(owned)];
       if (level) all.push(number(allocation), ratioText(allocation / owned), number(hosts));
+      else all.push("", "", "");
       return all;
     },
   );
@@ -60,7 +87,7 @@ export class HostsView {
     this.cluster = cluster;
     byId("totals").append(this.#totals.element, h("div.panel", this.#memory.element));
     this.#form.addEventListener("input", ({ target }) => {
-      if (target === this.#form.elements.compact) this.#choseDensity = true;
+      if (target === this.#compact) this.#choseDensity = true;
       this.update();
     });
   }
@@ -69,41 +96,46 @@ export class HostsView {
   update() {
     const all = [...this.cluster.hosts.values()];
     byId("hosts-all").hidden = all.length === 0;
-    const { words, state, order, compact } = this.#form.elements;
-    if (!this.#choseDensity) compact.checked = all.length > MANY_HOSTS;
-    this.isCompact = compact.checked;
+    if (!this.#choseDensity) this.#compact.checked = all.length > MANY_HOSTS;
+    this.isCompact = this.#compact.checked;
     byId("hosts").classList.toggle("compact", this.isCompact);
     this.#showTotals(all);
-    const text = words.value.trim().toLowerCase();
-    const has = (name) => name.toLowerCase().includes(text);
-    const isMeant = (host) => has(host.name) || (text && host.vms.some(has));
-    const shown = all.filter(STATES[state.value]).filter(isMeant).sort(ORDERS[order.value]);
+    const word = this.#words.value.trim().toLowerCase();
+    const shown = all
+      .filter(STATES[this.#state.value])
+      .filter((host) => matches(host, word))
+      .sort(ORDERS[this.#order.value]);
     this.#cards.show(shown);
     const part = `${shown.length} of ${counted(all.length, "host")}`;
     say(byId("hosts-shown"), shown.length < all.length ? part : "");
   }
 
-  /** @param {Host[]} hosts */
+  /** @param {ClusterHostReply[]} hosts */
   #showTotals(hosts) {
-    const fields = ["cpus", "cpus_free", "memory_mib", "memory_free_mib"];
-    const sums = fields.map((field) => [field, sum(hosts, (host) => host[field])]);
-    const whole = Object.fromEntries(sums);
+    const whole = {
+      cpus: sum(hosts, (host) => host.cpus),
+      cpus_free: sum(hosts, (host) => host.cpus_free),
+      memory_mib: sum(hosts, (host) => host.memory_mib),
+      memory_free_mib: sum(hosts, (host) => host.memory_free_mib),
+    };
     const vnodes = hosts.flatMap(levelsOf).filter(([, vnode]) => vnode.owned > 0);
     const levels = [...new Set(vnodes.map(([level]) => level))].sort((one, other) => one - other);
+    /** @type {Total[]} */
     const totals = levels.map((level) => {
       const its = vnodes.filter(([each]) => each === level).map(([, vnode]) => vnode);
       const owned = sum(its, (vnode) => vnode.owned);
       const allocation = sum(its, (vnode) => vnode.allocation);
       return { level, owned, allocation, hosts: its.length, share: owned / whole.cpus };
     });
-    this.#totals.show([...totals, { owned: whole.cpus_free, share: whole.cpus_free / whole.cpus }]);
+    const [owned, share] = [whole.cpus_free, whole.cpus_free / whole.cpus];
+    this.#totals.show([...totals, { level: null, owned, allocation: 0, hosts: 0, share }]);
     this.#memory.update(whole);
     const trouble = hosts.filter(STATES.trouble).length;
     const cordoned = hosts.filter(STATES.cordoned).length;
     const facts = [counted(hosts.length, "host"), trouble ? `${trouble} not ready` : "all ready"];
     if (cordoned) facts.push(`${cordoned} cordoned`);
     facts.push(counted(sum(hosts, (host) => host.vms.length), "VM"), counted(whole.cpus, "CPU"));
-    const nothing = this.cluster.revision === null ? "" : "No host is part of the cluster yet.";
+    const nothing = this.cluster.revision === null ? "" : "The cluster has no hosts yet.";
     say(byId("cluster-facts"), hosts.length ? facts.join(" · ") : nothing);
   }
 }

@@ -1,9 +1,14 @@
-/** Levels told apart by colour and by pattern, everywhere in the same way. */
+/** Levels, shown by colour and by pattern, everywhere in the same way. */
 
 import { h } from "./elements.js";
 import { levelName } from "./words.js";
 
-/** How a cell is painted: `colour` of the style sheet's `--cell-…`, `mark` one of MARKS. */
+/**
+ * How a cell is painted: `colour` of the style sheet's `--cell-…`, `mark` one of MARKS.
+ * @typedef {{colour: number | string, mark: string}} Look
+ */
+
+/** @type {Look[]} */
 const LOOKS = [
   { colour: 0, mark: "plain" },
   { colour: 1, mark: "stripe" },
@@ -18,40 +23,58 @@ const LOOKS = [
 ];
 const looks = new Map([1, 2, 3, 4].map((level, index) => [level, LOOKS[index]]));
 
-/** CPUs that nobody owns, and those withheld for VMs of somebody else. */
+/** CPUs that nobody owns, and those reserved for unmanaged VMs. */
 export const FREE = { colour: "free", mark: "hollow" };
-export const FOREIGN = { colour: "foreign", mark: "cross" };
+export const UNMANAGED = { colour: "foreign", mark: "cross" };
 
 /** @param {number} level */
 export function lookOf(level) {
-  if (!looks.has(level)) looks.set(level, LOOKS[looks.size % LOOKS.length]);
-  return looks.get(level);
+  const look = looks.get(level) ?? LOOKS[looks.size % LOOKS.length];
+  looks.set(level, look);
+  return look;
 }
 
-/** What is drawn over a cell of side `s` at x, y. */
-const MARKS = {
-  stripe: (path, x, y, s) => (path.moveTo(x, y + s), path.lineTo(x + s, y)),
-  dot: (path, x, y, s) => path.rect(x + 0.42 * s, y + 0.42 * s, 0.16 * s, 0.16 * s),
-  dash: (path, x, y, s) => (path.moveTo(x, y + s / 2), path.lineTo(x + s, y + s / 2)),
-  pillar: (path, x, y, s) => (path.moveTo(x + s / 2, y), path.lineTo(x + s / 2, y + s)),
-  plus: (path, x, y, s) => (MARKS.dash(path, x, y, s), MARKS.pillar(path, x, y, s)),
-  cross: (path, x, y, s) =>
-    (MARKS.stripe(path, x, y, s), path.moveTo(x, y), path.lineTo(x + s, y + s)),
-};
+/** @typedef {(path: Path2D, x: number, y: number, side: number) => void} Mark */
 
-/** Custom properties of the style sheet: asking for each anew would compute all styles each time. */
+/** @type {Mark} */
+const dash = (path, x, y, s) => (path.moveTo(x, y + s / 2), path.lineTo(x + s, y + s / 2));
+/** @type {Mark} */
+const pillar = (path, x, y, s) => (path.moveTo(x + s / 2, y), path.lineTo(x + s / 2, y + s));
+/** @type {Mark} */
+const stripe = (path, x, y, s) => (path.moveTo(x, y + s), path.lineTo(x + s, y));
+
+/** What is drawn over a cell whose corner is at x, y. @type {Map<string, Mark>} */
+const MARKS = new Map([
+  ["dash", dash],
+  ["pillar", pillar],
+  ["stripe", stripe],
+  ["dot", (path, x, y, s) => path.rect(x + 0.42 * s, y + 0.42 * s, 0.16 * s, 0.16 * s)],
+  ["plus", (path, x, y, s) => (dash(path, x, y, s), pillar(path, x, y, s))],
+  [
+    "cross",
+    (path, x, y, s) => (stripe(path, x, y, s), path.moveTo(x, y), path.lineTo(x + s, y + s)),
+  ],
+]);
+
+/**
+ * Custom properties of the style sheet, kept: reading one would compute all styles each time.
+ * @type {Map<string, string>}
+ */
 const properties = new Map();
 
 /** @param {string} name of a custom property in the style sheet */
 export function styled(name) {
-  const root = document.documentElement;
-  if (!properties.has(name)) {
-    properties.set(name, getComputedStyle(root).getPropertyValue(name).trim());
-  }
-  return properties.get(name);
+  const value =
+    properties.get(name) ?? getComputedStyle(document.documentElement).getPropertyValue(name).trim();
+  properties.set(name, value);
+  return value;
 }
 
-/** Paints cells of one look. @param {[number, number][]} cells corners; @param {number} side */
+/**
+ * Paints cells of one look.
+ * @param {CanvasRenderingContext2D} context @param {Look} look
+ * @param {[number, number][]} cells their corners @param {number} side
+ */
 export function paint(context, look, cells, side) {
   const colour = styled(`--cell-${look.colour}`);
   if (look.mark === "hollow" && side >= 6) {
@@ -62,7 +85,7 @@ export function paint(context, look, cells, side) {
   }
   context.fillStyle = colour;
   for (const [x, y] of cells) context.fillRect(x, y, side, side);
-  const mark = MARKS[look.mark];
+  const mark = MARKS.get(look.mark);
   if (!mark) return;
   const path = new Path2D();
   for (const [x, y] of cells) mark(path, x, y, side);
@@ -76,7 +99,10 @@ export function paint(context, look, cells, side) {
   context.restore();
 }
 
-/** A small cell for legends, painted by the style sheet; the text beside it says what it is. */
+/**
+ * A small cell for legends, painted by the style sheet; the text beside it says what it is.
+ * @param {Look} look
+ */
 export const swatch = ({ colour, mark }) =>
   h("span", { ariaHidden: "true", className: `swatch level-${colour} mark-${mark}` });
 

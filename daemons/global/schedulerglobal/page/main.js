@@ -1,8 +1,8 @@
-/** The page: which view is shown, and how the controller is. */
+/** The page: which view is shown, and whether the controller answers. */
 
 import { token, useToken } from "./api.js";
 import { Cluster } from "./cluster.js";
-import { askToken, tell } from "./dialogs.js";
+import { askToken, notify } from "./dialogs.js";
 import { byId, say } from "./elements.js";
 import { HostView } from "./host.js";
 import { HostsView } from "./hosts.js";
@@ -11,6 +11,9 @@ import { VmView } from "./vm.js";
 import { VmsView } from "./vms.js";
 
 const cluster = new Cluster();
+/** @typedef {{title: string, show?: (name: string) => void, update?: () => unknown}} View */
+
+/** @type {Record<string, View>} */
 const views = {
   hosts: new HostsView(cluster),
   host: new HostView(cluster),
@@ -19,12 +22,16 @@ const views = {
   deploy: new DeployView(cluster),
   nothing: { title: "No such page" },
 };
+/** How far each address was scrolled. @type {Map<string, number>} */
 const scrolled = new Map();
 let current = "";
 let address = "";
 
-/** Which view an address asks for, and of which host or VM. @returns {[string, string?]} */
-function asked(hash) {
+/**
+ * The view that an address names, and the host or VM that it shows.
+ * @param {string} hash @returns {[string, string?]}
+ */
+function viewOf(hash) {
   const [, first = "hosts", name] = hash.match(/^#\/(hosts|vms|deploy)(?:\/([^/]+))?$/) ?? [];
   if (hash && hash !== "#/" && !hash.startsWith(`#/${first}`)) return ["nothing"];
   if (!name) return [first];
@@ -38,19 +45,19 @@ function asked(hash) {
 function go() {
   scrolled.set(address, scrollY);
   const isFirst = current === "";
-  const [view, name] = asked(location.hash);
+  const [view, name] = viewOf(location.hash);
   [current, address] = [view, location.hash];
-  for (const section of document.querySelectorAll("main > section")) {
-    section.hidden = section.id !== `view-${view}`;
+  for (const section of byId("main").getElementsByTagName("section")) {
+    if (section.parentElement?.id === "main") section.hidden = section.id !== `view-${view}`;
   }
-  for (const link of document.querySelectorAll("nav a")) {
-    link.ariaCurrent = link.hash.startsWith(`#/${view}`) ? "page" : null;
+  for (const link of document.links) {
+    if (link.closest("nav")) link.ariaCurrent = link.hash.startsWith(`#/${view}`) ? "page" : null;
   }
-  views[view].show?.(name);
+  views[view].show?.(name ?? "");
   views[view].update?.();
   document.title = `${views[view].title} · SlackVM`;
   if (isFirst) return;
-  document.querySelector(`#view-${view} h1`).focus({ preventScroll: true });
+  byId(`view-${view}`).getElementsByTagName("h1")[0].focus({ preventScroll: true });
   scrollTo(0, view === "hosts" || view === "vms" ? (scrolled.get(address) ?? 0) : 0);
 }
 
@@ -64,7 +71,7 @@ function tick() {
   say(byId("link"), failure ? "not connected" : "live");
   byId("link").classList.toggle("wrong", failure !== null);
   byId("lost").hidden = failure === null;
-  const last = `What is shown is from ${new Date(answeredAt).toLocaleTimeString()}.`;
+  const last = `This page shows the state at ${new Date(answeredAt).toLocaleTimeString()}.`;
   if (failure) say(byId("lost-text"), `${failure.message} ${answeredAt ? last : ""}`);
   views[current].update?.();
 }
@@ -72,16 +79,16 @@ function tick() {
 for (const form of document.querySelectorAll("main form")) {
   form.addEventListener("submit", (event) => event.preventDefault());
 }
-document.querySelector(".skip").addEventListener("click", (event) => {
+byId("skip").addEventListener("click", (event) => {
   event.preventDefault(); // its address would be another view's
   byId("main").focus();
 });
 byId("lost-retry").addEventListener("click", () => cluster.poll());
 byId("token-button").addEventListener("click", async () => {
-  const given = await askToken("Use another one, for instance one that may change something.");
+  const given = await askToken("Use another token, for instance one that may make changes.");
   if (given === null) return;
   useToken(given);
-  tell("");
+  notify("");
   cluster.poll();
 });
 byId("token-button").hidden = token() === null;

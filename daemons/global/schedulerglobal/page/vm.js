@@ -1,33 +1,36 @@
-/** One VM: what it is, where it runs, and what can be done with it. */
+/** One VM: what it is, where it runs, and the operations on it. */
 
-import { call, vmPath } from "./api.js";
+import { ApiError, call, messageOf, vmPath } from "./api.js";
 import { stateBadge } from "./badges.js";
 import { Legend } from "./card.js";
-import { confirmed, tell } from "./dialogs.js";
+import { confirmed, notify } from "./dialogs.js";
 import { byId, h, linkTo, say } from "./elements.js";
 import { Grid, LARGE } from "./grid.js";
-import { counted, cpuList, gib, levelName, moment, shellWord } from "./words.js";
+import { counted, cpuList, gib, labelTexts, levelName, moment, shellWord } from "./words.js";
 
-/** What can be done: how it is asked for, what it means (it is confirmed then), what was done. */
+/**
+ * The operations: a button's text, what is confirmed first (nothing: an empty text), the past form.
+ * @type {Record<string, [string, string, string]>}
+ */
 const VERBS = {
-  start: ["Start", "", "runs"],
-  stop: ["Stop", "Its guest is asked to shut down; CPUs and memory stay its own.", "was stopped"],
-  restart: ["Restart", "Its guest boots anew.", "was restarted"],
+  start: ["Start", "", "was started"],
+  stop: ["Stop", "The guest is asked to shut down. The VM keeps its CPUs and memory.", "was stopped"],
+  restart: ["Restart", "The guest boots again.", "was restarted"],
   remove: [
     "Remove",
-    "It ends now and for good. What an overlay on its image holds is lost; the image stays.",
+    "The VM ends now, for good. A clone loses what it has written; the image stays.",
     "was removed",
   ],
 };
 
 const FACTS = [
   ...["Host", "Size", "Level", "CPUs it may use"],
-  ...["Image", "Addresses", "Created", "Console"],
+  ...["Labels", "Image", "Addresses", "Created", "Console"],
 ];
 
 export class VmView {
   title = "";
-  /** @type {import("./vms.js").Vm | null} */
+  /** @type {VMReply | null} */
   #vm = null;
   #asked = "";
   #heading = h("h1", { tabIndex: -1 });
@@ -68,7 +71,7 @@ export class VmView {
     this.#draw();
   }
 
-  /** Asks for the VM where a host has changed since it was told. */
+  /** Asks for the VM again where a host has changed since the last answer. */
   async update() {
     const { revision } = this.cluster;
     if (revision === null || this.#asked === revision) return;
@@ -81,10 +84,11 @@ export class VmView {
       this.#vm = vm;
     } catch (error) {
       if (name !== this.title) return;
-      const isNone = error.status === 404 || error.status === 400; // 400: no VM can have that name
+      const status = error instanceof ApiError ? error.status : 0;
+      const isNone = status === 404 || status === 400; // 400: no VM can have that name
       if (isNone) this.#vm = null;
       else this.#asked = "";
-      problem = isNone ? this.#whyNone() : error.message;
+      problem = isNone ? this.#whyNone() : messageOf(error);
     }
     say(this.#problem, problem);
     this.#draw();
@@ -101,13 +105,15 @@ export class VmView {
     this.#body.hidden = this.#badges.hidden = !vm;
     if (!vm) return;
     const host = this.cluster.hosts.get(vm.host);
+    const labels = labelTexts(vm.labels).join(", ");
     const isSimulated = host?.hypervisor === "memory";
     this.#badges.replaceChildren(stateBadge(vm.state));
     const texts = {
       Size: `${counted(vm.vcpus, "vCPU")}, ${gib(vm.memory_mib)} memory`,
       Level: levelName(vm.level),
       "CPUs it may use": cpuList(vm.cpu_list),
-      Image: `${vm.image}${vm.clone ? " (its disk is an overlay on it)" : ""}`,
+      Labels: labels || "none",
+      Image: `${vm.image}${vm.clone ? " (the disk is an overlay on it)" : ""}`,
       Addresses: vm.addresses.join(", ") || "none known",
       Created: moment(vm.created),
       Console: isSimulated ? "none: this VM is simulated" : consoleCommand(vm, host),
@@ -125,6 +131,7 @@ export class VmView {
     this.#legend.update(host);
   }
 
+  /** @param {string} verb */
   async #act(verb) {
     const name = this.title;
     const [label, meaning, done] = VERBS[verb];
@@ -132,16 +139,19 @@ export class VmView {
     try {
       if (verb === "remove") await call("DELETE", vmPath(name));
       else await call("POST", `${vmPath(name)}/${verb}`);
-      tell(`${name} ${done}.`);
+      notify(`${name} ${done}.`);
       if (verb === "remove" && name === this.title) location.hash = "#/vms";
     } catch (error) {
-      tell(`${name}: ${error.message}`, { wrong: true });
+      notify(`${name}: ${messageOf(error)}`, { isError: true });
     }
     this.cluster.poll();
   }
 }
 
-/** The machine of a host is reached where its daemon is. */
+/**
+ * The command that opens a VM's console; the host's machine is where its daemon listens.
+ * @param {VMReply} vm @param {ClusterHostReply | undefined} host
+ */
 function consoleCommand(vm, host) {
   const machine = host ? new URL(host.url).hostname : vm.host;
   const uri = shellWord(`qemu+ssh://${machine}/system`);

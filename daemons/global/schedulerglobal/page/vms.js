@@ -1,32 +1,26 @@
 /** All VMs, with a search; and the table that shows VMs. */
 
-import { call } from "./api.js";
+import { call, messageOf } from "./api.js";
 import { stateText } from "./badges.js";
 import { levelsOf } from "./cluster.js";
-import { Table, byId, h, linkTo, say } from "./elements.js";
+import { Table, byId, elementOf, fieldOf, h, linkTo, say } from "./elements.js";
 import { levelTag } from "./levels.js";
-import { counted, gib, levelName, number } from "./words.js";
-
-/**
- * A VM as it is told, see `/openapi.json`: VMReply.
- * @typedef {{name: string, vcpus: number, memory_mib: number, level: number, image: string,
- *   clone: boolean, state: string, host: string, cpu_list: number[], created: number,
- *   addresses: string[]}} Vm
- */
+import { counted, gib, labelTexts, levelName, number } from "./words.js";
 
 const AT_ONCE = 200;
 
 /** The VMs that a query of `/v1/vms` finds, at first as many as can be read at once. */
 export class VmTable {
+  /** @type {Table<VMReply>} */
   #table = new Table(
     "VMs",
-    ["Name", "State", "Level", "#vCPUs", "#Memory", "Host", "Addresses", "Image"],
-    (/** @type {Vm} */ vm) => [vm.host, vm.name, vm.level].join(),
+    ["Name", "State", "Level", "#vCPUs", "#Memory", "Host", "Addresses", "Labels", "Image"],
+    (vm) => [vm.host, vm.name, vm.level].join(),
     ({ name, level, host }) =>
       [linkTo("vms", name), null, levelTag(level), null, null, linkTo("hosts", host)],
     (vm) => [
       ...["", stateText(vm.state), "", number(vm.vcpus), gib(vm.memory_mib), ""],
-      ...[vm.addresses.join(", "), vm.image],
+      ...[vm.addresses.join(", "), labelTexts(vm.labels).join(", "), vm.image],
     ],
   );
   #problem = h("p.error", { role: "alert" });
@@ -35,32 +29,33 @@ export class VmTable {
   #limit = AT_ONCE;
   #asked = "";
 
-  /** @param {import("./cluster.js").Cluster} cluster @param {() => object} query */
+  /** @param {import("./cluster.js").Cluster} cluster @param {() => Record<string, string>} query */
   constructor(cluster, query) {
     this.cluster = cluster;
     this.query = query;
     this.#more.hidden = true;
   }
 
-  /** Asks anew where a host has changed since, or another question is to be answered. */
+  /** Asks again where a host or the query has changed since the last answer. */
   async update() {
     const { revision } = this.cluster;
-    const query = `${new URLSearchParams({ ...this.query(), limit: this.#limit })}`;
+    const query = `${new URLSearchParams({ ...this.query(), limit: `${this.#limit}` })}`;
     const asked = `${revision} ${query}`;
     if (revision === null || asked === this.#asked) return;
     this.#asked = asked;
     let problem = "";
     try {
+      /** @type {ClusterVMsReply} */
       const { vms, total } = await call("GET", `/v1/vms?${query}`);
       if (asked !== this.#asked) return;
       const all = counted(total, "VM");
       this.#table.show(vms, vms.length < total ? `${vms.length} of ${all}` : all);
       this.#more.hidden = vms.length === total;
-      if (total === 0) problem = "There are none.";
+      if (total === 0) problem = "No VMs.";
     } catch (error) {
       if (asked !== this.#asked) return;
       this.#asked = "";
-      problem = error.message;
+      problem = messageOf(error);
     }
     say(this.#problem, problem);
   }
@@ -73,7 +68,12 @@ export class VmTable {
 
 export class VmsView {
   title = "VMs";
-  #fields = byId("vms-filter").elements;
+  #form = elementOf("vms-filter", HTMLFormElement);
+  #search = fieldOf(this.#form, "search", HTMLInputElement);
+  #label = fieldOf(this.#form, "label", HTMLInputElement);
+  #level = fieldOf(this.#form, "level", HTMLSelectElement);
+  /** The labels to filter by: a label that is half typed is not a filter yet. */
+  #labels = "";
   #table;
 
   /** @param {import("./cluster.js").Cluster} cluster */
@@ -81,21 +81,31 @@ export class VmsView {
     this.cluster = cluster;
     this.#table = new VmTable(cluster, () => this.#query());
     byId("view-vms").append(this.#table.element);
-    byId("vms-filter").addEventListener("input", () => this.update());
+    this.#form.addEventListener("input", ({ target }) => {
+      if (target !== this.#label || this.#label.value === "") this.#filter();
+    });
+    this.#label.addEventListener("change", () => this.#filter());
+  }
+
+  #filter() {
+    this.#labels = this.#label.value.trim();
+    this.update();
   }
 
   update() {
-    const { level } = this.#fields;
-    const known = new Set([...level.options].map((option) => option.value));
+    const known = new Set([...this.#level.options].map((option) => option.value));
     const levels = [...this.cluster.hosts.values()].flatMap(levelsOf).map(([each]) => each);
     const added = [...new Set(levels)].filter((each) => !known.has(`${each}`));
     added.sort((one, other) => one - other);
-    level.append(...added.map((each) => h("option", levelName(each), { value: `${each}` })));
+    this.#level.append(...added.map((each) => h("option", levelName(each), { value: `${each}` })));
     this.#table.update();
   }
 
   #query() {
-    const { search, level } = this.#fields;
-    return { search: search.value.trim(), ...(level.value && { level: level.value }) };
+    return {
+      search: this.#search.value.trim(),
+      ...(this.#level.value && { level: this.#level.value }),
+      ...(this.#labels && { label: this.#labels.replaceAll(" ", "") }),
+    };
   }
 }

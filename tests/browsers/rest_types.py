@@ -1,0 +1,66 @@
+"""TypeScript types of the REST interface, for the checks of the page's JavaScript.
+
+`python -m browsers.rest_types FILE` writes them from the models in `slackvm.api`, so that a field
+which the page reads and no reply has is an error of `make lint`.
+"""
+
+import json
+import sys
+from pathlib import Path
+from typing import Any
+
+from pydantic.json_schema import models_json_schema
+
+from slackvm.api.cluster import ClusterPlanReply, ClusterPlanRequest, ClusterVMsReply, HostsReply
+from slackvm.api.errors import ErrorReply
+
+REPLIES = (HostsReply, ClusterVMsReply, ClusterPlanReply, ErrorReply)
+REQUESTS = (ClusterPlanRequest,)
+
+_NAMES = {"string": "string", "integer": "number", "number": "number", "boolean": "boolean"}
+
+
+def declarations() -> str:
+    """Return an interface for each model, with those that it contains."""
+    _, schema = models_json_schema(
+        [
+            *((reply, "serialization") for reply in REPLIES),
+            *((request, "validation") for request in REQUESTS),
+        ]
+    )
+    return "".join(
+        f"interface {name} {_type(model)}\n\n" for name, model in schema["$defs"].items()
+    )
+
+
+def _type(schema: dict[str, Any]) -> str:
+    """Return the TypeScript type of a JSON schema."""
+    if "$ref" in schema:
+        return str(schema["$ref"]).rpartition("/")[2]
+    if "anyOf" in schema:
+        return " | ".join(map(_type, schema["anyOf"]))
+    if "enum" in schema or "const" in schema:
+        return " | ".join(map(json.dumps, schema.get("enum", [schema.get("const")])))
+    match schema.get("type"):
+        case "array":
+            return f"({_type(schema['items'])})[]"
+        case "object" if "properties" in schema:
+            required = schema.get("required", [])
+            fields = (
+                f"  {name}{'' if name in required else '?'}: {_type(field)};\n"
+                for name, field in schema["properties"].items()
+            )
+            return f"{{\n{''.join(fields)}}}"
+        case "object":
+            values = schema.get(
+                "additionalProperties", next(iter(schema.get("patternProperties", {}).values()), {})
+            )
+            return f"Record<string, {_type(values)}>"
+        case None:
+            return "unknown"
+        case name:
+            return _NAMES.get(name, "null")
+
+
+if __name__ == "__main__":
+    Path(sys.argv[1]).write_text(declarations())
