@@ -1,3 +1,3 @@
 """SlackVM: VMs of several CPU oversubscription levels on the same servers; what all parts share."""
 
-__version__ = "0.1.0"
+__version__ = "0.2.0"
