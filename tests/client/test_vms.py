@@ -53,7 +53,7 @@ class TestTheLifeOfAVM:
         assert reply(either, "list") == either.get("/v1/vms")
         assert reply(either, "stop", "web")["state"] == "stopped"
         assert reply(either, "remove", "web")["cpus_free"] == 8
-        assert reply(either, "show", "web", expect=1)["error"]["code"] == "unknown"
+        assert reply(either, "show", "web", expect=1)["error"]["code"] == "vm_not_found"
 
     def test_the_same_again_changes_nothing(self, host: Daemon) -> None:
         told(host, "deploy", "web", *SIZE)
@@ -80,7 +80,7 @@ class TestMany:
     def test_one_that_fails_does_not_keep_the_others(self, host: Daemon) -> None:
         told(host, "deploy", "n", *SIZE, "--count=2")
         printed = told(host, "remove", "n-1", "n-9", "n-2", expect=1)
-        assert "n-9: no VM of this name exists (unknown)" in printed
+        assert "n-9: no VM of this name exists (vm_not_found)" in printed
         assert host.get("/v1/vms")["vms"] == []
 
     def test_programs_get_a_line_for_each(self, host: Daemon) -> None:

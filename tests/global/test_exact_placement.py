@@ -160,9 +160,9 @@ def test_refusals_that_only_a_controller_gives(cluster: Cluster) -> None:
     choice = choose(cluster, POLICIES["first-fit"], PlacementRequest(random_vm(chance, "vm")))
     cordoned, lost, free, never = (choice.refusal(member) for member in cluster.members[:4])
     assert cordoned == Refusal("cordoned")
-    assert lost == Refusal("unknown", reason="no answer in time")
+    assert lost == Refusal("host_unreachable", reason="no answer in time")
     assert free is None
-    assert never == Refusal("unknown", reason="not asked yet")
+    assert never == Refusal("host_unreachable", reason="not asked yet")
     assert choice.member is cluster.members[2]
 
 

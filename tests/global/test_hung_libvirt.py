@@ -38,7 +38,7 @@ def test_the_vm_is_not_made_on_another_host(new_libvirt_host: NewHost, tmp_path:
             place.host.pause()
             rig.release()
             answer = asked.result()
-        assert (answer.status_code, answer.json()["error"]["code"]) == (503, "unknown")
+        assert (answer.status_code, answer.json()["error"]["code"]) == (503, "outcome_unknown")
         assert controller.hosts()["real"]["pending"] == ["a"]
         assert other.get("/listvm") == []
 

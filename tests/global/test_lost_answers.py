@@ -48,7 +48,7 @@ def unknown(answer: requests.Response, host: str = "host0") -> bool:
     if answer.status_code != 503:
         return False
     error = answer.json()["error"]
-    assert (error["code"], f"host {host}:" in error["message"]) == ("unknown", True)
+    assert (error["code"], f"host {host}:" in error["message"]) == ("outcome_unknown", True)
     assert int(answer.headers["Retry-After"]) > 0
     return True
 
@@ -105,7 +105,7 @@ def test_a_request_that_comes_after_it_was_given_up_makes_no_vm(cluster: Running
     assert cluster.controller.call("POST", "/v1/hosts/host0/cordon").status_code == 200
     assert cluster.controller.deploy("web", 2, 1.0).status_code == 201
     answers = cluster.wires[0].release()
-    assert [status for status, body in answers if b"withdrawn" in body] == [409]
+    assert [status for status, body in answers if b"cancelled" in body] == [409]
     assert cluster.where() == {"web": ["host1"]}
     cluster.controller.call("POST", "/v1/hosts/host0/uncordon")
 

@@ -85,7 +85,7 @@ def network(shared: Network) -> Iterator[Network]:
 
 
 def is_unknown(answer: Any) -> bool:
-    return answer.status_code == 503 and answer.json()["error"]["code"] == "unknown"
+    return answer.status_code == 503 and answer.json()["error"]["code"] == "outcome_unknown"
 
 
 def test_a_deploy_in_flight_is_done_once(network: Network) -> None:

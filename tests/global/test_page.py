@@ -178,7 +178,7 @@ def test_a_plan_that_no_host_takes_says_why_for_each(visit: Visit) -> None:
     button(page, "Show the plan").click()
     expect(page.get_by_text("huge cannot be placed")).to_be_visible()
     verdicts = page.get_by_role("region", name="Result for each host")
-    expect(verdicts.get_by_text("99 CPUs needed, 8 in all")).to_have_count(3)
+    expect(verdicts.get_by_text("99 CPUs needed, 8 in total")).to_have_count(3)
     expect(page.locator("#plan-deploy")).to_be_hidden()
 
 

@@ -403,5 +403,5 @@ def test_every_decision_is_in_the_log(controller: Controller) -> None:
         ("confirm", "a", host, "accepted", None),
         ("reserve", "too", "", "refused", "too_large"),
         ("remove", "a", host, "accepted", None),
-        ("remove", "a", "", "refused", "unknown"),
+        ("remove", "a", "", "refused", "vm_not_found"),
     ]

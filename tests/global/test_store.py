@@ -119,7 +119,7 @@ def test_vms_of_a_host_that_is_down_are_known_after_a_restart(
     taken = controller.deploy("web", 1, 1.0)
     assert (taken.status_code, taken.json()["error"]["code"]) == (409, "name_taken")
     same = controller.deploy("web", 2, 2.0)
-    assert (same.status_code, same.json()["error"]["code"]) == (503, "unknown")
+    assert (same.status_code, same.json()["error"]["code"]) == (503, "outcome_unknown")
     cluster.restart(0)
     controller.wait_ready(2)
     assert controller.deploy("web", 2, 2.0).status_code == 200

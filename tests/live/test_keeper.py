@@ -211,7 +211,7 @@ def test_what_was_asked_in_vain_is_logged(tmp_path: Path) -> None:
     log = [json.loads(line) for line in (tmp_path / "operations.jsonl").read_text().splitlines()]
     assert [(entry["op"], entry["code"]) for entry in log] == [
         ("deploy", "too_large"),
-        ("remove", "unknown"),
+        ("remove", "vm_not_found"),
     ]
 
 

@@ -238,7 +238,7 @@ def test_use_is_told(site: Site, hypervisor: LibvirtHypervisor) -> None:
     assert 10 < second.memory_mib < 1024
     assert hypervisor.addresses("used") == []
     assert hypervisor.addresses("stopped") == []
-    assert refusal(hypervisor.addresses, "nobody").code == "unknown"
+    assert refusal(hypervisor.addresses, "nobody").code == "vm_not_found"
 
 
 def test_affinity_that_other_software_changed_is_told_and_mended(
@@ -419,8 +419,8 @@ def test_a_vm_of_others_is_shown_and_left_alone(site: Site, hypervisor: LibvirtH
     assert (there.order, there.state, there.vcpus, there.memory_mib) == (None, RUNNING, 2, 128)
     assert (there.vcpu_pins, there.emulator_pins) == (None, None)
     for action in (hypervisor.remove, hypervisor.start, hypervisor.stop, hypervisor.restart):
-        assert refusal(action, "foreign").code == "unknown"
-    assert refusal(hypervisor.pin, {"foreign": [0]}).code == "unknown"
+        assert refusal(action, "foreign").code == "vm_not_found"
+    assert refusal(hypervisor.pin, {"foreign": [0]}).code == "vm_not_found"
     refusal(hypervisor.create, order("foreign", site.image), [0])
     assert connection.lookupByName("foreign").XMLDesc() == before
     assert [use.uuid for use in hypervisor.usage()] == [there.uuid]
@@ -435,7 +435,7 @@ def test_a_copy_of_a_vm_of_ours_is_not_ours(site: Site, hypervisor: LibvirtHyper
     assert uuid_element in xml
     connection.defineXML(xml.replace(uuid_element, "").replace("<name>ours", "<name>copy"))
     assert guest(hypervisor, "copy").order is None
-    assert refusal(hypervisor.remove, "copy").code == "unknown"
+    assert refusal(hypervisor.remove, "copy").code == "vm_not_found"
     hypervisor.remove("ours")
     assert [guest.name for guest in hypervisor.guests()] == ["copy"]
 
@@ -628,7 +628,7 @@ def test_an_error_is_known_although_libvirt_forgot_it(
 
     monkeypatch.setattr(libvirt.libvirtError, "__init__", collect_first)
     hypervisor.remove("none")
-    assert refusal(hypervisor.start, "none").code == "unknown"
+    assert refusal(hypervisor.start, "none").code == "vm_not_found"
     assert lost == [True, True]
 
 

@@ -120,7 +120,7 @@ def test_a_withdrawn_request_makes_no_vm_however_late_it_comes(daemon: Daemon) -
     withdraw = {"json": {"attempt": "first"}}
     assert daemon.call("POST", "/v1/vms/web/withdraw", **withdraw).json() == {"vm": None}
     late = daemon.deploy("web", 2, 2.0, attempt="first")
-    assert (late.status_code, late.json()["error"]["code"]) == (409, "withdrawn")
+    assert (late.status_code, late.json()["error"]["code"]) == (409, "cancelled")
     assert daemon.get("/listvm") == []
     assert daemon.deploy("web", 2, 2.0, attempt="second").status_code == 201
 
@@ -137,7 +137,7 @@ def test_a_late_removal_does_not_hit_another_vm_of_the_name(daemon: Daemon) -> N
     daemon.remove("web")
     new = daemon.deploy("web", 2, 2.0).json()["created"]
     late = daemon.call("DELETE", f"/v1/vms/web?created={old!r}")
-    assert (late.status_code, late.json()["error"]["code"]) == (404, "unknown")
+    assert (late.status_code, late.json()["error"]["code"]) == (404, "vm_not_found")
     assert daemon.get("/listvm") == ["web"]
     assert daemon.call("DELETE", f"/v1/vms/web?created={new!r}").status_code == 200
     assert daemon.get("/listvm") == []

@@ -189,7 +189,7 @@ class Oracle:
         VMs stays, with no CPUs.
         """
         if name not in self._vms:
-            return "unknown"
+            return "vm_not_found"
         level = self._vms.pop(name).level
         while len(self._owned[level]) > self._size(self._vms_of(level), level):
             self._owned[level].pop()

@@ -307,7 +307,7 @@ def test_a_refusal_tells_what_is_needed_and_free(
 def test_removing_an_unknown_vm_is_refused() -> None:
     refusal = host(TOPOLOGIES["laptop"]).plan_remove("nobody").refusal
     assert refusal is not None
-    assert refusal.code == "unknown"
+    assert refusal.code == "vm_not_found"
 
 
 @pytest.mark.parametrize(

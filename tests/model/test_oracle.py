@@ -279,7 +279,7 @@ def test_refusals_say_why_and_change_nothing() -> None:
     assert oracle.deploy("b", 3, 2000, 2.0) == "no_cpu"
     assert oracle.deploy("b", 2, 2000, 2.0) == "too_large"
     assert oracle.deploy("b", 2, 500, 2.0) == "no_memory"
-    assert oracle.remove("b") == "unknown"
+    assert oracle.remove("b") == "vm_not_found"
 
     assert (oracle.owned(), oracle.pins(), oracle.cpus_free, oracle.memory_free) == before
 

@@ -18,6 +18,7 @@ from slackvm.http.auth import Tokens
 from slackvm.http.endpoints import AnyEndpoint, Endpoint, Request, Response, ResponseKind
 from slackvm.http.metrics import Metrics
 from slackvm.http.server import Limits, RestServer
+from slackvm.model.codes import Code
 
 CPUS = 64
 TOKENS = Tokens(full="full-token", read="read-token")
@@ -94,18 +95,18 @@ class Toy:
             if vm.name in self.vms:
                 if self.vms[vm.name] == vm:
                     return False
-                raise RestError(409, "name_taken", f"there is a VM {vm.name}")
+                raise RestError(Code.NAME_TAKEN, f"there is a VM {vm.name}")
             free = CPUS - sum(other.vcpus for other in self.vms.values())
             if vm.vcpus > free:
                 message = f"{vm.vcpus} CPUs needed, {free} free"
-                raise RestError(409, "no_cpu", message, needed=vm.vcpus, free=free)
+                raise RestError(Code.NO_CPU, message, needed=vm.vcpus, free=free)
             self.vms[vm.name] = vm
             self.generation += 1
             return True
 
     def find(self, name: str) -> Vm:
         if name not in self.vms:
-            raise RestError(404, "unknown", f"there is no VM {name}")
+            raise RestError(Code.VM_NOT_FOUND, f"there is no VM {name}")
         return self.vms[name]
 
     def endpoints(self) -> list[AnyEndpoint]:
@@ -217,7 +218,7 @@ class Toy:
 
     def _progress(self, call: Request[None, Size]) -> Response:
         if call.input.cpu > CPUS:
-            raise RestError(409, "too_large", "too large", needed=call.input.cpu, free=CPUS)
+            raise RestError(Code.TOO_LARGE, "too large", needed=call.input.cpu, free=CPUS)
         return Response(200, Progress(progress=call.input.cpu / CPUS))
 
     def _wait(self, _call: Request[None, None]) -> Response:

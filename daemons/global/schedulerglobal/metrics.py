@@ -9,19 +9,11 @@ from prometheus_client.core import CounterMetricFamily, GaugeMetricFamily, Metri
 from schedulerglobal.state.cluster import Cluster
 from schedulerglobal.state.host import HostRecord
 from slackvm.api.hosts import HostState
+from slackvm.model.codes import Code
 
 MIB = 1024 * 1024
 
 _STATES: tuple[HostState, ...] = ("ready", "not_ready", "overcommitted", "unknown")
-
-_CODES = frozenset(
-    {
-        *("no_cpu", "no_memory", "too_large", "name_taken", "level_not_offered", "cordoned"),
-        *("overcommitted", "unknown", "not_ready", "overloaded", "storage_full", "storage_failed"),
-        *("image_not_found", "image_outside", "image_invalid", "image_in_use"),
-    }
-)
-"""Codes that are told; hosts may answer with any."""
 
 
 class Counters:
@@ -57,7 +49,8 @@ class Counters:
 
     def placed(self, outcome: str, code: str, hosts_asked: int) -> None:
         """Count a VM that was asked for: `placed`, `again`, `refused` or `failed`."""
-        told = code if code in _CODES or not code else "other"
+        # A host of another release may answer with any word.
+        told = code if Code.parse(code) or not code else "other"
         self._placements.labels(outcome, told).inc()
         self._hosts_asked.observe(hosts_asked)
 

@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import Protocol
 
 from slackvm.api.vms import GuestState
+from slackvm.model.codes import Code
 from slackvm.model.vm import LARGEST, VM
 
 RUNNING: GuestState = "running"
@@ -23,11 +24,11 @@ class HypervisorError(Exception):
     """The hypervisor refused or failed; the message is fit for the one who asked.
 
     Attributes:
-        code: one word for programs: `image_not_found`, `image_outside`, `image_invalid`,
-            `image_in_use`, `storage_full`, `hypervisor_failed`, `unknown`.
+        code: one of an image's or a name's, `storage_full`, `hypervisor_failed`, or one of the
+            subclasses'.
     """
 
-    def __init__(self, code: str, message: str) -> None:
+    def __init__(self, code: Code, message: str) -> None:
         super().__init__(message)
         self.code = code
 
@@ -35,7 +36,7 @@ class HypervisorError(Exception):
 class UnavailableError(HypervisorError):
     """The hypervisor cannot be asked now; nothing is known of what it has. Ask later."""
 
-    def __init__(self, message: str, code: str = "not_ready") -> None:
+    def __init__(self, message: str, code: Code = Code.NOT_READY) -> None:
         super().__init__(code, message)
 
 
@@ -43,7 +44,7 @@ class UncertainError(UnavailableError):
     """The hypervisor was asked to do something and gave no answer: it may be done, or yet to be."""
 
     def __init__(self, message: str) -> None:
-        super().__init__(f"whether it was done is not known: {message}", "no_answer")
+        super().__init__(f"whether it was done is not known: {message}", Code.NO_ANSWER)
 
 
 @dataclass(frozen=True, slots=True)

@@ -7,10 +7,10 @@ from typing import Concatenate, ParamSpec
 
 import click
 
-from schedulerclient.session.options import TIMEOUT_S, common_options, given_options
 from schedulerclient.output import output
 from schedulerclient.output.failures import BadInput, Failed
 from schedulerclient.output.waiting import Waiting
+from schedulerclient.session.options import TIMEOUT_S, common_options, given_options
 from schedulerclient.session.server import Answer, Server
 from slackvm.settings import ClientSettings, SettingsError, load_settings
 

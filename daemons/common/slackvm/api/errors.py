@@ -5,12 +5,14 @@ from typing import Self
 
 from pydantic import BaseModel, Field
 
+from slackvm.model.codes import Code
+
 
 class ErrorDetail(BaseModel):
     """What went wrong.
 
     Attributes:
-        code: for programs: the code of a refusal, or what is wrong with the request.
+        code: for programs: a `Code`, or the word of a peer of another release.
         message: for people.
         field: the parameter or field at fault, `mix.0.level` for one inside another.
         needed: how much it takes, where the error is about an amount.
@@ -39,10 +41,10 @@ class RestError(Exception):
     """Ends a request with an error.
 
     Args:
-        status: of HTTP.
-        code: see `ErrorDetail`; the next ones likewise.
+        code: a `Code`, or the word of a peer of another release.
         message: for people.
-        field: the parameter or field at fault.
+        status: HTTP status, where it is not the code's own.
+        field: the parameter or field at fault, where it is not the code's own.
         needed: an amount.
         free: an amount.
         headers: further headers of the answer.
@@ -50,26 +52,30 @@ class RestError(Exception):
 
     def __init__(
         self,
-        status: int,
-        code: str,
+        code: Code | str,
         message: str,
         *,
+        status: int | None = None,
         field: str | None = None,
         needed: int | None = None,
         free: int | None = None,
         headers: Mapping[str, str] | None = None,
     ) -> None:
         super().__init__(message)
-        self.status = status
+        known = Code.parse(code)
+        self.status = status or (known.status if known else Code.INTERNAL.status)
         self.headers = dict(headers or {})
-        self.detail = ErrorDetail(code=code, message=message, field=field, needed=needed, free=free)
+        field = field or (known.field if known else None)
+        self.detail = ErrorDetail(
+            code=str(code), message=message, field=field, needed=needed, free=free
+        )
 
 
 def overloaded(what: str) -> RestError:
     """Return the error of a request for which there is no room at this moment."""
-    return RestError(503, "overloaded", f"{what}; try again", headers={"Retry-After": "1"})
+    return RestError(Code.OVERLOADED, f"{what}; try again", headers={"Retry-After": "1"})
 
 
 def malformed(message: str, field: str | None = None) -> RestError:
     """Return the error of a request that is none."""
-    return RestError(400, "malformed", message, field=field)
+    return RestError(Code.MALFORMED, message, field=field)

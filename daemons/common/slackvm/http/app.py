@@ -19,6 +19,7 @@ from slackvm.http.inputs import Environ
 from slackvm.http.metrics import NO_ROUTE, Metrics, known_method
 from slackvm.http.openapi import openapi_endpoint
 from slackvm.http.responses import Reply
+from slackvm.model.codes import Code
 
 log = structlog.get_logger(__name__)
 
@@ -112,14 +113,14 @@ class RestApp:
         """Answer what bottle itself refuses: a path that matches nothing; or its own failure."""
         if error.status_code != 404:
             log.error("request_failed", exc_info=error.exception)
-            return _http(replies.of_error(RestError(500, "internal", "an error inside the daemon")))
+            return _http(replies.of_error(RestError(Code.INTERNAL, "an error inside the daemon")))
         environ: Environ = bottle.request.environ
         try:
             auth.check_host(self._tokens, environ)
         except RestError as refusal:
             return _http(replies.of_error(refusal))
         path = inputs.shown(environ["PATH_INFO"])
-        return _http(replies.of_error(RestError(404, "not_found", f"there is no {path}")))
+        return _http(replies.of_error(RestError(Code.NOT_FOUND, f"there is no {path}")))
 
 
 class _Resource:
@@ -154,8 +155,7 @@ class _Resource:
                 return _http(Reply(204, self._allow))
             if endpoint is None:
                 raise RestError(
-                    405,
-                    "method_not_allowed",
+                    Code.METHOD_NOT_ALLOWED,
                     f"{self._path} has {self._allow['Allow']}",
                     headers=self._allow,
                 )
@@ -209,7 +209,7 @@ def _internal_error(failure: type[ErrorReply]) -> Reply:
     """Log the exception that is being handled; return a reply that tells nothing of it."""
     log.exception("request_failed")
     message = f"an error inside the daemon; its log tells more, see {replies.REQUEST_ID}"
-    return replies.of_error(RestError(500, "internal", message), failure)
+    return replies.of_error(RestError(Code.INTERNAL, message), failure)
 
 
 def _check_path() -> None:

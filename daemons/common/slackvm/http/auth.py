@@ -9,6 +9,7 @@ from urllib.parse import urlsplit
 
 from slackvm.api.errors import RestError
 from slackvm.http.inputs import Environ
+from slackvm.model.codes import Code
 
 _HOST = re.compile(r"(?:\[([0-9A-Fa-f:.]+)\]|([^:\[\]]+))(?::([0-9]*))?")
 _DEFAULT_PORTS = {"http": "80", "https": "443"}
@@ -90,13 +91,12 @@ def check_token(tokens: Tokens, environ: Environ, *, changes: bool) -> None:
     if access is Access.NONE:
         problem = ', error="invalid_token"' if authorization else ""
         raise RestError(
-            401,
-            "unauthorized",
+            Code.UNAUTHORIZED,
             "a valid token is needed: Authorization: Bearer TOKEN",
             headers={"WWW-Authenticate": f'Bearer realm="slackvm"{problem}'},
         )
     if changes and access is not Access.FULL:
-        raise RestError(403, "forbidden", "this token may only read")
+        raise RestError(Code.FORBIDDEN, "this token may only read")
 
 
 def check_host(tokens: Tokens, environ: Environ) -> None:
@@ -110,7 +110,7 @@ def check_host(tokens: Tokens, environ: Environ) -> None:
     host = environ.get("HTTP_HOST")
     if tokens.full is None and host is not None and not is_loopback(_host_and_port(host)[0]):
         raise RestError(
-            403, "forbidden", "without a token only localhost, 127.0.0.1 and [::1] are served"
+            Code.FORBIDDEN, "without a token only localhost, 127.0.0.1 and [::1] are served"
         )
 
 
@@ -123,7 +123,7 @@ def check_site(environ: Environ) -> None:
     site = environ.get("HTTP_SEC_FETCH_SITE", "none")
     origin = environ.get("HTTP_ORIGIN")
     if site not in ("same-origin", "none") or (origin is not None and not _is_own(origin, environ)):
-        raise RestError(403, "forbidden", "a page of another site may not change anything here")
+        raise RestError(Code.FORBIDDEN, "a page of another site may not change anything here")
 
 
 def is_loopback(host: str) -> bool:

@@ -21,6 +21,7 @@ from slackvm.api.errors import RestError
 from slackvm.http.heads import END, MAX_HEAD, CheckedRequest, read_head
 from slackvm.http.inputs import MAX_BODY
 from slackvm.http.responses import raw_error
+from slackvm.model.codes import Code
 
 _PIECE = 1 << 16
 _CONTINUE = b"HTTP/1.1 100 Continue\r\n\r\n"
@@ -158,7 +159,7 @@ class WholeRequestConnection(HTTPConnection):
             end = self._received.find(END, self._searched)
             size = len(self._received) if end < 0 else end + len(END)
             if size > MAX_HEAD:
-                raise RestError(431, "headers_too_large", f"headers have at most {MAX_HEAD} bytes")
+                raise RestError(Code.HEADERS_TOO_LARGE, f"headers have at most {MAX_HEAD} bytes")
             if end < 0:
                 self._searched = max(0, size - len(END))
                 return False

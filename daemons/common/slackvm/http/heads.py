@@ -13,6 +13,7 @@ from cheroot.server import HeaderReader, HTTPRequest
 
 from slackvm.api.errors import RestError, malformed
 from slackvm.http.responses import raw_error
+from slackvm.model.codes import Code
 
 MAX_HEAD = 1 << 14
 """Bytes of the first line and all headers."""
@@ -22,6 +23,17 @@ END = b"\r\n\r\n"
 # Not `//host/path` nor `/path#part`, of which programs make different things.
 _LINE = re.compile(rb"[A-Z][0-9A-Z-]{0,31} /(?!/)[!\"$-~]* HTTP/1\.[01]")
 _HEADER = re.compile(rb"([!#$%&'*+.^_`|~0-9A-Za-z-]+):[ \t]*([\t -~\x80-\xff]*?)[ \t]*")
+_CODES = {
+    405: Code.METHOD_NOT_ALLOWED,
+    411: Code.LENGTH_REQUIRED,
+    413: Code.BODY_TOO_LARGE,
+    414: Code.HEADERS_TOO_LARGE,
+    431: Code.HEADERS_TOO_LARGE,
+    500: Code.INTERNAL,
+    503: Code.OVERLOADED,
+}
+"""Codes of the errors that cheroot answers by itself; for any other status: malformed."""
+
 _ONCE = (b"host", b"content-length", b"transfer-encoding", b"content-type", b"authorization")
 
 
@@ -116,7 +128,7 @@ class CheckedRequest(HTTPRequest):
         """Answer without an application."""
         code = int(status[:3])
         phrase = HTTPStatus(code).phrase
-        error = RestError(code, phrase.lower().replace(" ", "_"), msg or phrase)
+        error = RestError(_CODES.get(code, Code.MALFORMED), msg or phrase, status=code)
         self.close_connection = True
         with suppress(OSError):
             self.conn.wfile.write(raw_error(error))

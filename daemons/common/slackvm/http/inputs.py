@@ -12,6 +12,7 @@ from pydantic_core import ErrorDetails
 
 from slackvm.api.base import Inputs
 from slackvm.api.errors import RestError, malformed
+from slackvm.model.codes import Code
 
 Environ = dict[str, Any]
 """A request as WSGI gives it."""
@@ -84,20 +85,20 @@ def read_body(environ: Environ) -> bytes:
         RestError: its length is not announced, or too large; it is cut, or of another type.
     """
     if "HTTP_TRANSFER_ENCODING" in environ:
-        raise RestError(411, "length_required", "a body needs a Content-Length")
+        raise RestError(Code.LENGTH_REQUIRED, "a body needs a Content-Length")
     announced = environ.get("CONTENT_LENGTH") or "0"
     if not (announced.isascii() and announced.isdigit()):
         raise malformed("Content-Length is not a number of bytes")
     # Longer numbers are not converted: that could take long, or fail.
     if len(announced) > len(str(MAX_BODY)) or int(announced) > MAX_BODY:
-        raise RestError(413, "body_too_large", f"a body has at most {MAX_BODY} bytes")
+        raise RestError(Code.BODY_TOO_LARGE, f"a body has at most {MAX_BODY} bytes")
     length = int(announced)
     if length == 0:
         return b""
     media_type, _, parameters = environ.get("CONTENT_TYPE", "").partition(";")
     charset = parameters.strip().lower().removeprefix("charset=").strip('"')
     if media_type.strip().lower() != _JSON or charset not in ("", "utf-8"):
-        raise RestError(415, "unsupported_media_type", f"a body must be {_JSON}, in UTF-8")
+        raise RestError(Code.UNSUPPORTED_MEDIA_TYPE, f"a body must be {_JSON}, in UTF-8")
     body: bytes = environ["wsgi.input"].read(length)
     if len(body) < length:
         raise malformed("the body is shorter than Content-Length says")
@@ -132,7 +133,7 @@ def _validated(model: type[Model], validate: Callable[[], Model]) -> Model:
     if detail["type"] == "json_invalid":
         raise malformed(f"the body is not JSON: {detail['ctx']['error']}")
     field = _field(".".join(map(str, detail["loc"])))
-    raise RestError(400, "invalid", _message(model, field, detail), field=field or None)
+    raise RestError(Code.INVALID, _message(model, field, detail), field=field or None)
 
 
 def _message(model: type[Inputs], field: str, detail: ErrorDetails) -> str:

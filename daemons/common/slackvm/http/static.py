@@ -12,6 +12,7 @@ from pydantic import Field
 from slackvm.api.base import Inputs
 from slackvm.api.errors import RestError
 from slackvm.http.endpoints import AnyEndpoint, Endpoint, Request, Response
+from slackvm.model.codes import Code
 
 INDEX = "index.html"
 
@@ -64,7 +65,7 @@ def endpoints(folder: Traversable, line: str) -> list[AnyEndpoint]:
 
     def one_file(call: Request[FilePath, None]) -> Response:
         if call.path.file not in answers:
-            raise RestError(404, "not_found", "the page has no such file")
+            raise RestError(Code.NOT_FOUND, "the page has no such file")
         return answers[call.path.file]
 
     def endpoint(path: str, summary: str, handler: Callable[[Any], Response], **more: Any) -> Any:

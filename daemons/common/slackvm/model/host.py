@@ -7,6 +7,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from slackvm.model.balance import CRITICAL_SIZE, pin_lists
+from slackvm.model.codes import Code
 from slackvm.model.plan import Change, Plan, StalePlanError
 from slackvm.model.refusal import Refusal, size_refusal
 from slackvm.model.scoring import progress
@@ -132,7 +133,7 @@ class Host:
     def plan_remove(self, name: str) -> Plan:
         """Decide on a removal: refused where there is no such VM, or the CPUs given back."""
         if name not in self._level_of:
-            return self._plan("remove", name, None, refusal=Refusal("unknown"))
+            return self._plan("remove", name, None, refusal=Refusal(Code.VM_NOT_FOUND))
         before = self._vnodes[self._level_of[name]]
         after = before.without_vm(name)
         excess = before.owned - after.size
@@ -247,16 +248,16 @@ class Host:
                 for level, vnode in self._vnodes.items()
             },
             None if self.levels is None else frozenset(self.levels),
-            Refusal("overcommitted") if self.is_overcommitted else None,
+            Refusal(Code.OVERCOMMITTED) if self.is_overcommitted else None,
         )
 
     def _refusal(self, vm: VM, growth: int) -> Refusal | None:
         if vm.name in self._level_of:
-            return Refusal("name_taken")
+            return Refusal(Code.NAME_TAKEN)
         if self.levels is not None and vm.level not in self.levels:
-            return Refusal("level_not_offered")
+            return Refusal(Code.LEVEL_NOT_OFFERED)
         if self.is_overcommitted:
-            return Refusal("overcommitted")
+            return Refusal(Code.OVERCOMMITTED)
         free = self.cpus_free, self.memory_free_mib
         return size_refusal(vm, growth, *free, len(self.topology), self.topology.memory_mib)
 

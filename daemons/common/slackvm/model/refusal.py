@@ -3,10 +3,16 @@
 from collections.abc import Iterable
 from dataclasses import dataclass
 
+from slackvm.model.codes import Code, Permanence
 from slackvm.model.vm import VM
 
-CODES = frozenset({"no_cpu", "no_memory", "too_large", "name_taken", "unknown", "overcommitted"})
-"""Codes with which a host refuses by its CPUs, its memory and the VMs on it alone."""
+CODES = frozenset(
+    {
+        *(Code.NO_CPU, Code.NO_MEMORY, Code.TOO_LARGE, Code.NAME_TAKEN, Code.VM_NOT_FOUND),
+        Code.OVERCOMMITTED,
+    }
+)
+"""Codes with which a host refuses because of its CPUs, its memory and its VMs alone."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -14,12 +20,11 @@ class Refusal:
     """Why a request was refused.
 
     Attributes:
-        code: one of `CODES`, `level_not_offered`, `withdrawn`; or of a controller, which refuses
-            in the name of a host: `cordoned`, `not_ready`, `unknown` (the host does not answer).
+        code: a `Code`, or the word of a peer of another release.
         needed: what it takes, in `unit`; None where the code is not about an amount.
-        free: what there is: free now, or (`too_large`) at all.
+        free: what is free, or (`too_large`) what there is in total.
         unit: `CPUs` or `MiB`.
-        reason: what more is to be said.
+        reason: details beside the code's own text.
     """
 
     code: str
@@ -31,22 +36,23 @@ class Refusal:
     @property
     def message(self) -> str:
         """The reason in words."""
-        amounts = f"{self.needed} {self.unit} needed, {self.free}"
-        if self.code == "unknown" and self.reason:
-            return f"this host does not answer: {self.reason}"
-        return {
-            "no_cpu": f"{amounts} free",
-            "no_memory": f"{amounts} free",
-            "too_large": f"{amounts} in all: this host can never take it",
-            "name_taken": "a VM of this name exists",
-            "unknown": "no VM of this name exists",
-            "overcommitted": "VMs that are not this host's own leave too little room",
-            "level_not_offered": "this host does not offer the level",
-            "withdrawn": "the request was withdrawn before it came",
-            "labels_not_matched": f"this host lacks the labels {self.reason}",
-            "cordoned": "this host is cordoned: it shall get no VMs",
-            "not_ready": f"this host is not ready: {self.reason}",
-        }.get(self.code, self.reason)
+        known = Code.parse(self.code)
+        if known is None:
+            return self.reason or self.code
+        if self.unit and None not in (self.needed, self.free):
+            amounts = f"{self.needed} {self.unit} needed, {self.free}"
+            if known is Code.TOO_LARGE:
+                return f"{amounts} in total: {known.text}"
+            return f"{amounts} free"
+        if known in _EXPLAINED and self.reason:
+            return f"{known.text}: {self.reason}"
+        return self.reason or known.text
+
+
+_EXPLAINED = frozenset(
+    {Code.NOT_READY, Code.HOST_UNREACHABLE, Code.HOST_OUTDATED, Code.LABELS_NOT_MATCHED}
+)
+"""Codes whose text needs the reason beside it."""
 
 
 def size_refusal(
@@ -63,10 +69,10 @@ def size_refusal(
         memory_mib: all MiB of the host.
     """
     for code, needed, free, unit in (
-        ("too_large", vm.vcpus, cpus, "CPUs"),
-        ("no_cpu", growth, cpus_free, "CPUs"),
-        ("too_large", vm.memory_mib, memory_mib, "MiB"),
-        ("no_memory", vm.memory_mib, memory_free_mib, "MiB"),
+        (Code.TOO_LARGE, vm.vcpus, cpus, "CPUs"),
+        (Code.NO_CPU, growth, cpus_free, "CPUs"),
+        (Code.TOO_LARGE, vm.memory_mib, memory_mib, "MiB"),
+        (Code.NO_MEMORY, vm.memory_mib, memory_free_mib, "MiB"),
     ):
         if needed > free:
             return Refusal(code, needed, free, unit)
@@ -74,15 +80,11 @@ def size_refusal(
 
 
 def most_transient(refusals: Iterable[Refusal]) -> Refusal:
-    """Return of the reasons of many hosts the one that is most likely to pass.
+    """Return the reason of many hosts that is most likely to pass; of room, what lacks least."""
 
-    Room is lacking now before a host cannot be used now, and that before never; of room, whatever
-    lacks least.
-    """
-
-    def permanence(refusal: Refusal) -> tuple[int, int]:
+    def permanence(refusal: Refusal) -> tuple[Permanence, int]:
+        known = Code.parse(refusal.code)
         lacking = (refusal.needed or 0) - (refusal.free or 0)
-        never = {"name_taken": 2, "level_not_offered": 3, "labels_not_matched": 3, "too_large": 4}
-        return never.get(refusal.code, 0 if refusal.needed is not None else 1), lacking
+        return known.permanence if known else Permanence.HOST_STATE, lacking
 
-    return min(refusals, key=permanence, default=Refusal("not_ready", reason="there is no host"))
+    return min(refusals, key=permanence, default=Refusal(Code.NOT_READY, reason="there is no host"))

@@ -25,6 +25,7 @@ from slackvm.model import (
     place,
 )
 from slackvm.model.balance import CRITICAL_SIZE
+from slackvm.model.codes import Code
 from slackvm.model.refusal import Refusal, most_transient
 from slackvm.model.selection import Selection
 from slackvm.model.topology import Topology
@@ -152,7 +153,9 @@ class _LoggedHost:
     def summary(self) -> HostSummary:
         """Return it in numbers, as the controller saw it."""
         if self.host is None:
-            return HostSummary(self.name, 0, 0, 0, 0, {}, unschedulable=Refusal("unknown"))
+            return HostSummary(
+                self.name, 0, 0, 0, 0, {}, unschedulable=Refusal(Code.HOST_UNREACHABLE)
+            )
         told, offered = self.host.summary(self.name), self.facts["offered"]
         return replace(
             told,
@@ -165,7 +168,9 @@ class _LoggedHost:
     def _unschedulable(self) -> Refusal | None:
         state = self.facts["state"]
         if state != "unknown" and self.facts["cordoned"]:
-            return Refusal("cordoned")
+            return Refusal(Code.CORDONED)
+        if state == "unknown":
+            return Refusal(Code.HOST_UNREACHABLE)
         return None if state == "ready" else Refusal(state)
 
     def _made(self) -> Host | None:

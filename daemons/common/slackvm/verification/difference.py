@@ -3,6 +3,7 @@
 from dataclasses import dataclass
 
 from slackvm.formats.operations import Operation
+from slackvm.model.codes import is_code
 
 
 @dataclass(frozen=True, slots=True)
@@ -15,18 +16,19 @@ class Difference:
     @classmethod
     def between(cls, logged: Operation, decided: Operation) -> "Difference | None":
         """Return the difference; None where the decisions are the same."""
-        if all(getattr(logged, name) == getattr(decided, name) for name in _DECISION):
-            return None
-        return cls(logged, decided)
+        return cls(logged, decided) if _differing(logged, decided) else None
 
     def __str__(self) -> str:
         """Say which operation, and what differs."""
         parts = [
             f"{name} {getattr(self.logged, name)!r} in the log, {getattr(self.decided, name)!r} now"
-            for name in _DECISION
-            if getattr(self.logged, name) != getattr(self.decided, name)
+            for name in _differing(self.logged, self.decided)
         ]
         return f"seq {self.logged.seq} ({self.logged.op} {self.logged.name}): {'; '.join(parts)}"
 
 
-_DECISION = ("host", "outcome", "code", "gains", "loses")
+def _differing(logged: Operation, decided: Operation) -> list[str]:
+    """Return the fields in which two operations differ; release 0.1.0 had other codes."""
+    names = ("host", "outcome", "gains", "loses")
+    differing = [name for name in names if getattr(logged, name) != getattr(decided, name)]
+    return differing if is_code(logged.code, decided.code) else [*differing, "code"]

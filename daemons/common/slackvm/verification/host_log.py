@@ -9,6 +9,7 @@ from slackvm.formats.operations import (
     OperationsError,
     read_operations,
 )
+from slackvm.model.codes import is_code
 from slackvm.model.host import Host
 from slackvm.model.plan import Plan
 from slackvm.model.refusal import CODES
@@ -35,7 +36,7 @@ def verify(path: Path, host: Host) -> tuple[list[Operation], Difference | None]:
             host.restore([])
             decided.append(logged)
             continue
-        if logged.outcome == REFUSED and logged.code and logged.code not in CODES:
+        if logged.outcome == REFUSED and logged.code and not _is_decided(logged.code):
             decided.append(logged)
             continue
         plan = _plan(logged, host, path)
@@ -46,6 +47,11 @@ def verify(path: Path, host: Host) -> tuple[list[Operation], Difference | None]:
         if plan.accepted:
             host.commit(plan)
     return decided, None
+
+
+def _is_decided(code: str) -> bool:
+    """Return whether a host refuses with this code because of what it has."""
+    return any(is_code(code, known) for known in CODES)
 
 
 def _plan(logged: Operation, host: Host, path: Path) -> Plan:

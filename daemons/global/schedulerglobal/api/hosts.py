@@ -18,6 +18,7 @@ from slackvm.api.cluster import (
 )
 from slackvm.api.errors import RestError
 from slackvm.http.endpoints import AnyEndpoint, Endpoint, Request, Response
+from slackvm.model.codes import Code
 
 NO_HOST = "There is no such host."
 NOT_WRITTEN = "The controller's store cannot be written."
@@ -51,7 +52,7 @@ def endpoints(cluster: Cluster, poller: Poller) -> list[AnyEndpoint]:
                     f"{len(member.names)} VMs are known on it; with force=true they are forgotten "
                     "here, and go on there"
                 )
-                raise RestError(409, "has_vms", message)
+                raise RestError(Code.HAS_VMS, message)
             answer = _answer(cluster, member)
             cluster.forget(member)
         return answer
@@ -128,11 +129,11 @@ def _url(text: str) -> HostUrl:
     try:
         return parse_host_url(text)
     except ValueError as error:
-        raise RestError(400, "invalid", str(error), field="url") from None
+        raise RestError(Code.INVALID, str(error), field="url") from None
 
 
 def _find(cluster: Cluster, name: str) -> HostRecord:
     member = cluster.find_host(name)
     if member is None:
-        raise RestError(404, "unknown", "no host of this name is part of the cluster")
+        raise RestError(Code.HOST_NOT_FOUND, Code.HOST_NOT_FOUND.text)
     return member

@@ -14,6 +14,7 @@ from slackvm.api.cluster import (
 )
 from slackvm.api.errors import RestError, overloaded
 from slackvm.http.endpoints import AnyEndpoint, Endpoint, Request, Response
+from slackvm.model.codes import Code
 from slackvm.model.placement import PlacementRequest
 from slackvm.model.policies import POLICIES, Policy
 
@@ -41,7 +42,7 @@ def endpoints(cluster: Cluster, name: str, policy: Policy) -> list[AnyEndpoint]:
             message = (
                 f"there is no policy {asked}; there are {known}, and those of installed packages"
             )
-            raise RestError(404, "unknown", message, field="policy") from None
+            raise RestError(Code.POLICY_NOT_FOUND, message) from None
         return Response(200, plan(cluster, requested, asked, other))
 
     def ask_capacity(call: Request[None, CapacityRequest]) -> Response:

@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from slackvm.api.errors import ErrorDetail
 from slackvm.api.hosts import HostReply, SummaryReply
 from slackvm.api.vms import VMReply, VMsReply
+from slackvm.model.codes import Code
 from slackvm.model.vm import LARGEST, VM, milli_level
 
 _NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,62}")
@@ -39,6 +40,12 @@ class RefusedError(HostError):
         super().__init__(f"answered {status}: {detail.message}")
         self.status = status
         self.detail = detail
+
+    @property
+    def is_same_on_every_host(self) -> bool:
+        """Whether another host would refuse too, so that none is asked."""
+        code = Code.parse(self.detail.code)
+        return self.status == 400 or (code is not None and code.is_same_on_every_host)
 
 
 @dataclass(frozen=True, slots=True)
@@ -112,7 +119,7 @@ def check_vm(vm: VMReply, host: str) -> None:
 
 def checked_error(error: ErrorDetail) -> ErrorDetail:
     """Return what a host says is wrong, in a form that can be passed on."""
-    code = error.code if _CODE.fullmatch(error.code) else "host_error"
+    code = error.code if _CODE.fullmatch(error.code) else Code.HOST_ERROR
     message = "".join(c for c in error.message[:_MESSAGE] if c.isprintable())
     field = error.field if error.field and _CODE.fullmatch(error.field) else None
     return ErrorDetail(

@@ -7,30 +7,27 @@ from schedulerglobal.hosts.replies import HostError, RefusedError
 from schedulerglobal.state.host import HostRecord
 from schedulerglobal.store.base import StoreError
 from slackvm.api.errors import RestError
+from slackvm.model.codes import Code
 from slackvm.model.refusal import Refusal
-
-_FIELDS = {"name_taken": "name", "level_not_offered": "level"}
-_FOR_GOOD = frozenset({"no_cpu", "no_memory", "too_large", "overcommitted", "cordoned"})
 
 
 def name_taken(where: str) -> RestError:
     """Return that there is another VM of that name."""
-    return RestError(409, "name_taken", f"another VM of this name is {where}", field="name")
+    return RestError(Code.NAME_TAKEN, f"another VM of this name is {where}")
 
 
 def no_vm() -> RestError:
     """Return that there is no VM of that name."""
-    return RestError(404, "unknown", Refusal("unknown").message)
+    return RestError(Code.VM_NOT_FOUND, Code.VM_NOT_FOUND.text)
 
 
 def no_host(refusal: Refusal) -> RestError:
     """Return that no host takes a VM, for a reason that is the most likely to pass."""
     message = f"no host takes it: {refusal.message}"
-    field = _FIELDS.get(refusal.code)
-    if refusal.code in _FOR_GOOD or field:
-        needed, free = refusal.needed, refusal.free
-        return RestError(409, refusal.code, message, field=field, needed=needed, free=free)
-    return RestError(503, refusal.code, message, headers={"Retry-After": "5"})
+    code = Code.parse(refusal.code)
+    if code is not None and code.status == 409:
+        return RestError(code, message, needed=refusal.needed, free=refusal.free)
+    return not_now(refusal.code, message)
 
 
 def by_host(member: HostRecord, error: RefusedError) -> RestError:
@@ -38,12 +35,12 @@ def by_host(member: HostRecord, error: RefusedError) -> RestError:
     detail = error.detail
     message = f"host {member.name}: {detail.message}"
     if error.status in (401, 403):
-        return not_now("not_ready", f"{message}; it does not let this controller in")
+        return not_now(Code.NOT_READY, f"{message}; it does not let this controller in")
     if error.status in (400, 404, 409):
         return RestError(
-            error.status,
             detail.code,
             message,
+            status=error.status,
             field=detail.field,
             needed=detail.needed,
             free=detail.free,
@@ -54,12 +51,12 @@ def by_host(member: HostRecord, error: RefusedError) -> RestError:
 def not_known(member: HostRecord, error: HostError | str) -> RestError:
     """Return that it is not known whether a host did something, or will."""
     message = f"host {member.name}: {error}; whether it was done is not known yet. Ask again"
-    return not_now("unknown", message)
+    return not_now(Code.OUTCOME_UNKNOWN, message)
 
 
 def not_now(code: str, message: str) -> RestError:
     """Return that something cannot be done at this moment."""
-    return RestError(503, code, message, headers={"Retry-After": "5"})
+    return RestError(code, message, status=503, headers={"Retry-After": "5"})
 
 
 @contextmanager

@@ -21,11 +21,9 @@ from schedulerglobal.sync.poller import Poller
 from slackvm.api.errors import RestError
 from slackvm.api.hosts import SummaryReply
 from slackvm.api.vms import ChangedReply, VMReply, VMRequest
+from slackvm.model.codes import Code
 from slackvm.model.policies import Policy
 from slackvm.model.refusal import Refusal
-
-_ELSEWHERE_TOO = frozenset({"image_in_use"})
-"""Codes of 409 with which no other host may be tried: images lie on storage that hosts share."""
 
 _FIRST_PAUSE_S = 0.1
 _LONGEST_PAUSE_S = 2.0
@@ -94,14 +92,14 @@ class VMOperations:
                 self._poller.soon(member)
                 if order.again:
                     raise told.not_known(member, error) from error
-                refused[member] = Refusal("unknown", reason=str(error))
+                refused[member] = Refusal(Code.HOST_UNREACHABLE, reason=str(error))
             except RefusedError as error:
                 self._poller.soon(member)
-                if order.again or error.status == 400 or error.detail.code in _ELSEWHERE_TOO:
+                if order.again or error.is_same_on_every_host:
                     raise told.by_host(member, error) from error
                 refused[member] = _refusal(error)
             if time.monotonic() > deadline:
-                raise told.not_now("not_ready", "hosts refuse it one after another; try again")
+                raise told.not_now(Code.NOT_READY, "hosts refuse it one after another; try again")
 
     def remove(self, name: str) -> SummaryReply:
         """Remove a VM; return its host in numbers.
@@ -228,7 +226,9 @@ class VMOperations:
         """Return a VM that came to be, as far as it is known."""
         with self._cluster.lock:
             if order.name not in order.member.vms:
-                raise told.not_now("unknown", "the VM was made, and is gone since; ask again")
+                raise told.not_now(
+                    Code.OUTCOME_UNKNOWN, "the VM was made, and is gone since; ask again"
+                )
             return order.member.changed_reply(order.name)
 
     def _is_settled(self, order: Reservation, error: HostError) -> bool:
@@ -237,7 +237,7 @@ class VMOperations:
             orders.lose(self._cluster, order)
             hearing.lost(self._cluster, order.member, str(error))
             return False
-        code = error.detail.code if isinstance(error, RefusedError) else "unknown"
+        code = error.detail.code if isinstance(error, RefusedError) else Code.HOST_UNREACHABLE
         if order.lost:
             # What is refused now may yet be done by a request that was sent before.
             return isinstance(error, RefusedError) and self._settler.is_off(order)
@@ -313,7 +313,7 @@ class VMOperations:
             RestError: it takes too long.
         """
         if not self._cluster.settled.wait(max(deadline - time.monotonic(), 0)):
-            raise told.not_now("not_ready", f"{what}; try again")
+            raise told.not_now(Code.NOT_READY, f"{what}; try again")
 
 
 def _is_same(request: VMRequest, member: HostRecord, order: Reservation | None) -> bool:
@@ -326,5 +326,5 @@ def _is_same(request: VMRequest, member: HostRecord, order: Reservation | None) 
 
 def _refusal(error: RefusedError) -> Refusal:
     detail = error.detail
-    unit = "MiB" if detail.code == "no_memory" else "CPUs"
+    unit = "MiB" if detail.code == Code.NO_MEMORY else "CPUs"
     return Refusal(detail.code, detail.needed, detail.free, unit, detail.message)

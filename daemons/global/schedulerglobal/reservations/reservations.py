@@ -15,6 +15,7 @@ from schedulerglobal.sync.reports import made_by
 from slackvm.api.hosts import SummaryReply
 from slackvm.api.vms import ChangedReply, VMReply, VMRequest
 from slackvm.formats.operations import REFUSED, UNKNOWN
+from slackvm.model.codes import Code
 from slackvm.model.placement import PlacementRequest
 from slackvm.model.policies import Policy
 from slackvm.model.refusal import Refusal
@@ -139,7 +140,9 @@ def lose(cluster: Cluster, order: Reservation) -> None:
         order.lost = True
         if not order.again and not order.done:
             vm = order.request.vm()
-            cluster.ledger.log_only(vm_entry("deploy", order.member, vm, UNKNOWN, "unknown"))
+            cluster.ledger.log_only(
+                vm_entry("deploy", order.member, vm, UNKNOWN, Code.OUTCOME_UNKNOWN)
+            )
 
 
 def leave_open(cluster: Cluster, order: Reservation) -> None:
@@ -154,7 +157,7 @@ def settle(cluster: Cluster, order: Reservation, vm: VMReply | None, asked_at: f
     if vm is not None and made_by(order, vm):
         confirm(cluster, order, vm, None, asked_at)
     else:
-        release(cluster, order, "withdrawn")
+        release(cluster, order, Code.CANCELLED)
 
 
 def changed(cluster: Cluster, member: HostRecord, reply: ChangedReply, asked_at: float) -> None:

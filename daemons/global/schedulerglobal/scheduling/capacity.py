@@ -7,6 +7,7 @@ from schedulerglobal.state.cluster import Cluster
 from slackvm.api.cluster import CapacityReply, CapacityRequest, HostCapacity, HostSize, MixPart
 from slackvm.api.errors import RestError
 from slackvm.api.fields import memory_mib
+from slackvm.model.codes import Code
 from slackvm.model.placement import Fleet, PlacementRequest, place
 from slackvm.model.policies import Policy
 from slackvm.model.summary import HostSummary
@@ -34,7 +35,7 @@ def capacity(cluster: Cluster, policy: Policy, request: CapacityRequest) -> Capa
             break
         if number == MOST_VMS:
             message = f"the cluster takes more than {MOST_VMS} such VMs; ask for larger ones"
-            raise RestError(409, "too_much", message, field="mix")
+            raise RestError(Code.TOO_MUCH, message, field="mix")
         fleet.take(host, vm)
         taken[host] += 1
     return CapacityReply(
@@ -63,7 +64,6 @@ def hosts_needed(policy: Policy, mix: list[MixPart], count: int, size: HostSize)
             host = fleet.add(empty)
             if refusal := fleet.refusal(host, PlacementRequest(vm)):
                 raise RestError(
-                    409,
                     refusal.code,
                     f"a VM of the mix is larger than the host: {refusal.message}",
                     field="host",

@@ -7,6 +7,7 @@ import numpy as np
 from schedulerglobal.scheduling.placement import choose
 from schedulerglobal.state.cluster import Cluster
 from slackvm.api.cluster import ClusterPlanReply, HostVerdict
+from slackvm.model.codes import Code
 from slackvm.model.placement import PlacementRequest
 from slackvm.model.policies import Policy, parts
 from slackvm.model.refusal import Refusal
@@ -31,7 +32,7 @@ def plan(
         best = choice.member
         if cluster.holders(request.vm.name):
             # Names are looked at first, as when a VM is deployed.
-            best, why = None, Refusal("name_taken")
+            best, why = None, Refusal(Code.NAME_TAKEN)
         scores = choice.placement.scores.tolist()
         made_of = {
             part: values.tolist()

@@ -5,6 +5,7 @@ from dataclasses import dataclass
 
 from schedulerglobal.state.cluster import Cluster
 from schedulerglobal.state.host import HostRecord
+from slackvm.model.codes import Code
 from slackvm.model.placement import Placement, PlacementRequest, place
 from slackvm.model.policies import Policy
 from slackvm.model.refusal import Refusal, most_transient
@@ -58,7 +59,9 @@ def choose(
         request: the VM, its labels, and the labels that its host must have.
         refused: hosts that already refused it.
     """
-    taken = {member: Refusal("name_taken") for member in cluster.foreign_holders(request.vm.name)}
+    taken = {
+        member: Refusal(Code.NAME_TAKEN) for member in cluster.foreign_holders(request.vm.name)
+    }
     refused = {**taken, **(refused or {})}
     excluded = [member.index for member in refused if not member.forgotten]
     placement = place(cluster.fleet, request, policy, excluded)

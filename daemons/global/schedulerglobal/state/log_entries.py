@@ -6,6 +6,7 @@ from typing import Any
 from schedulerglobal.state.host import HostRecord
 from schedulerglobal.state.resources import HostResources
 from slackvm.formats.operations import ACCEPTED, REFUSED, Operation
+from slackvm.model.codes import Code
 from slackvm.model.vm import VM
 
 
@@ -62,7 +63,7 @@ def vm_entry(
 
 def no_vm_entry(name: str) -> Operation:
     """Return that a VM was to be removed that there is not."""
-    return _entry("remove", name=name, outcome=REFUSED, code="unknown")
+    return _entry("remove", name=name, outcome=REFUSED, code=Code.VM_NOT_FOUND)
 
 
 def _entry(op: str, **fields: Any) -> Operation:

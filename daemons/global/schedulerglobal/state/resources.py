@@ -5,6 +5,7 @@ from dataclasses import dataclass, field, replace
 from typing import Any
 
 from slackvm.api.hosts import HostReply, HostState
+from slackvm.model.codes import Code
 from slackvm.model.refusal import Refusal
 from slackvm.model.summary import HostSummary, LevelSummary
 from slackvm.model.vm import VM, milli_level, size_in_cpus
@@ -89,12 +90,12 @@ class HostResources:
     def unschedulable(self, *, cordoned: bool) -> Refusal | None:
         """Return why the host takes no VM at all; None where it does."""
         if self.state == UNKNOWN:
-            return Refusal("unknown", reason=self.reason)
+            return Refusal(Code.HOST_UNREACHABLE, reason=self.reason)
         if cordoned:
-            return Refusal("cordoned")
+            return Refusal(Code.CORDONED)
         if self.state == "not_ready":
-            return Refusal("not_ready", reason=self.reason)
-        return Refusal("overcommitted") if self.state == "overcommitted" else None
+            return Refusal(Code.NOT_READY, reason=self.reason)
+        return Refusal(Code.OVERCOMMITTED) if self.state == "overcommitted" else None
 
     def difference(self, before: "HostResources | None") -> dict[str, Any]:
         """Return what of it is otherwise than before, for the operations log; None: all of it."""

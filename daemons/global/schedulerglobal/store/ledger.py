@@ -8,6 +8,7 @@ import structlog
 from schedulerglobal.store.base import Lines, Store, StoreError
 from slackvm.formats.journal import Journal
 from slackvm.formats.operations import Operation
+from slackvm.model.codes import Code
 
 log = structlog.get_logger()
 
@@ -36,7 +37,7 @@ class Ledger:
         self._journal = journal
         self._late: list[tuple[Write, Lines]] = []
         self._unlogged: list[tuple[int, bytes]] = []
-        self._error = StoreError("storage_failed", "")
+        self._error = StoreError(Code.STORAGE_FAILED, "")
         self._kept = 0
         self._seq = journal.seq
         for seq, line in lines:

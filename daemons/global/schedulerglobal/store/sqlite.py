@@ -16,6 +16,7 @@ from schedulerglobal.store.base import (
 )
 from slackvm.api.vms import VMReply, VMRequest
 from slackvm.formats.files import lock_file
+from slackvm.model.codes import Code
 
 VERSION = 1
 
@@ -100,7 +101,7 @@ class SqliteStore(Store):
             if self._database.execute(
                 "SELECT 1 FROM vms WHERE name = ? AND host != ?", (name, order.host)
             ).fetchone():
-                raise StoreError("storage_failed", f"the store has a VM {name} on another host")
+                raise StoreError(Code.STORAGE_FAILED, f"the store has a VM {name} on another host")
             self._database.execute(
                 "INSERT INTO orders (name, host, attempt, request) VALUES (?, ?, ?, ?)",
                 (name, order.host, order.attempt, order.request.model_dump_json()),
@@ -206,7 +207,7 @@ def _told() -> Iterator[None]:
         yield
     except sqlite3.Error as error:
         full = getattr(error, "sqlite_errorcode", None) in (sqlite3.SQLITE_FULL, _NO_SPACE_FOR_SHM)
-        raise StoreError("storage_full" if full else "storage_failed", str(error)) from error
+        raise StoreError(Code.STORAGE_FULL if full else Code.STORAGE_FAILED, str(error)) from error
 
 
 _NO_SPACE_FOR_SHM = sqlite3.SQLITE_IOERR_SHMSIZE

@@ -9,6 +9,7 @@ from typing import NamedTuple
 from schedulerlocal.agent.operation_lock import BusyError
 from schedulerlocal.hypervisor import HypervisorError
 from slackvm.formats.operations import ACCEPTED, REFUSED
+from slackvm.model.codes import Code
 from slackvm.model.refusal import Refusal
 
 COUNTED = ("deploy", "withdraw", "remove", "start", "stop", "restart")
@@ -50,7 +51,7 @@ class OperationCounters:
     @contextmanager
     def counted(self, op: str) -> Iterator[None]:
         """Count what is done within as one operation."""
-        outcome, code = FAILED, "internal"
+        outcome, code = FAILED, str(Code.INTERNAL)
         try:
             yield
             outcome, code = ACCEPTED, ""
@@ -61,7 +62,7 @@ class OperationCounters:
             code = error.code
             raise
         except BusyError:
-            code = "overloaded"
+            code = Code.OVERLOADED
             raise
         finally:
             with self._lock:

@@ -31,6 +31,7 @@ from schedulerlocal.hypervisor import (
     UncertainError,
     VMSpec,
 )
+from slackvm.model.codes import Code
 from slackvm.model.host import Host
 from slackvm.model.plan import Plan
 from slackvm.model.refusal import Refusal
@@ -129,7 +130,7 @@ class HostAgent:
                     self._publish()
                 return self._view, False
             if same is not None or vm.name in {guest.name for guest in self._findings.foreign}:
-                raise RefusedError(Refusal("name_taken"))
+                raise RefusedError(Refusal(Code.NAME_TAKEN))
             self._attempts.check(attempt)
             plan = self.host.plan_deploy(vm)
             if plan.refusal:
@@ -181,7 +182,7 @@ class HostAgent:
         with self._operation("remove"):
             order = self._guests[name].order if name in self._guests else None
             if created is not None and (order is None or order.created != created):
-                raise RefusedError(Refusal("unknown"))
+                raise RefusedError(Refusal(Code.VM_NOT_FOUND))
             plan = self.host.plan_remove(name)
             if name in self._findings.unaccommodated:
                 with self._turns.elsewhere():
@@ -219,12 +220,12 @@ class HostAgent:
         }
         with self.outcomes.counted(verb):
             if name not in self._view.guests:
-                raise RefusedError(Refusal("unknown"))
+                raise RefusedError(Refusal(Code.VM_NOT_FOUND))
             actions[verb](name)
             self.reconcile()
             view = self._view
             if name not in view.guests:
-                raise RefusedError(Refusal("unknown"))
+                raise RefusedError(Refusal(Code.VM_NOT_FOUND))
             return view
 
     def reconcile(self) -> None:

@@ -3,6 +3,7 @@
 from collections import deque
 
 from schedulerlocal.agent.counters import RefusedError
+from slackvm.model.codes import Code
 from slackvm.model.refusal import Refusal
 
 _KEPT = 4096
@@ -26,7 +27,7 @@ class Attempts:
             RefusedError: it was.
         """
         if attempt in self._withdrawn:
-            raise RefusedError(Refusal("withdrawn"))
+            raise RefusedError(Refusal(Code.CANCELLED))
 
     def withdraw(self, attempt: str) -> None:
         """Refuse an attempt from now on."""

@@ -20,7 +20,6 @@ from schedulerlocal.hypervisor import (
     HypervisorError,
     ObservedVM,
     UnavailableError,
-    UncertainError,
 )
 from slackvm import __version__
 from slackvm.api.base import HealthReply, Reply
@@ -39,6 +38,7 @@ from slackvm.api.vms import (
     WithdrawRequest,
 )
 from slackvm.http.endpoints import AnyEndpoint, Endpoint, Request, Response
+from slackvm.model.codes import Code
 from slackvm.model.refusal import Refusal
 
 Result = TypeVar("Result")
@@ -96,39 +96,21 @@ def errors_told() -> Iterator[None]:
         yield
     except RefusedError as error:
         raise refused(error.refusal) from error
-    except (UnavailableError, BusyError) as error:
-        code = error.code if isinstance(error, UnavailableError) else "overloaded"
-        # Nothing was done, or that is not known: who places VMs must tell these apart
-        status = 504 if isinstance(error, UncertainError) else 503
-        raise RestError(status, code, str(error), headers={"Retry-After": "2"}) from error
+    except BusyError as error:
+        raise RestError(Code.OVERLOADED, str(error), headers=_RETRY) from error
+    except UnavailableError as error:
+        # 504 where the hypervisor was asked: the controller must not ask another host then.
+        raise RestError(error.code, str(error), headers=_RETRY) from error
     except HypervisorError as error:
-        status, field = _STATUS_OF.get(error.code, (503, None))
-        raise RestError(status, error.code, str(error), field=field) from error
+        raise RestError(error.code, str(error)) from error
 
 
 def refused(refusal: Refusal) -> RestError:
     """Return a refusal of the host as an error of REST."""
-    status = 404 if refusal.code == "unknown" else 409
-    field = {"name_taken": "name", "level_not_offered": "level"}.get(refusal.code)
-    return RestError(
-        status,
-        refusal.code,
-        refusal.message,
-        field=field,
-        needed=refusal.needed,
-        free=refusal.free,
-    )
+    return RestError(refusal.code, refusal.message, needed=refusal.needed, free=refusal.free)
 
 
-_STATUS_OF: dict[str, tuple[int, str | None]] = {
-    "image_not_found": (400, "image"),
-    "image_outside": (400, "image"),
-    "image_invalid": (400, "image"),
-    "image_in_use": (409, "image"),
-    "name_taken": (409, "name"),
-    "unknown": (404, None),
-    "storage_full": (503, None),
-}
+_RETRY = {"Retry-After": "2"}
 
 
 def endpoints(host: LocalHost) -> list[AnyEndpoint]:
@@ -149,7 +131,7 @@ def endpoints(host: LocalHost) -> list[AnyEndpoint]:
     def one_vm(call: Request[VMPath, None]) -> Response:
         view = keeper.view
         if call.path.name not in view.guests:
-            raise refused(Refusal("unknown"))
+            raise refused(Refusal(Code.VM_NOT_FOUND))
         return Response(200, host.told(view, view.guests[call.path.name]))
 
     def remove(call: Request[VMPath, RemovalQuery]) -> Response:

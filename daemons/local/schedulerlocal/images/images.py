@@ -10,6 +10,7 @@ import structlog
 from schedulerlocal.backends.libvirt.deadline import Deadline
 from schedulerlocal.hypervisor import HypervisorError
 from schedulerlocal.images import qcow2, qemu_img
+from slackvm.model.codes import Code
 
 log = structlog.get_logger()
 
@@ -39,9 +40,9 @@ def find_image(image: str, folders: Sequence[Path]) -> Path:
         HypervisorError: it is not there, no plain file, or outside the folders.
     """
     if not image or not image.isprintable() or not image.startswith("/"):
-        raise HypervisorError("image_invalid", f"image {image[:300]!r} is no absolute path")
+        raise HypervisorError(Code.IMAGE_INVALID, f"image {image[:300]!r} is no absolute path")
     if ".." in Path(image).parts:
-        raise HypervisorError("image_invalid", f"image {image!r}: .. is not allowed in its path")
+        raise HypervisorError(Code.IMAGE_INVALID, f"image {image!r}: .. is not allowed in its path")
     if not any(Path(image).is_relative_to(folder) for folder in _names(folders)):
         raise _outside(image, folders)
     return _resolved(Path(image), folders)
@@ -53,7 +54,7 @@ def _names(folders: Sequence[Path]) -> list[Path]:
 
 def _outside(image: str, folders: Sequence[Path]) -> HypervisorError:
     allowed = " or ".join(map(str, folders)) or "any folder"
-    return HypervisorError("image_outside", f"image {image!r} is not below {allowed}")
+    return HypervisorError(Code.IMAGE_OUTSIDE, f"image {image!r} is not below {allowed}")
 
 
 def _resolved(image: Path, folders: Sequence[Path]) -> Path:
@@ -62,13 +63,13 @@ def _resolved(image: Path, folders: Sequence[Path]) -> Path:
         path = image.resolve(strict=True)
         is_file = path.is_file()
     except (FileNotFoundError, NotADirectoryError) as error:
-        raise HypervisorError("image_not_found", f"image {shown} is not there") from error
+        raise HypervisorError(Code.IMAGE_NOT_FOUND, f"image {shown} is not there") from error
     except (OSError, RuntimeError) as error:  # a loop of links is a RuntimeError before 3.13
-        raise HypervisorError("image_invalid", f"image {shown}: {error}") from error
+        raise HypervisorError(Code.IMAGE_INVALID, f"image {shown}: {error}") from error
     if not any(path.is_relative_to(folder.resolve()) for folder in folders):
         raise _outside(str(image), folders)
     if not is_file or not str(path).isprintable():
-        raise HypervisorError("image_invalid", f"image {shown} is no plain file")
+        raise HypervisorError(Code.IMAGE_INVALID, f"image {shown} is no plain file")
     return path
 
 
@@ -85,21 +86,23 @@ def check_format(path: Path, folders: Sequence[Path], deadline: Deadline) -> Non
         try:
             header = qcow2.read_header(path)
         except OSError as error:
-            raise HypervisorError("image_invalid", f"image {path}: {error.strerror}") from error
+            raise HypervisorError(Code.IMAGE_INVALID, f"image {path}: {error.strerror}") from error
         if header is None:
-            raise HypervisorError("image_invalid", f"image {path} is not in qcow2 format")
+            raise HypervisorError(Code.IMAGE_INVALID, f"image {path} is not in qcow2 format")
         # Before qemu-img looks: it would open the data file, whatever that is
         if header.has_external_data:
-            raise HypervisorError("image_invalid", f"image {path} keeps its data in another file")
+            raise HypervisorError(
+                Code.IMAGE_INVALID, f"image {path} keeps its data in another file"
+            )
         info = qemu_img.image_info(path, deadline)
         if info.get("encrypted"):
-            raise HypervisorError("image_invalid", f"image {path} is encrypted")
+            raise HypervisorError(Code.IMAGE_INVALID, f"image {path} is encrypted")
         if not header.backing:
             return
         path = _backing_file(path, header, info.get("backing-filename-format"), folders)
         if info.get("backing-filename-format") == "raw":
             return
-    raise HypervisorError("image_invalid", f"image {path}: its backing files never end")
+    raise HypervisorError(Code.IMAGE_INVALID, f"image {path}: its backing files never end")
 
 
 def _backing_file(
@@ -108,14 +111,14 @@ def _backing_file(
     refused = f"image {path}: its backing file {header.backing!r}"
     backing = qcow2.local_path(header.backing, path)
     if backing is None:
-        raise HypervisorError("image_invalid", f"{refused} is no local file")
+        raise HypervisorError(Code.IMAGE_INVALID, f"{refused} is no local file")
     if backing_format not in ("qcow2", "raw"):
-        raise HypervisorError("image_invalid", f"{refused} has no format, qcow2 or raw, named")
+        raise HypervisorError(Code.IMAGE_INVALID, f"{refused} has no format, qcow2 or raw, named")
     try:
         # In a header, relative names and .. are usual; the kernel resolves them, not the text
         return _resolved(backing, folders)
     except (HypervisorError, ValueError) as error:
-        raise HypervisorError("image_invalid", f"{refused}: {error}") from error
+        raise HypervisorError(Code.IMAGE_INVALID, f"{refused}: {error}") from error
 
 
 def check_use(path: Path, clone: bool, uses: Iterable[Use]) -> None:
@@ -132,11 +135,11 @@ def check_use(path: Path, clone: bool, uses: Iterable[Use]) -> None:
         for backing in qcow2.backing_files(path):
             wanted.setdefault(_identity(backing), False)
     except OSError as error:
-        raise HypervisorError("image_invalid", f"image {path}: {error}") from error
+        raise HypervisorError(Code.IMAGE_INVALID, f"image {path}: {error}") from error
     for use in _with_backing_files(uses):
         is_written = wanted.get(_identity(use.path))
         if is_written is not None and (is_written or use.is_written):
-            raise HypervisorError("image_in_use", f"image {path} is in use by VM {use.name}")
+            raise HypervisorError(Code.IMAGE_IN_USE, f"image {path} is in use by VM {use.name}")
 
 
 def _with_backing_files(uses: Iterable[Use]) -> Iterable[Use]:

@@ -15,6 +15,7 @@ import structlog
 from schedulerlocal.backends.libvirt.deadline import Deadline
 from schedulerlocal.hypervisor import HypervisorError
 from schedulerlocal.images.qemu_img import create_overlay
+from slackvm.model.codes import Code
 
 log = structlog.get_logger()
 
@@ -139,7 +140,7 @@ def _told(what: str) -> Iterator[None]:
         yield
     except OSError as error:
         full = error.errno in (errno.ENOSPC, errno.EDQUOT)
-        code = "storage_full" if full else "hypervisor_failed"
+        code = Code.STORAGE_FULL if full else Code.HYPERVISOR_FAILED
         raise HypervisorError(code, f"{what}: {error.strerror}") from error
 
 

@@ -11,6 +11,7 @@ from typing import Any
 from schedulerlocal.backends.libvirt.deadline import Deadline
 from schedulerlocal.hypervisor import HypervisorError
 from schedulerlocal.images.storage import StorageHungError
+from slackvm.model.codes import Code
 
 MAX_OUTPUT = 1 << 20
 """Bytes; an image with many thousand snapshots would tell more."""
@@ -27,13 +28,13 @@ def image_info(path: Path, deadline: Deadline) -> Mapping[str, Any]:
     """
     # The format is given: a guess at it would have the file's content choose what reads it
     command = ["info", "--output=json", "-U", "-f", "qcow2", "--", str(path)]
-    output = _run(command, "image_invalid", f"image {path}", deadline)
+    output = _run(command, Code.IMAGE_INVALID, f"image {path}", deadline)
     try:
         told = json.loads(output)
     except ValueError as error:
-        raise HypervisorError("image_invalid", f"image {path}: qemu-img says no JSON") from error
+        raise HypervisorError(Code.IMAGE_INVALID, f"image {path}: qemu-img says no JSON") from error
     if not isinstance(told, dict):
-        raise HypervisorError("image_invalid", f"image {path}: qemu-img says nothing of it")
+        raise HypervisorError(Code.IMAGE_INVALID, f"image {path}: qemu-img says nothing of it")
     return told
 
 
@@ -45,10 +46,10 @@ def create_overlay(overlay: Path, image: Path, deadline: Deadline) -> None:
         StorageHungError: it takes too long.
     """
     command = ["create", "-q", "-f", "qcow2", "-F", "qcow2", "-b", str(image), "--", str(overlay)]
-    _run(command, "hypervisor_failed", f"overlay on {image}", deadline)
+    _run(command, Code.HYPERVISOR_FAILED, f"overlay on {image}", deadline)
 
 
-def _run(arguments: Sequence[str], code: str, what: str, deadline: Deadline) -> bytes:
+def _run(arguments: Sequence[str], code: Code, what: str, deadline: Deadline) -> bytes:
     """Return what qemu-img prints.
 
     A process that hangs in the kernel, on storage that is gone, cannot be killed: whoever must not
@@ -66,7 +67,7 @@ def _run(arguments: Sequence[str], code: str, what: str, deadline: Deadline) -> 
             )
         except OSError as error:
             raise HypervisorError(
-                "hypervisor_failed", f"qemu-img cannot be run: {error.strerror}"
+                Code.HYPERVISOR_FAILED, f"qemu-img cannot be run: {error.strerror}"
             ) from error
         with process:
             overdue = threading.Event()
@@ -91,5 +92,5 @@ def _run(arguments: Sequence[str], code: str, what: str, deadline: Deadline) -> 
         raise StorageHungError(what)
     if process.returncode:
         full = any(reason in message for reason in _FULL)
-        raise HypervisorError("storage_full" if full else code, f"{what}: {message}")
+        raise HypervisorError(Code.STORAGE_FULL if full else code, f"{what}: {message}")
     return output

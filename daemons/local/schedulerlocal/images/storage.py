@@ -5,6 +5,7 @@ from typing import TypeVar
 
 from schedulerlocal.backends.libvirt.deadline import BusyError, Deadline, OverdueError, Workers
 from schedulerlocal.hypervisor import HypervisorError
+from slackvm.model.codes import Code
 
 T = TypeVar("T")
 
@@ -16,7 +17,7 @@ class StorageHungError(HypervisorError):
     """Storage does not answer; what was begun may still be done some day."""
 
     def __init__(self, what: str) -> None:
-        super().__init__("hypervisor_failed", f"{what}: its storage does not answer")
+        super().__init__(Code.HYPERVISOR_FAILED, f"{what}: its storage does not answer")
 
 
 class Storage:

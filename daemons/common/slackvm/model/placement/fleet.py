@@ -9,6 +9,7 @@ from collections.abc import Iterable
 
 import numpy as np
 
+from slackvm.model.codes import Code
 from slackvm.model.labels import format_labels, missing_labels
 from slackvm.model.placement.arrays import HostArrays
 from slackvm.model.placement.candidates import (
@@ -124,9 +125,9 @@ class Fleet:
         """
         vm, summary = request.vm, self._summaries[index]
         if missing := missing_labels(summary.labels, request.require):
-            return Refusal("labels_not_matched", reason=format_labels(missing))
+            return Refusal(Code.LABELS_NOT_MATCHED, reason=format_labels(missing))
         if not _includes(summary.offered, vm.level):
-            return Refusal("level_not_offered")
+            return Refusal(Code.LEVEL_NOT_OFFERED)
         if summary.unschedulable:
             return summary.unschedulable
         vnode = (self._levels.get(vm.level, _NO_VNODE), index)

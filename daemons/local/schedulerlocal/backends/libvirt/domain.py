@@ -9,6 +9,7 @@ from lxml.builder import E
 
 from schedulerlocal.backends.libvirt.metadata import unfinished_element
 from schedulerlocal.hypervisor import HypervisorError, VMSpec
+from slackvm.model.codes import Code
 from slackvm.topologies.cpu_list import format_cpu_list
 
 BALLOON_PERIOD_S = 5
@@ -73,7 +74,8 @@ def domain_xml(
         domain = _domain(order, format_cpu_list(cpu_ids), disk, platform, network)
     except ValueError as error:  # lxml takes no NUL, no control character, no broken UTF-8
         raise HypervisorError(
-            "image_invalid", f"VM {order.vm.name!r} on {str(disk)!r} cannot be described: {error}"
+            Code.IMAGE_INVALID,
+            f"VM {order.vm.name!r} on {str(disk)!r} cannot be described: {error}",
         ) from error
     return etree.tostring(domain, encoding="unicode", pretty_print=True)
 

@@ -21,6 +21,7 @@ from schedulerlocal.hypervisor import (
     VMSpec,
 )
 from slackvm.api.vms import GuestState
+from slackvm.model.codes import Code
 from slackvm.topologies.cpu_list import format_cpu_list, parse_cpu_list
 from slackvm.topologies.errors import TopologyError
 
@@ -114,7 +115,7 @@ def find_ours(talk: LibvirtOperation, name: str) -> Domain | None:
         return None
     guest, is_active, is_persistent, run = found
     if guest.order is None:
-        raise HypervisorError("unknown", f"VM {name} was not made by SlackVM")
+        raise HypervisorError(Code.VM_NOT_FOUND, f"VM {name} was not made by SlackVM")
     return Domain(guest, guest.order, is_active, is_persistent, run)
 
 
@@ -126,7 +127,7 @@ def get_ours(talk: LibvirtOperation, name: str) -> Domain:
     """
     domain = find_ours(talk, name)
     if domain is None:
-        raise HypervisorError("unknown", f"there is no VM {name}")
+        raise HypervisorError(Code.VM_NOT_FOUND, f"there is no VM {name}")
     return domain
 
 
@@ -140,7 +141,7 @@ def cpu_map(talk: LibvirtOperation, cpu_ids: Collection[int]) -> tuple[bool, ...
     missing = set(cpu_ids) - online
     if missing or not cpu_ids:
         raise HypervisorError(
-            "hypervisor_failed",
+            Code.HYPERVISOR_FAILED,
             f"cannot pin to CPU {format_cpu_list(missing) or 'none'}: libvirt has CPUs "
             f"{format_cpu_list(online)}",
         )

@@ -7,6 +7,7 @@ import libvirt
 import structlog
 
 from schedulerlocal.hypervisor import HypervisorError
+from slackvm.model.codes import Code
 
 log = structlog.get_logger()
 
@@ -24,7 +25,7 @@ class LibvirtError(HypervisorError):
     def __init__(self, error: libvirt.libvirtError) -> None:
         full = error.get_int1() in _FULL
         message = error.get_error_message() or str(error)
-        super().__init__("storage_full" if full else "hypervisor_failed", message)
+        super().__init__(Code.STORAGE_FULL if full else Code.HYPERVISOR_FAILED, message)
         self.number: int = error.get_error_code()
 
 

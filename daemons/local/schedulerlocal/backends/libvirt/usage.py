@@ -6,6 +6,7 @@ import structlog
 from schedulerlocal.backends.libvirt.errors import LibvirtError, is_of_connection
 from schedulerlocal.backends.libvirt.session import LibvirtOperation
 from schedulerlocal.hypervisor import HypervisorError, Usage
+from slackvm.model.codes import Code
 
 log = structlog.get_logger()
 
@@ -69,7 +70,7 @@ def list_addresses(talk: LibvirtOperation, name: str) -> list[str]:
         return talk.ask(f"addresses of VM {name}", ask)
     except LibvirtError as error:
         if error.number == libvirt.VIR_ERR_NO_DOMAIN:
-            raise HypervisorError("unknown", f"there is no VM {name}") from error
+            raise HypervisorError(Code.VM_NOT_FOUND, f"there is no VM {name}") from error
         raise
 
 

@@ -24,6 +24,7 @@ from schedulerlocal.hypervisor import (
 )
 from slackvm.api.vms import GuestState
 from slackvm.formats.files import atomic_write, remove_leftovers
+from slackvm.model.codes import Code
 from slackvm.model.vm import VM
 
 DAY_S = 8640
@@ -83,7 +84,7 @@ class MemoryHypervisor:
         """Write a VM down."""
         with self._lock:
             if order.vm.name in self._kept:
-                raise HypervisorError("name_taken", f"a VM {order.vm.name} exists")
+                raise HypervisorError(Code.NAME_TAKEN, f"a VM {order.vm.name} exists")
             kept = _Kept(order, tuple(sorted(cpu_ids)), RUNNING, self._clock.now())
             self._keep({**self._kept, order.vm.name: kept})
 
@@ -137,7 +138,7 @@ class MemoryHypervisor:
 
     def _known(self, name: str) -> _Kept:
         if name not in self._kept:
-            raise HypervisorError("unknown", f"there is no VM {name}")
+            raise HypervisorError(Code.VM_NOT_FOUND, f"there is no VM {name}")
         return self._kept[name]
 
     def _change(self, name: str, **changes: Any) -> None:
@@ -150,7 +151,7 @@ class MemoryHypervisor:
                 temporary.write_text(json.dumps(entries))
         except OSError as error:
             message = f"{self._path}: {error.strerror}"
-            raise HypervisorError("storage_full", message) from error
+            raise HypervisorError(Code.STORAGE_FULL, message) from error
         self._kept = kept
 
 
