@@ -27,14 +27,14 @@ from slackvm.api.errors import RestError
 from slackvm.api.hosts import HostReply, SummaryReply
 from slackvm.api.plans import PlanReply
 from slackvm.api.vms import (
-    AttemptRequest,
+    CancelReply,
     ChangedReply,
+    HostVMRequest,
     RemovalQuery,
     VMPath,
     VMReply,
     VMRequest,
     VMsReply,
-    WithdrawReply,
     WithdrawRequest,
 )
 from slackvm.http.endpoints import AnyEndpoint, Endpoint, Request, Response
@@ -117,10 +117,10 @@ def endpoints(host: LocalHost) -> list[AnyEndpoint]:
     """Return the endpoints of a host, but for the prototype's."""
     keeper = host.keeper
 
-    def create(call: Request[None, AttemptRequest]) -> Response:
+    def create(call: Request[None, HostVMRequest]) -> Response:
         asked = call.input
         with errors_told():
-            view, is_new = keeper.deploy(asked.vm(), asked.image, asked.clone, asked.attempt)
+            view, is_new = keeper.deploy(asked.vm(), asked.image, asked.clone, asked.key)
         return host.changed(201 if is_new else 200, view, asked.name)
 
     def all_vms(_: Request[None, None]) -> Response:
@@ -143,7 +143,7 @@ def endpoints(host: LocalHost) -> list[AnyEndpoint]:
         with errors_told():
             guest = keeper.withdraw(call.path.name, call.input.attempt)
         vm = host.told(keeper.view, guest) if guest else None
-        return Response(200, WithdrawReply(vm=vm))
+        return Response(200, CancelReply(vm=vm))
 
     def changing(verb: str) -> Callable[[Request[VMPath, None]], Response]:
         def change(call: Request[VMPath, None]) -> Response:
@@ -165,7 +165,7 @@ def endpoints(host: LocalHost) -> list[AnyEndpoint]:
             handler=create,
             answers={201: ChangedReply, 200: ChangedReply},
             errors={400: "The image cannot be had.", 409: REFUSED, 503: NOT_NOW, 504: NO_ANSWER},
-            input=AttemptRequest,
+            input=HostVMRequest,
             changes=True,
             tags=("vms",),
         ),
@@ -206,7 +206,7 @@ def endpoints(host: LocalHost) -> list[AnyEndpoint]:
             path="/v1/vms/{name}/withdraw",
             summary="Tell the VM, or else refuse from now on the requests that bear an attempt.",
             handler=withdraw,
-            answers={200: WithdrawReply},
+            answers={200: CancelReply},
             errors={503: NOT_NOW},
             parameters=VMPath,
             input=WithdrawRequest,

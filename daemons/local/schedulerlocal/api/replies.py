@@ -63,7 +63,7 @@ def summary_reply(view: View, host: Identity) -> SummaryReply:
     return SummaryReply(
         name=host.name,
         version=__version__,
-        instance=host.instance,
+        boot_id=host.instance,
         generation=view.generation,
         state=view.state,
         reason=view.reason,
