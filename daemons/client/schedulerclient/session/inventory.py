@@ -1,4 +1,4 @@
-"""Which VMs and hosts there are, whether the server is a controller or the daemon of one host."""
+"""The VMs and hosts that the server knows, be it a controller or the daemon of one host."""
 
 from dataclasses import replace
 from urllib.parse import urlencode
@@ -7,27 +7,31 @@ from schedulerclient.output.failures import BadInput, Failed
 from schedulerclient.session.server import Answer, Server
 from slackvm.api.cluster import ClusterVMsReply, VMsQuery
 from slackvm.api.vms import VMReply, VMsReply
+from slackvm.model.labels import Labels, format_labels, missing_labels
+
+NO_LABELS: Labels = {}
 
 
-def find_vms(server: Server, query: VMsQuery) -> Answer:
-    """Return an answer with all the VMs that are asked for, of all pages.
+def find_vms(server: Server, query: VMsQuery, labels: Labels = NO_LABELS) -> Answer:
+    """Return an answer with all matching VMs, of all pages.
 
     Args:
-        server: who is asked. The daemon of a host tells all its VMs; those that are asked for are
-            then chosen here.
+        server: a controller; or the daemon of a host, which lists all its VMs: those that match
+            are then selected here.
         query: which VMs.
+        labels: only VMs with all of these labels.
     """
     try:
-        answer = _page(server, query, "")
+        answer = _page(server, query, labels, "")
     except BadInput:
         # The daemon of a host takes no query.
         answer = server.get("/v1/vms")
         if answer.has("total"):
             raise
-    told = answer.read(VMsReply).vms
+    listed = answer.read(VMsReply).vms
     if not answer.has("total"):
-        pairs = zip(told, answer.document["vms"], strict=True)
-        vms = [document for vm, document in pairs if _matches(vm, query)]
+        pairs = zip(listed, answer.document["vms"], strict=True)
+        vms = [document for vm, document in pairs if _matches(vm, query, labels)]
         return replace(answer, document={**answer.document, "vms": vms})
     vms = []
     while True:
@@ -35,11 +39,11 @@ def find_vms(server: Server, query: VMsQuery) -> Answer:
         vms += answer.document["vms"]
         if after is None:
             return replace(answer, document={**answer.document, "vms": vms})
-        answer = _page(server, query, after)
+        answer = _page(server, query, labels, after)
 
 
 def host_answer(server: Server) -> Answer:
-    """Return what is told of all hosts of a cluster; or, by the daemon of one, of this."""
+    """Return all hosts of a controller's cluster; or, of a host's daemon, this host."""
     try:
         return server.get("/v1/hosts")
     except Failed as failure:
@@ -48,16 +52,22 @@ def host_answer(server: Server) -> Answer:
         return server.get("/v1/host")
 
 
-def _page(server: Server, query: VMsQuery, after: str) -> Answer:
-    """Ask for VMs; those that come after the name `after`."""
-    fields = {**query.model_dump(exclude_defaults=True), **({"after": after} if after else {})}
+def _page(server: Server, query: VMsQuery, labels: Labels, after: str) -> Answer:
+    """Ask for one page of VMs; those whose names come after `after`."""
+    fields = {
+        **query.model_dump(exclude_defaults=True),
+        **({"label": format_labels(labels)} if labels else {}),
+        **({"after": after} if after else {}),
+    }
     return server.get("/v1/vms" + (f"?{urlencode(fields)}" if fields else ""))
 
 
-def _matches(vm: VMReply, query: VMsQuery) -> bool:
+def _matches(vm: VMReply, query: VMsQuery, labels: Labels) -> bool:
     text = query.search.lower()
+    searched = (vm.name, vm.image, format_labels(vm.labels))
     return (
         query.host in ("", vm.host)
         and query.level in (None, vm.level)
-        and (text in vm.name.lower() or text in vm.image.lower())
+        and any(text in each.lower() for each in searched)
+        and not missing_labels(vm.labels, labels)
     )
