@@ -10,7 +10,7 @@ from schedulerclient.output import output
 from schedulerclient.output.failures import about
 from schedulerclient.output.text import age, amount
 from schedulerclient.session.session import Client, client_command
-from slackvm.api.cluster import ClusterHostReply, HostName, HostRequest, HostsReply
+from slackvm.api.cluster import ClusterHostReply, HostName, HostPatch, HostRequest, HostsReply
 from slackvm.model.labels import format_labels
 
 name_argument = click.argument("name", type=checked(HostName), shell_complete=complete_host)
@@ -104,9 +104,9 @@ def label(client: Client, name: str, changes: tuple[str, ...]) -> None:
 
     KEY=VALUE sets a label; KEY- ends the override, and the host's own value counts again.
     """
-    labels = label_changes(changes)
-    with about(name), labels_sent(client.server, labels):
-        answer = client.server.change("PATCH", _path(name), {"labels": labels}, repeatable=True)
+    body = request(HostPatch, labels=label_changes(changes)).model_dump()
+    with about(name), labels_sent(client.server, changes):
+        answer = client.server.change("PATCH", _path(name), body, repeatable=True)
     if not client.printed_json(answer):
         host = answer.read(ClusterHostReply)
         labelled = f"the labels {format_labels(host.labels)}" if host.labels else "no labels"

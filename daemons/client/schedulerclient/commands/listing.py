@@ -65,9 +65,10 @@ def list_vms(
     wide: bool,
 ) -> None:
     """List the VMs."""
-    query = request(VMsQuery, host=host or "", level=level, search=search or "")
+    label = format_labels(labels)
+    query = request(VMsQuery, host=host or "", level=level, label=label, search=search or "")
     with labels_sent(client.server, labels):
-        answer = find_vms(client.server, query, labels)
+        answer = find_vms(client.server, query)
     if client.printed_json(answer):
         return
     vms = answer.read(VMsReply).vms
@@ -89,7 +90,7 @@ def list_vms(
         numbers=("VCPUS", "GIB", "LEVEL"),
     )
     if not vms:
-        is_all = query == VMsQuery() and not labels
+        is_all = query == VMsQuery()
         click.echo("There are no VMs." if is_all else "No VM matches.", err=True)
 
 

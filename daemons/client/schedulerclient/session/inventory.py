@@ -7,22 +7,19 @@ from schedulerclient.output.failures import BadInput, Failed
 from schedulerclient.session.server import Answer, Server
 from slackvm.api.cluster import ClusterVMsReply, VMsQuery
 from slackvm.api.vms import VMReply, VMsReply
-from slackvm.model.labels import Labels, format_labels, missing_labels
-
-NO_LABELS: Labels = {}
+from slackvm.model.labels import format_labels, missing_labels
 
 
-def find_vms(server: Server, query: VMsQuery, labels: Labels = NO_LABELS) -> Answer:
+def find_vms(server: Server, query: VMsQuery) -> Answer:
     """Return an answer with all matching VMs, of all pages.
 
     Args:
         server: a controller; or the daemon of a host, which lists all its VMs: those that match
             are then selected here.
         query: which VMs.
-        labels: only VMs with all of these labels.
     """
     try:
-        answer = _page(server, query, labels, "")
+        answer = _page(server, query, "")
     except BadInput:
         # The daemon of a host takes no query.
         answer = server.get("/v1/vms")
@@ -31,7 +28,7 @@ def find_vms(server: Server, query: VMsQuery, labels: Labels = NO_LABELS) -> Ans
     listed = answer.read(VMsReply).vms
     if not answer.has("total"):
         pairs = zip(listed, answer.document["vms"], strict=True)
-        vms = [document for vm, document in pairs if _matches(vm, query, labels)]
+        vms = [document for vm, document in pairs if _matches(vm, query)]
         return replace(answer, document={**answer.document, "vms": vms})
     vms = []
     while True:
@@ -39,7 +36,7 @@ def find_vms(server: Server, query: VMsQuery, labels: Labels = NO_LABELS) -> Ans
         vms += answer.document["vms"]
         if after is None:
             return replace(answer, document={**answer.document, "vms": vms})
-        answer = _page(server, query, labels, after)
+        answer = _page(server, query, after)
 
 
 def host_answer(server: Server) -> Answer:
@@ -52,22 +49,18 @@ def host_answer(server: Server) -> Answer:
         return server.get("/v1/host")
 
 
-def _page(server: Server, query: VMsQuery, labels: Labels, after: str) -> Answer:
+def _page(server: Server, query: VMsQuery, after: str) -> Answer:
     """Ask for one page of VMs; those whose names come after `after`."""
-    fields = {
-        **query.model_dump(exclude_defaults=True),
-        **({"label": format_labels(labels)} if labels else {}),
-        **({"after": after} if after else {}),
-    }
+    fields = {**query.model_dump(exclude_defaults=True), **({"after": after} if after else {})}
     return server.get("/v1/vms" + (f"?{urlencode(fields)}" if fields else ""))
 
 
-def _matches(vm: VMReply, query: VMsQuery, labels: Labels) -> bool:
+def _matches(vm: VMReply, query: VMsQuery) -> bool:
     text = query.search.lower()
     searched = (vm.name, vm.image, format_labels(vm.labels))
     return (
         query.host in ("", vm.host)
         and query.level in (None, vm.level)
         and any(text in each.lower() for each in searched)
-        and not missing_labels(vm.labels, labels)
+        and not missing_labels(vm.labels, query.labels)
     )
