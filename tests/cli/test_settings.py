@@ -39,8 +39,8 @@ def test_an_empty_value_is_none(file: Path, monkeypatch: pytest.MonkeyPatch) -> 
 
 
 def test_values_may_name_others(file: Path) -> None:
-    file.write_text("SCL_STATE_DIR=/srv\nSCL_IMAGE_DIRS=${SCL_STATE_DIR}/images\n")
-    assert load_settings(LocalSettings, file).scl_image_dirs == "/srv/images"
+    file.write_text("SCL_NAME=one\nSCL_STATE_DIR=/srv/${SCL_NAME}\n")
+    assert load_settings(LocalSettings, file).scl_state_dir == Path("/srv/one")
 
 
 def test_a_value_from_the_file_is_checked(file: Path) -> None:

@@ -64,7 +64,7 @@ def host(_host: Daemon) -> Daemon:
 
 @pytest.fixture(params=["controller", "host"])
 def either(request: pytest.FixtureRequest) -> Served:
-    """A controller, and then a host's daemon."""
+    """The one, and then the other."""
     served: Served = request.getfixturevalue(request.param)
     return served
 

@@ -37,10 +37,10 @@ def address(number: int) -> str:
 
 
 class Forgetful(MemoryHypervisor):
-    """VMs that are not even written down."""
+    """VMs that are not even written."""
 
-    def _keep(self, kept: dict[str, Any]) -> None:
-        self._kept = kept
+    def _keep(self, vms: dict[str, Any]) -> None:
+        self._vms = vms
 
 
 class NoRecords(Records):
@@ -50,7 +50,7 @@ class NoRecords(Records):
         self.is_behind = False
 
     def restore(self, *_: object) -> None: ...
-    def note_refusal(self, *_: object) -> None: ...
+    def log_refusal(self, *_: object) -> None: ...
     def commit(self, *_: object) -> None: ...
     def catch_up(self, *_: object) -> None: ...
 
@@ -78,10 +78,10 @@ def _app(number: int, vms: int) -> RestApp:
         vm = VM(f"{name}-vm{each:02}", vcpus, 2048 * vcpus, chance.choice([1.0, 2.0, 3.0]))
         image = Path(f"/images/{chance.choice(['debian', 'alpine'])}.qcow2")
         hypervisor.create(VMSpec(vm, f"{number}-{each}", image, False, float(each)), ())
-    keeper = HostAgent(host, hypervisor, NoRecords(), clock)
-    keeper.reconcile()
+    agent = HostAgent(host, hypervisor, NoRecords(), clock)
+    agent.reconcile()
     identity = Identity(name, TOPOLOGY, None, "memory", f"{number:08x}")
-    local = api.LocalHost(identity, keeper, lambda _: [])
+    local = api.LocalHost(identity, agent, lambda _: [])
     return RestApp(
         [*api.endpoints(local), *prototype_api.endpoints(local)],
         title="A simulated host",

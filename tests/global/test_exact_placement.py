@@ -18,7 +18,6 @@ from schedulerglobal.state.cluster import Cluster
 from schedulerglobal.store.ledger import Ledger
 from schedulerglobal.store.sqlite import SqliteStore
 from schedulerglobal.sync import reports as hearing
-from schedulerlocal.agent.reconciliation import Drift
 from schedulerlocal.agent.view import view_of
 from schedulerlocal.api.replies import Identity, host_reply, vm_reply
 from schedulerlocal.clock import Clock
@@ -67,7 +66,7 @@ def picture(host: Host, name: str, generation: int) -> Picture:
         )
         for vm in host.vms.values()
     }
-    view = replace(view_of(host, guests, Drift()), generation=generation)
+    view = replace(view_of(host, guests), generation=generation)
     offered = None if host.levels is None else tuple(sorted(host.levels))
     identity = Identity(name, host.topology, offered, "memory", "abcd")
     vms = [vm_reply(view, guest, name, []) for guest in guests.values()]

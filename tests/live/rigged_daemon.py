@@ -89,14 +89,14 @@ def rig_clock(folder: Path) -> None:
 
 
 def rig_libvirt(steps: Steps) -> None:
-    from schedulerlocal.backends.libvirt.session import LibvirtOperation
+    from schedulerlocal.backends.libvirt.connection.session import LibvirtOperation
     from schedulerlocal.images.storage import Storage
 
     change, run = LibvirtOperation.change, Storage.run
 
-    def rigged_change(talk: LibvirtOperation, what: str, function: Any) -> None:
-        steps.step(f"libvirt, {what}", lambda: change(talk, what, function))
-        change(talk, what, function)
+    def rigged_change(operation: LibvirtOperation, what: str, function: Any) -> None:
+        steps.step(f"libvirt, {what}", lambda: change(operation, what, function))
+        change(operation, what, function)
 
     def rigged_run(storage: Storage, what: str, work: Any, deadline: Any) -> Any:
         if not what.startswith("image"):  # which is only looked at
@@ -132,7 +132,7 @@ def rig_operations(steps: Steps) -> None:
     from schedulerlocal.agent.host_agent import HostAgent
     from schedulerlocal.agent.operation_lock import OperationLock
 
-    next_turn = OperationLock.next
+    held = OperationLock.held
     asked = threading.local()
 
     def named(name: str, method: Callable[..., Any]) -> Callable[..., Any]:
@@ -144,12 +144,12 @@ def rig_operations(steps: Steps) -> None:
         return rigged
 
     @contextmanager
-    def rigged_next(turns: OperationLock) -> Iterator[None]:
-        with next_turn(turns), steps.operation(asked.operation):
+    def rigged_held(lock: OperationLock) -> Iterator[None]:
+        with held(lock), steps.operation(asked.operation):
             yield
 
-    OperationLock.next = rigged_next
-    for name in ("deploy", "withdraw", "remove", "reconcile"):
+    OperationLock.held = rigged_held
+    for name in ("deploy", "cancel", "remove", "reconcile"):
         setattr(HostAgent, name, named(name, getattr(HostAgent, name)))
 
 

@@ -14,9 +14,14 @@ pytest.importorskip("lxml", reason="the Python module lxml is missing")
 from lxml import etree
 
 from schedulerlocal.backends.libvirt.disks import Disk, Volume, disks_of
-from schedulerlocal.backends.libvirt.domain import Platform, domain_xml, platform_of
-from schedulerlocal.backends.libvirt.guest import guest_of, read_domain
-from schedulerlocal.backends.libvirt.metadata import NAMESPACE, TAG, text_of
+from schedulerlocal.backends.libvirt.domain_xml import Platform, domain_xml, platform_of
+from schedulerlocal.backends.libvirt.metadata import (
+    NAMESPACE,
+    TAG,
+    finished_text,
+    unfinished_element,
+)
+from schedulerlocal.backends.libvirt.observed import observed_vm, read_domain
 from schedulerlocal.hypervisor import RUNNING, HypervisorError, VMSpec
 from slackvm.model import VM
 
@@ -50,7 +55,7 @@ def described(asked: VMSpec, platform: Platform = TCG, network: str = "") -> str
 
 
 def read_back(xml: str):
-    return guest_of(read_domain(xml), RUNNING)
+    return observed_vm(read_domain(xml), RUNNING)
 
 
 @pytest.mark.parametrize("text", HOSTILE)
@@ -64,7 +69,7 @@ def test_a_hostile_name_and_path_stay_data(text: str) -> None:
     assert [element.tag for element in domain.iter()] == [
         element.tag for element in read_domain(described(order())).iter()
     ]
-    assert read_back(xml).order == asked
+    assert read_back(xml).spec == asked
 
 
 @given(
@@ -83,7 +88,7 @@ def test_an_order_is_read_back_as_it_was(
         VM(name, vcpus, memory, milli / 1000), UUID, Path("/images") / file, clone, created
     )
     guest = read_back(described(asked))
-    assert guest.order == asked
+    assert guest.spec == asked
     assert (guest.name, guest.uuid, guest.vcpus) == (name, UUID, vcpus)
     assert guest.is_unfinished
 
@@ -91,11 +96,11 @@ def test_an_order_is_read_back_as_it_was(
 def test_an_order_is_the_same_when_its_making_has_ended() -> None:
     asked = order(name="a", image="/images/a'\"<&>b.qcow2")
     domain = read_domain(described(asked))
-    element = etree.fromstring(text_of(asked))
+    element = etree.fromstring(finished_text(unfinished_element(asked)))
     element.tag = TAG  # libvirt gives it the namespace that it is told
     domain.find("metadata")[:] = [element]
-    guest = guest_of(domain, RUNNING)
-    assert (guest.order, guest.is_unfinished) == (asked, False)
+    guest = observed_vm(domain, RUNNING)
+    assert (guest.spec, guest.is_unfinished) == (asked, False)
 
 
 def test_a_vm_is_pinned_from_birth() -> None:
@@ -191,23 +196,23 @@ def with_metadata(**changes: str | None) -> str:
     ],
 )
 def test_a_vm_whose_metadata_are_not_valid_is_not_ours(key: str, value: str | None) -> None:
-    assert read_back(with_metadata(**{key: value})).order is None
+    assert read_back(with_metadata(**{key: value})).spec is None
 
 
 def test_a_vm_without_metadata_or_with_two_of_them_is_not_ours() -> None:
     domain = read_domain(described(order()))
     metadata = domain.find("metadata")
     metadata.append(etree.fromstring(etree.tostring(metadata[0])))
-    assert read_back(etree.tostring(domain, encoding="unicode")).order is None
+    assert read_back(etree.tostring(domain, encoding="unicode")).spec is None
     domain.remove(metadata)
-    assert read_back(etree.tostring(domain, encoding="unicode")).order is None
+    assert read_back(etree.tostring(domain, encoding="unicode")).spec is None
 
 
 # Domains of others ------------------------------------------------------------------------------
 
 
 def foreign(inside: str, vcpu: str = "<vcpu>2</vcpu>"):
-    return guest_of(
+    return observed_vm(
         read_domain(
             f"<domain><name>x</name><uuid>{UUID}</uuid><memory unit='KiB'>1048577</memory>"
             f"{vcpu}{inside}</domain>"
@@ -219,7 +224,7 @@ def foreign(inside: str, vcpu: str = "<vcpu>2</vcpu>"):
 def test_pins_of_a_vm_of_others() -> None:
     unpinned = foreign("")
     assert (unpinned.vcpu_pins, unpinned.emulator_pins) == (None, None)
-    assert (unpinned.memory_mib, unpinned.order) == (1025, None)
+    assert (unpinned.memory_mib, unpinned.spec) == (1025, None)
     half = foreign("<cputune><vcpupin vcpu='1' cpuset='3'/></cputune>")
     assert half.vcpu_pins is None
     one_of_two = foreign(
@@ -236,9 +241,9 @@ def test_pins_of_a_vm_of_others() -> None:
 
 def test_affinity_that_libvirt_does_not_know_of_is_told() -> None:
     domain = read_domain(described(order()))
-    told = guest_of(domain, RUNNING, [(0, 1, 3), (0, 1, 2, 3, 8)], online={0, 1, 2, 3, 8})
+    told = observed_vm(domain, RUNNING, [(0, 1, 3), (0, 1, 2, 3, 8)], online={0, 1, 2, 3, 8})
     assert told.vcpu_pins == ((0, 1, 3), (0, 1, 2, 3, 8))
-    offline = guest_of(domain, RUNNING, [(0, 1, 3), (0, 1, 3)], online={0, 1, 2, 3})
+    offline = observed_vm(domain, RUNNING, [(0, 1, 3), (0, 1, 3)], online={0, 1, 2, 3})
     assert offline.vcpu_pins == ((0, 1, 3, 8),) * 2
 
 

@@ -14,7 +14,6 @@ import pytest
 pytest.importorskip("libvirt", reason="the Python module libvirt is missing")
 pytest.importorskip("lxml", reason="the Python module lxml is missing")
 
-from schedulerlocal.backends.libvirt.deadline import Deadline
 from schedulerlocal.hypervisor import HypervisorError
 from schedulerlocal.images import qemu_img
 from schedulerlocal.images.images import (
@@ -29,6 +28,7 @@ from schedulerlocal.images.storage import (
     Storage,
     StorageHungError,
 )
+from slackvm.deadline import Deadline
 
 UUID = "3f1c9a52-3a0c-4a52-9d0e-0c3f8f6b1a11"
 OUTSIDE = "secret.qcow2"
@@ -299,7 +299,7 @@ def test_a_full_disk_is_told_and_nothing_is_left(images: Path, small_disk: Path)
     overlays = Overlays(small_disk)
     assert code_of(made, overlays, image) == "storage_full"
     assert not overlays.path(UUID).exists()
-    overlays.settle(UUID)
+    overlays.unmark(UUID)
     assert list(small_disk.iterdir()) == []
 
 

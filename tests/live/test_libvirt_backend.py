@@ -21,7 +21,7 @@ import libvirt
 
 from libvirt_hosts.hosts import LibvirtHost, guest_xml
 from libvirt_hosts.hosts import overlay as overlay_of
-from schedulerlocal.backends.libvirt import LibvirtHypervisor
+from schedulerlocal.backends.libvirt.backend import LibvirtHypervisor
 from schedulerlocal.hypervisor import (
     CRASHED,
     PAUSED,
@@ -112,7 +112,7 @@ def order(name: str, image: Path, clone: bool = True, vcpus: int = 2) -> VMSpec:
 
 
 def guest(hypervisor: LibvirtHypervisor, name: str) -> ObservedVM | None:
-    return {guest.name: guest for guest in hypervisor.guests()}.get(name)
+    return {guest.name: guest for guest in hypervisor.vms()}.get(name)
 
 
 def state(hypervisor: LibvirtHypervisor, name: str) -> str | None:
@@ -155,7 +155,7 @@ def test_the_life_of_a_vm(site: Site, hypervisor: LibvirtHypervisor) -> None:
     hypervisor.create(asked, [1])
 
     there = guest(hypervisor, "web")
-    assert (there.order, there.state, there.memory_mib) == (asked, RUNNING, 128)
+    assert (there.spec, there.state, there.memory_mib) == (asked, RUNNING, 128)
     assert there.is_pinned_to([1])
     assert {name: affinity(thread) for name, thread in threads("web").items()} == {
         "main": "1",
@@ -185,7 +185,7 @@ def test_the_life_of_a_vm(site: Site, hypervisor: LibvirtHypervisor) -> None:
 
     hypervisor.remove("web")
     hypervisor.remove("web")
-    assert hypervisor.guests() == []
+    assert hypervisor.vms() == []
     assert image.exists()
 
 
@@ -325,7 +325,7 @@ def test_of_two_at_once_one_gets_the_image(site: Site, hypervisor: LibvirtHyperv
     for racer in racers:
         racer.join()
     assert sorted(outcomes) == ["created"] + ["image_in_use"] * 3
-    assert len(hypervisor.guests()) == 1
+    assert len(hypervisor.vms()) == 1
 
 
 # What fails leaves nothing ----------------------------------------------------------------------
@@ -345,7 +345,7 @@ def test_a_full_disk_leaves_nothing(
     site: Site, hypervisor: LibvirtHypervisor, small_disk: Path
 ) -> None:
     assert refusal(hypervisor.create, order("full", site.image), [0]).code == "storage_full"
-    assert hypervisor.guests() == []
+    assert hypervisor.vms() == []
     assert list(small_disk.iterdir()) == []
 
 
@@ -359,7 +359,7 @@ def test_a_vm_that_cannot_start_leaves_nothing(site: Site, clone: bool) -> None:
         failed = refusal(hypervisor.create, asked, [0])
         assert failed.code == "hypervisor_failed"
         assert failed.args[0]
-        assert hypervisor.guests() == []
+        assert hypervisor.vms() == []
     assert not site.overlays.exists() or list(site.overlays.iterdir()) == []
     assert asked.image.exists()
 
@@ -371,7 +371,7 @@ def test_a_network_that_is_there_is_used(site: Site, hypervisor: LibvirtHypervis
     try:
         failed = refusal(hypervisor.create, order("inactive", site.image), [0])
         assert "network 'default' is not active" in str(failed)
-        assert hypervisor.guests() == []
+        assert hypervisor.vms() == []
         assert list(site.overlays.iterdir()) == []
         try:
             network.create()
@@ -391,7 +391,7 @@ def test_pinning_to_a_cpu_that_is_not_there_is_refused(
 ) -> None:
     nowhere = order("nowhere", site.image)
     assert "CPU 4000" in str(refusal(hypervisor.create, nowhere, [0, 4000]))
-    assert hypervisor.guests() == []
+    assert hypervisor.vms() == []
     hypervisor.create(order("here", site.image), [0])
     assert "CPU 4000" in str(refusal(hypervisor.pin, {"here": [0, 4000]}))
     assert "none" in str(refusal(hypervisor.pin, {"here": []}))
@@ -402,8 +402,8 @@ def test_a_name_is_taken_once(site: Site, hypervisor: LibvirtHypervisor) -> None
     first = order("same", site.image)
     hypervisor.create(first, [0])
     refusal(hypervisor.create, order("same", site.image), [0])
-    (there,) = hypervisor.guests()
-    assert there.order == first
+    (there,) = hypervisor.vms()
+    assert there.spec == first
     assert [path.stem for path in site.overlays.iterdir()] == [first.uuid]
 
 
@@ -416,7 +416,7 @@ def test_a_vm_of_others_is_shown_and_left_alone(site: Site, hypervisor: LibvirtH
     connection.defineXML(xml).create()
     before = connection.lookupByName("foreign").XMLDesc()
     there = guest(hypervisor, "foreign")
-    assert (there.order, there.state, there.vcpus, there.memory_mib) == (None, RUNNING, 2, 128)
+    assert (there.spec, there.state, there.vcpus, there.memory_mib) == (None, RUNNING, 2, 128)
     assert (there.vcpu_pins, there.emulator_pins) == (None, None)
     for action in (hypervisor.remove, hypervisor.start, hypervisor.stop, hypervisor.restart):
         assert refusal(action, "foreign").code == "vm_not_found"
@@ -434,10 +434,10 @@ def test_a_copy_of_a_vm_of_ours_is_not_ours(site: Site, hypervisor: LibvirtHyper
     uuid_element = f"<uuid>{asked.uuid}</uuid>"
     assert uuid_element in xml
     connection.defineXML(xml.replace(uuid_element, "").replace("<name>ours", "<name>copy"))
-    assert guest(hypervisor, "copy").order is None
+    assert guest(hypervisor, "copy").spec is None
     assert refusal(hypervisor.remove, "copy").code == "vm_not_found"
     hypervisor.remove("ours")
-    assert [guest.name for guest in hypervisor.guests()] == ["copy"]
+    assert [guest.name for guest in hypervisor.vms()] == ["copy"]
 
 
 # Faults -----------------------------------------------------------------------------------------
@@ -461,7 +461,7 @@ def timed(function: Callable[..., object], *args: object) -> float:
 
 def answers(hypervisor: LibvirtHypervisor) -> bool:
     try:
-        hypervisor.guests()
+        hypervisor.vms()
     except UnavailableError:
         return False
     return True
@@ -475,12 +475,12 @@ def test_power_loss(own_site: Site) -> None:
         watcher = Watcher(hypervisor)
         own_site.host.power_loss()
         wait_until(lambda: watcher.calls)
-        assert timed(hypervisor.guests) < TIMEOUT_S + SLACK_S
+        assert timed(hypervisor.vms) < TIMEOUT_S + SLACK_S
         seen = watcher.calls
         own_site.host.up()
         wait_until(lambda: watcher.calls > seen and answers(hypervisor))
-        there = {guest.name: guest for guest in hypervisor.guests()}
-        assert {name: guest.order for name, guest in there.items()} == {
+        there = {guest.name: guest for guest in hypervisor.vms()}
+        assert {name: guest.spec for name, guest in there.items()} == {
             each.vm.name: each for each in asked
         }
         for number, each in enumerate(asked):
@@ -498,14 +498,14 @@ def test_libvirtd_killed_and_started(own_site: Site) -> None:
             seen = watcher.calls
             own_site.host.kill9()
             wait_until(lambda: watcher.calls > seen)  # noqa: B023 - called before it changes
-            for call in (hypervisor.guests, hypervisor.usage):
+            for call in (hypervisor.vms, hypervisor.usage):
                 assert timed(call) < TIMEOUT_S / 2, "what is refused need not be waited for"
             assert timed(hypervisor.pin, {"lives": [1]}) < TIMEOUT_S / 2
             seen = watcher.calls
             own_site.host.start()
             wait_until(lambda: watcher.calls > seen and answers(hypervisor))  # noqa: B023
         there = guest(hypervisor, "lives")
-        assert (there.order, there.state) == (asked, RUNNING)
+        assert (there.spec, there.state) == (asked, RUNNING)
         assert there.is_pinned_to([0])
         time.sleep(0.5)
         seen = watcher.calls
@@ -522,14 +522,14 @@ def test_libvirtd_that_hangs(own_site: Site) -> None:
         own_site.host.pause()
         late = order("late", own_site.image)
         try:
-            for call in (hypervisor.guests, hypervisor.usage, hypervisor.guests):
+            for call in (hypervisor.vms, hypervisor.usage, hypervisor.vms):
                 assert timed(call) < SHORT_S + SLACK_S
             assert timed(hypervisor.create, late, [0]) < SHORT_S + SLACK_S
             assert timed(hypervisor.remove, "lives") < SHORT_S + SLACK_S
             assert timed(hypervisor.stop, "lives") < SHORT_S + SLACK_S
             assert timed(hypervisor.check_image, str(own_site.image), True) < SHORT_S + SLACK_S
             for _ in range(20):
-                timed(hypervisor.guests)
+                timed(hypervisor.vms)
             assert threading.active_count() < before + 20
             wait_until(lambda: watcher.calls)
             seen = watcher.calls
@@ -551,7 +551,7 @@ def test_many_callers_while_libvirtd_comes_and_goes(own_site: Site) -> None:
     def call_on(hypervisor: LibvirtHypervisor, number: int) -> None:
         nonlocal longest
         calls: list[Callable[[], object]] = [
-            hypervisor.guests,
+            hypervisor.vms,
             hypervisor.usage,
             lambda: hypervisor.pin({"vm": [number % 2]}),
         ]
@@ -602,12 +602,12 @@ def test_a_qemu_that_hangs_does_not_take_the_others_along(
             hypervisor.usage()
         except UnavailableError:
             wait_until(lambda: answers(hypervisor))
-        assert len(hypervisor.guests()) == 2
+        assert len(hypervisor.vms()) == 2
         assert len(hypervisor.usage()) == 2
         hypervisor.pin({"fine": [1]})
         assert guest(hypervisor, "fine").is_pinned_to([1])
         hypervisor.remove("hung")
-        assert [guest.name for guest in hypervisor.guests()] == ["fine"]
+        assert [guest.name for guest in hypervisor.vms()] == ["fine"]
     finally:
         if Path(f"/proc/{hung}").exists():
             os.kill(hung, 18)
@@ -634,12 +634,12 @@ def test_an_error_is_known_although_libvirt_forgot_it(
 
 def test_connections_do_not_add_up(site: Site) -> None:
     with site.backend() as hypervisor:
-        hypervisor.guests()
+        hypervisor.vms()
         wait_until(lambda: threading.active_count() < 10)
         files = len(list(Path("/proc/self/fd").iterdir()))
         for _ in range(10):
             with site.backend() as another:
-                another.guests()
+                another.vms()
         wait_until(lambda: len(list(Path("/proc/self/fd").iterdir())) <= files)
 
 
@@ -647,8 +647,8 @@ def test_no_libvirt_at_all(tmp_path: Path) -> None:
     uri = f"qemu+unix:///system?socket={tmp_path}/none"
     hypervisor = LibvirtHypervisor(uri, [tmp_path], tmp_path, timeout_s=5)
     try:
-        assert timed(hypervisor.guests) < 5
-        assert uri in str(refusal(hypervisor.guests))
+        assert timed(hypervisor.vms) < 5
+        assert uri in str(refusal(hypervisor.vms))
     finally:
         hypervisor.close()
-    assert "closed" in str(refusal(hypervisor.guests))
+    assert "closed" in str(refusal(hypervisor.vms))

@@ -1,33 +1,31 @@
-"""What VMs use and wait for, out of counters that only grow."""
+"""Samples: what VMs use and wait for, from counters that only grow."""
 
 from pathlib import Path
 
 from schedulerlocal.agent.view import View, VNodeView
-from schedulerlocal.hypervisor import RUNNING, STOPPED, ObservedVM, Usage, VMSpec
+from schedulerlocal.hypervisor import RUNNING, STOPPED, ObservedVM, PowerState, Usage, VMSpec
 from schedulerlocal.telemetry.sampler import Sampler, cpus_used, share_waited
-from slackvm.api.vms import GuestState
 from slackvm.model import VM
 
 
-def guest(
-    name: str, vcpus: int, level: float, state: GuestState = RUNNING, created: float = 0.0
+def vm(
+    name: str, vcpus: int, level: float, state: PowerState = RUNNING, created: float = 0.0
 ) -> ObservedVM:
-    vm = VM(name, vcpus, 1000, level)
-    order = VMSpec(vm, f"uuid-{name}", Path("/i.qcow2"), False, created)
-    return ObservedVM(name, order.uuid, vcpus, 1000, state, order, None, None)
+    spec = VMSpec(VM(name, vcpus, 1000, level), f"uuid-{name}", Path("/i.qcow2"), False, created)
+    return ObservedVM(name, spec.uuid, vcpus, 1000, state, spec, None, None)
 
 
-def view(*guests: ObservedVM) -> View:
+def view(*vms: ObservedVM) -> View:
     vnode = VNodeView((), (), 0, 0, 0)
-    levels = {each.order.vm.level: vnode for each in guests if each.order}
-    return View(vnodes=levels, guests={each.name: each for each in guests})
+    levels = {each.spec.vm.level: vnode for each in vms if each.spec}
+    return View(vnodes=levels, vms={each.name: each for each in vms})
 
 
 def test_use_and_wait_of_vms_and_levels() -> None:
     """Over 10 s; a level's wait counts each vCPU once, and none of VMs that do not run."""
     host = view(
-        guest("small", 1, 2.0), guest("large", 3, 2.0), guest("off", 8, 2.0, STOPPED),
-        guest("other", 2, 1.0),
+        vm("small", 1, 2.0), vm("large", 3, 2.0), vm("off", 8, 2.0, STOPPED),
+        vm("other", 2, 1.0),
     )  # fmt: skip
     sampler = Sampler(8, 8000, is_simulated=True)
     first = [Usage(f"uuid-{name}", 5, 1, 0) for name in ("small", "large")]
@@ -36,7 +34,7 @@ def test_use_and_wait_of_vms_and_levels() -> None:
         host, [Usage("uuid-small", 13, 3, 500), Usage("uuid-large", 17, 25, 500)], 110
     )
     assert sample
-    assert [(use.cpu, use.wait) for use in sample.guests.values()] == [
+    assert [(use.cpu, use.wait) for use in sample.vms.values()] == [
         (0.8, 0.2),
         (0.4, 0.8),
         (0.0, 0.0),
@@ -50,7 +48,7 @@ def test_use_and_wait_of_vms_and_levels() -> None:
 
 def test_a_level_without_running_vms_waits_for_nothing() -> None:
     assert share_waited([]) == 0
-    host = view(guest("off", 8, 2.0, STOPPED))
+    host = view(vm("off", 8, 2.0, STOPPED))
     sampler = Sampler(8, 8000, is_simulated=True)
     sampler.sample(host, [], 90)
     sample = sampler.sample(host, [], 100)
@@ -61,7 +59,7 @@ def test_a_level_without_running_vms_waits_for_nothing() -> None:
 def test_what_a_vm_used_counts_since_it_was_started() -> None:
     """One that is new since the sample before, one started again, one said to be of tomorrow."""
     host = view(
-        guest("new", 1, 2.0, created=106), guest("again", 1, 2.0), guest("tomorrow", 1, 2.0,
+        vm("new", 1, 2.0, created=106), vm("again", 1, 2.0), vm("tomorrow", 1, 2.0,
         created=1000),
     )  # fmt: skip
     sampler = Sampler(8, 8000, is_simulated=True)
@@ -69,4 +67,4 @@ def test_what_a_vm_used_counts_since_it_was_started() -> None:
     names = ("new", "again", "tomorrow")
     sample = sampler.sample(host, [Usage(f"uuid-{name}", 4, 0, 0) for name in names], 110)
     assert sample
-    assert [use.cpu for use in sample.guests.values()] == [1.0, 0.4, 0.1]
+    assert [use.cpu for use in sample.vms.values()] == [1.0, 0.4, 0.1]

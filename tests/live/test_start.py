@@ -7,6 +7,7 @@ import pytest
 
 from command import slackvm_local
 from live.daemons import serving
+from schedulerlocal.backends.libvirt.settings import LibvirtSettings
 from slackvm.settings import LocalSettings
 
 LAPTOP = "--topology=i7-1185g7"  # 8 CPUs, 31776 MiB
@@ -17,8 +18,8 @@ REFUSED = {
     "SCL_PORT": ("65536", "less than or equal to 65535"),
     "SCL_DELAY": ("0", "greater than 0"),
     "SCL_NAME": ("-host", "begins with a letter or digit"),
-    "SCL_HYPERVISOR": ("xen", "'libvirt' or 'memory'"),
-    "SCL_IMAGE_DIRS": ("/images:images", "absolute paths are needed, separated by :"),
+    "SCL_LABELS": ("zone=a,disk", "a label is written key=value"),
+    "SCL_IMAGE_DIRS": ("/images:images", "absolute paths are needed, separated by ':'"),
     "SCL_LEVELS": ("1.0,two", "as in 1.0,2.0,3.0"),
     "SCL_CPU_SELECTION": ("best", "known: paper, compact"),
     "SCL_MEM_RESERVED": ("half", "a valid integer"),
@@ -36,6 +37,7 @@ REFUSED = {
 """Values that are wrong by themselves, and what is said to be allowed."""
 
 IMPOSSIBLE = {
+    "SCL_HYPERVISOR": ("xen", {}, "there is no hypervisor 'xen'; installed are libvirt, memory"),
     "SCL_STATE_DIR": ("/dev/null", {}, "SCL_STATE_DIR: /dev/null: "),
     "SCL_TLS_CERT": ("/none.pem", {"SCL_TLS_KEY": "/none.key"}, "/none.pem: there is no such"),
     "SCL_TLS_KEY": ("/none.key", {}, "SCL_TLS_CERT and SCL_TLS_KEY go together"),
@@ -57,7 +59,8 @@ def told(folder: Path, settings: dict[str, str], expect: int = 2) -> str:
 
 def test_every_wrong_value_is_told_with_its_name_and_what_is_allowed(tmp_path: Path) -> None:
     """All at once, so that they are mended at once."""
-    message = told(tmp_path, {name: value for name, (value, _) in REFUSED.items()})
+    wrong = {name: value for name, (value, _) in REFUSED.items()}
+    message = told(tmp_path, {"SCL_HYPERVISOR": "libvirt", **wrong})
     for name, (value, allowed) in REFUSED.items():
         shown = "the value" if name.endswith("TOKEN") else repr(value)
         _, found, reason = message.partition(f"{name}: {shown} is not allowed: ")
@@ -73,7 +76,8 @@ def test_what_cannot_be_had_is_told_with_its_name(name: str, tmp_path: Path) -> 
 
 
 def test_every_setting_has_a_wrong_value_here() -> None:
-    known = {name.upper() for name in LocalSettings.model_fields}
+    models = (LocalSettings, LibvirtSettings)
+    known = {name.upper() for model in models for name in model.model_fields}
     assert {*REFUSED, *IMPOSSIBLE} == known
 
 

@@ -33,7 +33,7 @@ def test_a_state_that_cannot_be_used_loses_no_vm(place: Place) -> None:
         lambda: state.write_bytes(b""),
         lambda: state.write_bytes(bytes(range(256))),
         lambda: changed(state, lambda text: text[: len(text) // 2]),
-        lambda: changed(state, lambda text: text.replace('"version": 1', '"version": 2')),
+        lambda: changed(state, lambda text: text.replace('"readable_by": 1', '"readable_by": 2')),
         lambda: changed(state, lambda text: text.replace('"last": "', '"last": "{}')),
     ]
     with Rig(place.folder / "rig") as rig, place.serving(rig.daemon) as daemon:

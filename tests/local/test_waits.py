@@ -7,11 +7,10 @@ import pytest
 
 from command import slackvm_local
 from recordings import rows
-from schedulerlocal.agent.reconciliation import Drift
 from schedulerlocal.agent.view import view_of
 from schedulerlocal.hypervisor import RUNNING, STOPPED, ObservedVM, VMSpec
 from schedulerlocal.telemetry.recorder import Recorder
-from schedulerlocal.telemetry.sampler import GuestUse, Sample
+from schedulerlocal.telemetry.sampler import Sample, VMUse
 from slackanalysis.contention.table import contention_of_recordings
 from slackanalysis.contention.tenants import recorded_tenants
 from slackanalysis.sizing.hosts import HostSize
@@ -28,16 +27,16 @@ def record(path: Path, waits: dict[str, float | None], stopped: tuple[str, ...] 
     host = Host(PRESETS[LAPTOP].build())
     for name in waits:
         host.commit(host.plan_deploy(VM(name, 2, 1024, 2.0)))
-    guests = {}
+    vms = {}
     for name, wait in waits.items():
-        order = VMSpec(VM(name, 2, 1024, 2.0), f"uuid-{name}", Path("/a.qcow2"), False, 0.0)
+        spec = VMSpec(VM(name, 2, 1024, 2.0), f"uuid-{name}", Path("/a.qcow2"), False, 0.0)
         state = STOPPED if name in stopped else RUNNING
-        guest = ObservedVM(name, order.uuid, 2, 1024, state, order, None, None)
-        guests[name] = GuestUse(guest, 0.25, wait, 0.5)
-    view = view_of(host, {name: use.guest for name, use in guests.items()}, Drift())
+        vm = ObservedVM(name, spec.uuid, 2, 1024, state, spec, None, None)
+        vms[name] = VMUse(vm, 0.25, wait, 0.5)
+    view = view_of(host, {name: use.vm for name, use in vms.items()})
     recorder = Recorder(path, 8, 31_000)
     for time in (1_700_000_000, 1_700_000_015):
-        recorder.record(Sample(time, 0.5, 0.5, guests, view))
+        recorder.record(Sample(time, 0.5, 0.5, vms, view))
     recorder.close()
 
 

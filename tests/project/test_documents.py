@@ -13,6 +13,7 @@ from command import slackvm_local
 from model.hosts import TOPOLOGIES, host
 from packages import install
 from recordings import vnodes_by_time
+from schedulerlocal.backends.libvirt.settings import LibvirtSettings
 from slackvm import plugins
 from slackvm.model import POLICIES, VM, Fleet, PlacementRequest, place
 from slackvm.settings import ClientSettings, GlobalSettings, LocalSettings, load_settings
@@ -20,7 +21,7 @@ from traces import Guest, trace
 
 ROOT = Path(__file__).parents[2]
 DOCUMENTS = [*sorted(ROOT.glob("*.md")), *sorted((ROOT / "docs").glob("*.md"))]
-SETTINGS = (LocalSettings, GlobalSettings, ClientSettings)
+SETTINGS = (LocalSettings, LibvirtSettings, GlobalSettings, ClientSettings)
 WITH_COMMANDS = [path for path in DOCUMENTS if "```sh\n" in path.read_text()]
 
 

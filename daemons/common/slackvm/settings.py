@@ -5,10 +5,11 @@ import os
 import re
 import socket
 from pathlib import Path
-from typing import Annotated, Any, Literal, NamedTuple, TypeVar
+from typing import Annotated, Any, NamedTuple, TypeVar
 
 from pydantic import AfterValidator, BaseModel, ConfigDict, Field, SecretStr, ValidationError
 
+from slackvm.model.labels import parse_labels
 from slackvm.model.vm import milli_level
 
 DEFAULT_ENV_FILE = Path(".env")
@@ -23,7 +24,7 @@ class SettingsError(ValueError):
     """A setting has a value that is not allowed, or the file of settings cannot be read."""
 
 
-def _like(pattern: str, allowed: str) -> AfterValidator:
+def matching(pattern: str, allowed: str) -> AfterValidator:
     """Allow text that matches; what is allowed is told in words."""
 
     def check(text: str) -> str:
@@ -58,13 +59,6 @@ def _levels(text: str) -> str:
     return text
 
 
-def _folders(text: str) -> str:
-    for folder in text.split(":"):
-        if folder and not folder.startswith("/"):
-            raise ValueError(f"absolute paths are needed, separated by :, and {folder!r} is none")
-    return text
-
-
 # Names are looked up where they are given: the client has no selection, and needs no numpy.
 def _selection(name: str) -> str:
     from slackvm import plugins
@@ -94,6 +88,11 @@ def _default_policy() -> str:
     return DEFAULT_POLICY
 
 
+def _labels(text: str) -> str:
+    parse_labels(text)
+    return text
+
+
 def _cpu_list(text: str) -> str:
     from slackvm.topologies import parse_cpu_list
 
@@ -108,8 +107,6 @@ def _token(secret: SecretStr) -> SecretStr:
     return secret
 
 
-_URI = _like(r"[a-z][a-z0-9+.-]*:\S+", "a URI is needed, as in qemu:///system")
-
 Token = Annotated[SecretStr, AfterValidator(_token)]
 
 Address = Annotated[str, AfterValidator(_address)]
@@ -117,7 +114,7 @@ Address = Annotated[str, AfterValidator(_address)]
 
 HostName = Annotated[
     str,
-    _like(
+    matching(
         "([A-Za-z0-9][A-Za-z0-9._-]{0,62})?",
         "a name has 1 to 63 letters, digits, dots, hyphens and underscores, and begins with a "
         "letter or digit",
@@ -136,9 +133,9 @@ class LocalSettings(BaseModel):
         scl_port: TCP port that it listens on; 0 takes a free one.
         scl_delay: seconds between samples of use, and between checks of pins.
         scl_name: name of this host; empty: its host name.
-        scl_hypervisor: where its VMs are.
+        scl_hypervisor: name of the backend that runs its VMs.
+        scl_labels: its labels, `key=value` separated by commas.
         scl_state_dir: folder of what must survive the daemon.
-        scl_image_dirs: folders that images may lie in, separated by `:`.
         scl_levels: levels offered, separated by commas; empty: any.
         scl_cpu_selection: name of the CPU selection.
         scl_mem_reserved: MiB of this host that VMs never get.
@@ -148,11 +145,6 @@ class LocalSettings(BaseModel):
         scl_tls_cert: certificate of the daemon, PEM; empty: no TLS.
         scl_tls_key: its key, PEM.
         scl_tls_ca: CA whose client certificates are demanded, PEM; empty: none is.
-        qemu_url: libvirt's URI.
-        qemu_loc: QEMU's binary; empty: libvirt's choice.
-        qemu_machine: machine type of VMs; empty: QEMU's default.
-        qemu_domain_type: `kvm`, `qemu` (slow, without virtualization), or what libvirt offers.
-        qemu_network: libvirt network of VMs; where there is none of this name, they have none.
         ovsb_critical_size: an oversubscribed vNode with fewer VMs is balanced over spare CPUs.
         topo_exclude: CPUs of this host that VMs never get, as a Linux CPU list.
     """
@@ -163,9 +155,9 @@ class LocalSettings(BaseModel):
     scl_port: int = Field(default=8099, ge=0, le=65535)
     scl_delay: float = Field(default=15.0, gt=0, le=86400, allow_inf_nan=False)
     scl_name: HostName = ""
-    scl_hypervisor: Literal["libvirt", "memory"] = "libvirt"
+    scl_hypervisor: str = "libvirt"
+    scl_labels: Annotated[str, AfterValidator(_labels)] = ""
     scl_state_dir: Path = Path("/var/lib/slackvm/local")
-    scl_image_dirs: Annotated[str, AfterValidator(_folders)] = "/var/lib/libvirt/images"
     scl_levels: Annotated[str, AfterValidator(_levels)] = ""
     scl_cpu_selection: Annotated[str, AfterValidator(_selection)] = "paper"
     scl_mem_reserved: int = Field(default=0, ge=0, le=10**9)
@@ -175,11 +167,6 @@ class LocalSettings(BaseModel):
     scl_tls_cert: str = ""
     scl_tls_key: str = ""
     scl_tls_ca: str = ""
-    qemu_url: Annotated[str, _URI] = "qemu:///system"
-    qemu_loc: Annotated[str, _like("(/.*)?", "an absolute path is needed")] = ""
-    qemu_machine: Annotated[str, _like("[A-Za-z0-9._-]*", "a name is needed, as in q35")] = ""
-    qemu_domain_type: Literal["auto", "kvm", "qemu"] = "auto"
-    qemu_network: Annotated[str, _like("[^/\n]*", "a name is needed, as in default")] = "default"
     ovsb_critical_size: int = Field(default=6, ge=0, le=10**9)
     topo_exclude: Annotated[str, AfterValidator(_cpu_list)] = ""
 
@@ -195,9 +182,9 @@ class LocalSettings(BaseModel):
         return offered or None
 
     @property
-    def image_dirs(self) -> list[Path]:
-        """The folders that images may lie in."""
-        return [Path(folder) for folder in self.scl_image_dirs.split(":") if folder]
+    def labels(self) -> dict[str, str]:
+        """The host's labels."""
+        return parse_labels(self.scl_labels)
 
 
 class GlobalSettings(BaseModel):
@@ -229,7 +216,7 @@ class GlobalSettings(BaseModel):
     scg_node_url_list: str = "http://127.0.0.1:8099"
     scg_store: Annotated[
         str,
-        _like(r"sqlite:///.+", "sqlite:///PATH is needed, with a fourth / for an absolute path"),
+        matching(r"sqlite:///.+", "sqlite:///PATH is needed, with a fourth / for an absolute path"),
     ] = "sqlite:////var/lib/slackvm/global/store.sqlite"
     scg_policy: Annotated[str, AfterValidator(_policy)] = Field(default_factory=_default_policy)
     scg_token: Token = SecretStr("")

@@ -112,14 +112,18 @@ def cli(
     if output is not None and output.suffix != ".csv":
         raise click.UsageError(f"--output={output}: a live host records as .csv")
     from schedulerlocal.daemon import LocalDaemon
+    from schedulerlocal.settings import load_host_settings
     from slackvm.daemon.serve import Access, serve
-    from slackvm.settings import DEFAULT_ENV_FILE, LocalSettings, load_settings
+    from slackvm.settings import DEFAULT_ENV_FILE
 
     with reported():
         sources = (topology, env_file, DEFAULT_ENV_FILE)
         refuse_overwriting(filter(None, [output]), [Path(path) for path in sources if path])
-        settings = load_settings(LocalSettings, env_file, scl_cpu_selection=selection)
-        serve(Access.of(settings), lambda tokens: LocalDaemon(settings, tokens, topology, output))
+        settings = load_host_settings(env_file, scl_cpu_selection=selection)
+        serve(
+            Access.of(settings.daemon),
+            lambda tokens: LocalDaemon(settings, tokens, topology, output),
+        )
 
 
 cli.add_lazy(

@@ -1,4 +1,4 @@
-"""The time of a daemon: the real one, or (`memory` backend only) a faster one."""
+"""The time of a daemon: the real one or, for simulated VMs, a faster one."""
 
 import time
 
@@ -6,8 +6,8 @@ import time
 class Clock:
     """Seconds since the epoch that never run backward, `scale` times as fast as real ones.
 
-    A jump of the machine's clock, forward or back, does not show until the next start: the time of
-    the start is read once, and what has passed since is told by the monotonic clock.
+    The machine's clock is read once, at the start; from then on the monotonic clock counts. A jump
+    of the machine's clock shows at the next start only.
     """
 
     def __init__(self, scale: float = 1.0) -> None:

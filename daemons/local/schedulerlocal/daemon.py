@@ -1,22 +1,24 @@
-"""The local daemon: puts the parts of a live host together, and lets them run until it is told."""
+"""The local daemon: assembles the parts of a live host and runs its background threads."""
 
 import secrets
 import threading
+from collections.abc import Callable
 from pathlib import Path
 
 import structlog
 
+from schedulerlocal.agent.errors import BusyError
 from schedulerlocal.agent.host_agent import HostAgent
-from schedulerlocal.agent.operation_lock import BusyError
 from schedulerlocal.agent.records import Records
-from schedulerlocal.agent.state import StateFolder
+from schedulerlocal.agent.state_folder import StateFolder
 from schedulerlocal.agent.view import NOT_READY
 from schedulerlocal.api import host as api
 from schedulerlocal.api import prototype as prototype_api
 from schedulerlocal.api.replies import Identity
-from schedulerlocal.backends.memory.backend import MemoryHypervisor
+from schedulerlocal.backend import Site
 from schedulerlocal.clock import Clock
-from schedulerlocal.hypervisor import Hypervisor, HypervisorError
+from schedulerlocal.hypervisor import HypervisorError
+from schedulerlocal.settings import HostSettings
 from schedulerlocal.telemetry.metrics import HostCollector
 from schedulerlocal.telemetry.recorder import Recorder
 from schedulerlocal.telemetry.sampler import Sample, Sampler
@@ -42,40 +44,42 @@ log = structlog.get_logger()
 _RETRY_S = 0.5
 _SLOWEST_RETRY_S = 5.0
 _SHORTEST_DELAY_S = 0.05
-"""However fast the clock, and however short the delay: clients must get their turns."""
+"""However fast the clock and however short the delay, requests must get some CPU time."""
 
 
 class LocalDaemon:
-    """A live host with its REST interface's application; once started it keeps itself true.
+    """A live host with its REST application. Once started it reconciles and samples by itself.
 
     Args:
-        settings: the settings.
-        tokens: who may ask what.
+        host_settings: the settings.
+        tokens: who may do what.
         topology: file or preset; None: this machine.
-        recording: where samples are recorded; None: nowhere.
+        recording: file for samples; None: they are not recorded.
 
     Raises:
-        ValueError: something of it cannot be had; says which setting.
+        ValueError: a setting cannot be used; names it.
     """
 
     def __init__(
         self,
-        settings: LocalSettings,
+        host_settings: HostSettings,
         tokens: Tokens,
         topology: str | None = None,
         recording: Path | None = None,
     ) -> None:
-        is_memory = settings.scl_hypervisor == "memory"
-        if settings.scl_time_scale != 1 and not is_memory:
-            raise SettingsError("SCL_TIME_SCALE: only SCL_HYPERVISOR=memory can be sped up")
+        settings, is_simulated = host_settings.daemon, host_settings.backend.is_simulated
+        if settings.scl_time_scale != 1 and not is_simulated:
+            raise SettingsError(
+                "SCL_TIME_SCALE: only simulated VMs, as of SCL_HYPERVISOR=memory, can be sped up"
+            )
         self.settings = settings
         self.topology = _topology(settings, topology)
         self._stop = threading.Event()
-        self._clock = Clock(settings.scl_time_scale)
+        clock = Clock(settings.scl_time_scale)
         self._delay_s = max(settings.scl_delay / settings.scl_time_scale, _SHORTEST_DELAY_S)
-        self._folder = StateFolder(settings.scl_state_dir)
-        self._hypervisor = self._open_hypervisor()
-        self._records = Records(self._folder, settings.name)
+        folder = StateFolder(settings.scl_state_dir)
+        self._hypervisor = host_settings.open_hypervisor(Site(folder.path, clock))
+        self._records = Records(folder, settings.name)
         selection = plugins.find(settings.scl_cpu_selection, SELECTIONS, plugins.SELECTION_GROUP)
         host = Host(
             self.topology,
@@ -83,35 +87,37 @@ class LocalDaemon:
             critical_size=settings.ovsb_critical_size,
             levels=settings.levels,
         )
-        self.keeper = HostAgent(host, self._hypervisor, self._records, self._clock)
+        self.agent = HostAgent(host, self._hypervisor, self._records, clock)
         capacity = len(self.topology), self.topology.memory_mib
-        self._sampler = Sampler(*capacity, is_simulated=is_memory)
+        self._sampler = Sampler(*capacity, is_simulated=is_simulated)
         self._recorder = Recorder(recording, *capacity) if recording else None
+        self._clock = clock
         self._sample: Sample | None = None
         self._addresses: dict[str, list[str]] = {}
         self._threads: list[threading.Thread] = []
         self.app = self._make_app(tokens)
 
     def start(self) -> None:
-        """Find out what there is; reconcile and sample from then on, in threads of its own.
+        """Reconcile, and from then on reconcile and sample in threads.
 
-        Where the hypervisor does not answer, the host is not ready.
+        If the hypervisor does not answer, the host is not ready.
         """
-        self._hypervisor.watch(self.keeper.changed.set)
+        self._hypervisor.watch(self.agent.changed.set)
         self.reconcile()
-        for name, task in (("watch", self._watch), ("sample", self._take_samples)):
+        tasks: dict[str, Callable[[], None]] = {"watch": self._watch, "sample": self._take_samples}
+        for name, task in tasks.items():
             thread = threading.Thread(target=task, name=name, daemon=True)
             thread.start()
             self._threads.append(thread)
 
     def close(self) -> None:
-        """End the threads and close what is open; the VMs go on.
+        """End the threads and close what is open; the VMs keep running.
 
-        The state directory stays locked as long as the process lives: a request that hangs may
-        still write there.
+        The state directory stays locked until the process ends: a request that hangs may still
+        write there.
         """
         self._stop.set()
-        self.keeper.changed.set()
+        self.agent.changed.set()
         for thread in self._threads:
             thread.join(timeout=_SLOWEST_RETRY_S)
         if self._recorder:
@@ -120,59 +126,59 @@ class LocalDaemon:
         self._hypervisor.close()
 
     def is_alive(self) -> bool:
-        """Return whether it works: the hypervisor may hang, the daemon itself may not."""
-        return all(thread.is_alive() for thread in self._threads) and not self.keeper.hangs
+        """Return whether the daemon itself works; the hypervisor may hang."""
+        return all(thread.is_alive() for thread in self._threads) and not self.agent.hangs
 
     @property
     def status(self) -> str:
-        """The state of the host, with the reason where it is not ready."""
-        view = self.keeper.view
+        """The state of the host, with the reason if it is not ready."""
+        view = self.agent.view
         return f"{view.state}: {view.reason}" if view.reason else view.state
 
     def reconcile(self) -> None:
-        """Reconcile now; an operation that takes too long is left to the next time."""
+        """Reconcile now; if an operation takes too long, leave it to the next time."""
         try:
-            self.keeper.reconcile()
+            self.agent.reconcile()
         except BusyError as error:
-            log.warning("not reconciled", reason=str(error))
+            log.warning("reconciliation_postponed", reason=str(error))
 
     def _watch(self) -> None:
-        """Reconcile when something changed, and after each delay all the same."""
+        """Reconcile after each change, and after each delay."""
         retry_s = _RETRY_S
-        told = self.status
+        reported = self.status
         while not self._stop.is_set():
-            if self.keeper.view.state == NOT_READY:
+            if self.agent.view.state == NOT_READY:
                 self._stop.wait(retry_s)
                 retry_s = min(2 * retry_s, _SLOWEST_RETRY_S)
             else:
                 retry_s = _RETRY_S
-                self.keeper.changed.wait(self._delay_s)
+                self.agent.changed.wait(self._delay_s)
             if not self._stop.is_set():
                 self.reconcile()
-                if told != self.status:
-                    told = self.status
-                    notify.status(told)
+                if reported != self.status:
+                    reported = self.status
+                    notify.status(reported)
 
     def _take_samples(self) -> None:
         while not self._stop.is_set():
             try:
                 self._take_sample()
             except HypervisorError as error:
-                log.warning("no sample", reason=str(error))
+                log.warning("sample_missed", reason=str(error))
             except OSError as error:
-                log.error("sample not recorded", error=str(error))
+                log.error("sample_not_recorded", error=str(error))
             self._stop.wait(self._delay_s)
 
     def _take_sample(self) -> None:
-        view = self.keeper.view
-        # When counters are read, not when this thread has its turn again: with a fast clock a
-        # moment between the two would show as a peak of use.
+        view = self.agent.view
+        # The time is read with the counters. With a fast clock, even a moment between the two
+        # would show as a peak of use.
         time_s = self._clock.now()
         sample = self._sampler.sample(view, self._hypervisor.usage(), time_s)
         if sample is None:
             return
         self._sample = sample
-        self._addresses = {name: self._hypervisor.addresses(name) for name in view.guests}
+        self._addresses = {name: self._hypervisor.addresses(name) for name in view.vms}
         if self._recorder:
             self._recorder.record(sample)
 
@@ -182,42 +188,22 @@ class LocalDaemon:
 
         offered = self.settings.levels
         identity = Identity(
-            self.settings.name,
-            self.topology,
-            None if offered is None else tuple(sorted(offered)),
-            self.settings.scl_hypervisor,
-            secrets.token_hex(4),
+            name=self.settings.name,
+            topology=self.topology,
+            offered=None if offered is None else tuple(sorted(offered)),
+            hypervisor=self.settings.scl_hypervisor,
+            boot_id=secrets.token_hex(4),
+            labels=self.settings.labels,
         )
-        host = api.LocalHost(identity, self.keeper, addresses)
+        host = api.LocalHost(identity, self.agent, addresses)
         metrics = Metrics()
-        metrics.registry.register(HostCollector(self.keeper, self.topology, lambda: self._sample))
+        metrics.registry.register(HostCollector(self.agent, self.topology, lambda: self._sample))
         return RestApp(
             [*api.endpoints(host), *prototype_api.endpoints(host)],
             title="SlackVM local scheduler",
             version=__version__,
             tokens=tokens,
             metrics=metrics,
-        )
-
-    def _open_hypervisor(self) -> Hypervisor:
-        if self.settings.scl_hypervisor == "memory":
-            return MemoryHypervisor(self._folder.path / "guests.json", self._clock)
-        try:
-            from schedulerlocal.backends.libvirt import LibvirtHypervisor
-        except ModuleNotFoundError as missing:
-            raise SettingsError(
-                f"SCL_HYPERVISOR=libvirt needs {missing.name}: pip install 'slackvm[libvirt]', "
-                "or the distribution's python3-libvirt"
-            ) from missing
-        settings = self.settings
-        return LibvirtHypervisor(
-            settings.qemu_url,
-            domain_type=settings.qemu_domain_type,
-            machine=settings.qemu_machine,
-            emulator=settings.qemu_loc,
-            image_dirs=settings.image_dirs,
-            overlay_dir=self._folder.path / "overlays",
-            network=settings.qemu_network,
         )
 
 
@@ -227,7 +213,7 @@ def _topology(settings: LocalSettings, spec: str | None) -> Topology:
     try:
         if described is None:
             return read_sysfs(exclude=exclude, memory_reserved_mib=reserved)
-        # A file may leave out already what the settings exclude.
+        # A file may already leave out CPUs that the settings exclude.
         return withhold(described, set(exclude) & set(described.position), reserved)
     except TopologyError as error:
         if not exclude and not reserved:

@@ -1,1 +1,1 @@
-"""Output: tables, JSON, numbers, errors."""
+"""What commands print: tables, JSON, numbers, errors."""

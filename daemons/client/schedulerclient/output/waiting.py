@@ -1,4 +1,4 @@
-"""The progress bar on a terminal during requests."""
+"""What a person at a terminal sees while a server is asked."""
 
 import sys
 from collections.abc import Iterator
@@ -12,26 +12,26 @@ if TYPE_CHECKING:
 
 
 class Waiting:
-    """A moving bar on stderr, which fills if the number of requests is known.
+    """A bar on stderr that moves, and fills where it is known how many requests there will be.
 
-    It is visible only during a request, so that it does not disturb the output between requests.
+    It is there during a request only, so that what is written between them is not disturbed.
 
     Args:
-        what: text beside the bar; if it is empty or stderr is not a terminal, there is no bar.
+        what: is done meanwhile; empty shows nothing, as where stderr is no terminal.
     """
 
     def __init__(self, what: str = "") -> None:
         self._bar = _bar(what) if what and is_terminal(sys.stderr) else None
 
     def expect(self, requests: int) -> None:
-        """Set the number of requests that fill the bar."""
+        """Let so many requests fill the bar."""
         if self._bar:
             progress, task = self._bar
             progress.update(task, total=requests)
 
     @contextmanager
     def seen(self) -> Iterator[None]:
-        """Show the bar while the block runs; one more request is done then."""
+        """Be seen while the block runs; one request more is done then."""
         if self._bar is None:
             yield
             return

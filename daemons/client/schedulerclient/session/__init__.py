@@ -1,1 +1,1 @@
-"""The connection to the server: its address, requests, retries."""
+"""The server that a command asks: where it is, how it is asked."""

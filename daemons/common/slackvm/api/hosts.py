@@ -1,22 +1,16 @@
-"""Replies about a host."""
+"""Hosts as they are told of."""
 
-from typing import Any
+from typing import Literal
 
-from pydantic import Field, model_validator
+from pydantic import Field
 
-from slackvm.api.base import Reply, Word
+from slackvm.api.base import Reply
 
-READY = "ready"
-NOT_READY = "not_ready"
-OVERCOMMITTED = "overcommitted"
-UNKNOWN = "unknown"
-"""State, in the controller, of a host that does not answer."""
+HostState = Literal["ready", "not_ready", "overcommitted", "unknown"]
+"""`unknown` is what a controller says of a host that does not answer it."""
 
-HostState = Word
-"""`READY`, `NOT_READY`, `OVERCOMMITTED` or `UNKNOWN`; a host in any other state takes no VMs."""
-
-HypervisorKind = Word
-"""Name of a backend; with `memory` the VMs are simulated."""
+HypervisorKind = str
+"""Name of a hypervisor backend; with `memory` the VMs of a host are simulated."""
 
 
 class LevelReply(Reply):
@@ -27,7 +21,7 @@ class LevelReply(Reply):
         allocation: vCPUs of its VMs.
         largest: vCPUs of its largest VM.
         memory_mib: memory of its VMs.
-        cpu_list: its CPUs, in the order in which it took them.
+        cpu_list: its CPUs in the order in which they were taken.
         pin_list: CPUs that its VMs may use, ascending.
     """
 
@@ -40,29 +34,27 @@ class LevelReply(Reply):
 
 
 class SummaryReply(Reply):
-    """A host in numbers: what a placement needs to know.
+    """A host in numbers: what a placement needs to know of it.
 
     Attributes:
-        name: name of the host.
-        version: version of its daemon.
-        boot_id: identifies this start of the daemon; generations with the same one can be compared.
-        instance: `boot_id` under its name of release 0.1.0. Either may be given.
+        name: the host's.
+        version: of its daemon.
+        instance: another one after each start of the daemon; generations of one can be compared.
         generation: counted up with every change.
         state: whether VMs can be deployed on it.
-        reason: why not, if the hypervisor does not answer.
-        hypervisor: the backend; None: the host has never answered the controller.
+        reason: why not, where the hypervisor cannot be asked.
+        hypervisor: where its VMs are; None: a controller was never told.
         cpus: CPUs that it offers.
-        cpus_free: CPUs that no vNode owns.
+        cpus_free: CPUs that nobody owns.
         memory_mib: memory that it offers.
-        memory_free_mib: memory that no VM has.
+        memory_free_mib: memory that nobody has.
         offered: levels that it offers; None: any.
         levels: its vNodes by level, in the order of creation.
     """
 
     name: str
     version: str
-    boot_id: str
-    instance: str = ""
+    instance: str
     generation: int
     state: HostState
     reason: str
@@ -73,16 +65,6 @@ class SummaryReply(Reply):
     memory_free_mib: int
     offered: list[float] | None
     levels: dict[str, LevelReply]
-
-    @model_validator(mode="before")
-    @classmethod
-    def _name_both(cls, fields: Any) -> Any:
-        """Give `boot_id` and `instance` the value of the one that is there."""
-        if isinstance(fields, dict):
-            boot_id = fields.get("boot_id", fields.get("instance"))
-            if boot_id is not None:
-                return {**fields, "boot_id": boot_id, "instance": boot_id}
-        return fields
 
 
 class CPUReply(Reply):
@@ -95,12 +77,12 @@ class CPUReply(Reply):
 
 
 class ForeignReply(Reply):
-    """A VM that SlackVM does not manage, with the CPUs that it is pinned to."""
+    """A VM of somebody else, with the CPUs that it is pinned to."""
 
     name: str
     vcpus: int
     memory_mib: int
-    state: Word
+    state: str
     cpu_list: list[int]
 
 
@@ -109,11 +91,11 @@ class HostReply(SummaryReply):
 
     Attributes:
         api_version: version of the REST interface that it speaks (`API_VERSION`); a release that
-            does not state one speaks version 1.
+            does not say is of version 1.
         labels: short texts by key.
         topology: its CPUs.
         vms: names of its VMs.
-        foreign: VMs that SlackVM does not manage.
+        foreign: VMs of somebody else.
         foreign_unpinned: how many of those that run may use any CPU.
     """
 

@@ -1,10 +1,10 @@
-"""Requests about VMs, and replies."""
+"""VMs as they are asked for and told of."""
 
-from typing import Annotated, Literal, Self
+from typing import Annotated, Literal
 
-from pydantic import Field, model_validator
+from pydantic import Field
 
-from slackvm.api.base import Inputs, Reply, Word
+from slackvm.api.base import Inputs, Reply
 from slackvm.api.fields import (
     DECIMAL,
     ImagePath,
@@ -20,8 +20,8 @@ from slackvm.model.vm import VM
 
 GuestState = Literal["running", "stopped", "paused", "crashed"]
 
-VMState = Word
-"""A `GuestState`; in the controller also `unknown`: the host of the VM does not answer."""
+VMState = Literal[GuestState, "unknown"]
+"""`unknown` is what a controller says of a VM whose host does not answer it."""
 
 
 class VMRequest(Inputs):
@@ -30,11 +30,11 @@ class VMRequest(Inputs):
     Attributes:
         name: its name.
         vcpus: its vCPUs.
-        memory_gib: its memory in GiB.
+        memory_gib: its memory.
         level: its oversubscription level.
         image: a qcow2 image.
-        clone: create an overlay on the image, instead of using the image itself.
-        labels: short texts by key, kept with the VM.
+        clone: make an overlay on the image, instead of running on the image itself.
+        labels: short texts by key; kept with the VM.
     """
 
     name: VmName
@@ -46,57 +46,38 @@ class VMRequest(Inputs):
     labels: LabelMap = Field(default_factory=dict)
 
     def vm(self) -> VM:
-        """Return the size of the VM for the domain model."""
+        """Return the VM that is asked for."""
         return VM(self.name, self.vcpus, memory_mib(self.memory_gib), self.level)
 
 
-IdempotencyKey = Annotated[str, Field(pattern=r"^[A-Za-z0-9-]{1,64}$")]
+AttemptName = Annotated[str, Field(pattern=r"^[A-Za-z0-9-]{1,64}$")]
 
 
-class HostVMRequest(VMRequest):
-    """A VM to create, as the controller sends it to a host.
-
-    Attributes:
-        idempotency_key: the same in all requests of one reservation; `cancel` takes it.
-        attempt: the key under its name of release 0.1.0.
-    """
-
-    idempotency_key: IdempotencyKey | None = None
-    attempt: IdempotencyKey | None = None
-
-    @model_validator(mode="after")
-    def _is_one_key(self) -> Self:
-        if None not in (self.idempotency_key, self.attempt) and self.attempt != self.key:
-            raise ValueError("idempotency_key and attempt are two names of one key")
-        return self
-
-    @property
-    def key(self) -> str | None:
-        """The idempotency key, under either name; None: there is none."""
-        return self.attempt if self.idempotency_key is None else self.idempotency_key
-
-
-class CancelRequest(Inputs):
-    """Requests to create a VM that the host must refuse from now on.
+class AttemptRequest(VMRequest):
+    """A VM to create, as a controller asks a host for it.
 
     Attributes:
-        idempotency_key: the key that they carry.
+        attempt: what this request can be withdrawn by.
     """
 
-    idempotency_key: IdempotencyKey
+    attempt: AttemptName | None = None
 
 
 class WithdrawRequest(Inputs):
-    """`CancelRequest` of release 0.1.0."""
+    """A request to create a VM that shall count no more.
 
-    attempt: IdempotencyKey
+    Attributes:
+        attempt: what it bears.
+    """
+
+    attempt: AttemptName
 
 
 class RemovalQuery(Inputs):
-    """Which VM of a name to remove.
+    """Which VM of a name is to be removed.
 
     Attributes:
-        created: only the one that was created at this time, in seconds since the epoch; None: any.
+        created: only one that was created then; left out: any.
     """
 
     created: Annotated[float, Field(ge=0), DECIMAL] | None = None
@@ -114,16 +95,16 @@ class VMReply(Reply):
     Attributes:
         name: its name.
         vcpus: its vCPUs.
-        memory_mib: its memory in MiB.
+        memory_mib: its memory.
         level: its oversubscription level.
-        image: the image that it was created from.
+        image: the image that it was made from.
         clone: whether its disk is an overlay on the image.
         state: whether it runs.
         host: the host that it is on.
         cpu_list: CPUs that it may use, ascending.
         created: seconds since the epoch.
-        addresses: its network addresses, if known.
-        labels: short texts by key, from its request.
+        addresses: network addresses, as far as they are known.
+        labels: short texts by key, as its request gave them.
     """
 
     name: str
@@ -141,23 +122,23 @@ class VMReply(Reply):
 
 
 class VMsReply(Reply):
-    """All VMs of a host."""
+    """All VMs."""
 
     vms: list[VMReply]
 
 
-class CancelReply(Reply):
-    """The result of cancelling requests to create a VM.
+class WithdrawReply(Reply):
+    """What came of requests to create a VM.
 
     Attributes:
-        vm: the VM of that name. None: there is none, and no request with the key will create it,
-            not even one that is still on its way.
+        vm: the VM of that name; None: there is none, and no request that bears the attempt, not
+            even one that is still on its way, will make it.
     """
 
     vm: VMReply | None
 
 
 class ChangedReply(VMReply):
-    """A VM that was created, or whose state was changed, and its host after that."""
+    """A VM that was created or whose state was changed, and its host since then."""
 
     summary: SummaryReply

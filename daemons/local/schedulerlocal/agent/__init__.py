@@ -1,1 +1,1 @@
-"""The live host: decides, has the hypervisor do it, commits, records."""
+"""The agent of a live host: decides on operations, carries them out, and records them."""

@@ -1,4 +1,4 @@
-"""How operations ended: refused, failed, or done; and how often."""
+"""How operations ended (accepted, refused or failed), counted."""
 
 import threading
 from collections import Counter
@@ -6,25 +6,16 @@ from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from typing import NamedTuple
 
-from schedulerlocal.agent.operation_lock import BusyError
+from schedulerlocal.agent.errors import BusyError, RefusedError
 from schedulerlocal.hypervisor import HypervisorError
 from slackvm.formats.operations import ACCEPTED, REFUSED
 from slackvm.model.codes import Code
-from slackvm.model.refusal import Refusal
 
-COUNTED = ("deploy", "withdraw", "remove", "start", "stop", "restart")
-"""What clients ask for that changes something."""
+COUNTED = ("deploy", "cancel", "remove", "start", "stop", "restart")
+"""Operations of clients that change something."""
 
 FAILED = "failed"
-"""It was not refused, and could not be carried out."""
-
-
-class RefusedError(Exception):
-    """The host refuses; nothing has changed."""
-
-    def __init__(self, refusal: Refusal) -> None:
-        super().__init__(refusal.message)
-        self.refusal = refusal
+"""The operation was not refused, and could not be carried out."""
 
 
 class Outcome(NamedTuple):
@@ -50,7 +41,7 @@ class OperationCounters:
 
     @contextmanager
     def counted(self, op: str) -> Iterator[None]:
-        """Count what is done within as one operation."""
+        """Count the body of the `with` statement as one operation."""
         outcome, code = FAILED, str(Code.INTERNAL)
         try:
             yield
@@ -70,6 +61,6 @@ class OperationCounters:
 
     @property
     def counts(self) -> Mapping[Outcome, int]:
-        """How many operations have ended how."""
+        """Number of operations by how they ended."""
         with self._lock:
             return dict(self._counts)

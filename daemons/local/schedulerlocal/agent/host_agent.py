@@ -1,8 +1,8 @@
-"""The keeper of a live host: decides, does it on the hypervisor, and remembers.
+"""The agent of a live host: decides, carries out on the hypervisor, and records.
 
-One operation at a time changes anything; whoever reads gets a picture (`View`) without waiting. An
-operation goes: plan, carry out on the hypervisor, commit, write the state file, append to the log.
-Wherever a crash cuts it, `reconcile` finds out from the hypervisor what is, for that is the truth.
+One operation at a time changes anything; readers get a `View` without waiting. An operation plans,
+carries the plan out on the hypervisor, commits it to the model, writes the state file and appends
+to the log. If it is interrupted anywhere, `reconcile` takes what the hypervisor has as the truth.
 """
 
 import math
@@ -10,20 +10,18 @@ import threading
 import uuid
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
-from dataclasses import replace
 
-import structlog
-
-from schedulerlocal.agent.counters import OperationCounters, RefusedError
-from schedulerlocal.agent.idempotency import Attempts
+from schedulerlocal.agent.counters import OperationCounters
+from schedulerlocal.agent.errors import RefusedError
+from schedulerlocal.agent.host_state import LiveHost
+from schedulerlocal.agent.idempotency import IdempotencyKeys
 from schedulerlocal.agent.operation_lock import OperationLock
 from schedulerlocal.agent.pins import Pins, mispinned
-from schedulerlocal.agent.reconciliation import Drift, findings
+from schedulerlocal.agent.reconciler import Reconciler
 from schedulerlocal.agent.records import Records
-from schedulerlocal.agent.view import NOT_READY, OVERCOMMITTED, View, view_of
+from schedulerlocal.agent.view import NOT_READY, OVERCOMMITTED, View
 from schedulerlocal.clock import Clock
 from schedulerlocal.hypervisor import (
-    RUNNING,
     Hypervisor,
     HypervisorError,
     ObservedVM,
@@ -33,21 +31,22 @@ from schedulerlocal.hypervisor import (
 )
 from slackvm.model.codes import Code
 from slackvm.model.host import Host
+from slackvm.model.labels import Labels
 from slackvm.model.plan import Plan
 from slackvm.model.refusal import Refusal
 from slackvm.model.vm import VM
 
-log = structlog.get_logger()
+_NO_LABELS: Labels = {}
 
 
 class HostAgent:
-    """A live host.
+    """The agent of a live host.
 
     Args:
         host: the host's model, empty.
-        hypervisor: where its VMs are.
+        hypervisor: has its VMs.
         records: state file and operations log.
-        clock: what time it is.
+        clock: the time.
         timeout_s: how long an operation waits for those before it.
     """
 
@@ -59,291 +58,229 @@ class HostAgent:
         clock: Clock,
         timeout_s: float = 10.0,
     ) -> None:
-        self.host = host
-        self.outcomes = OperationCounters()
+        self.operation_counters = OperationCounters()
         self._hypervisor = hypervisor
-        self._records = records
         self._clock = clock
-        self._turns = OperationLock(timeout_s)
-        self.pins = Pins(hypervisor, self._turns)
+        self._operation_lock = OperationLock(timeout_s)
+        self._keys = IdempotencyKeys()
         self._changed = threading.Event()
-        self._guests: dict[str, ObservedVM] = {}
-        self._given_up: set[str] = set()
-        self._findings = Drift()
-        self._attempts = Attempts()
-        self._view = View()
-        records.restore(host, clock.now())
-        self._model = host.copy()
+        self._live = LiveHost(host, records, clock)
+        self.pins = Pins(hypervisor, self._operation_lock)
+        self._reconciler = Reconciler(
+            self._live, hypervisor, self._keys, self._operation_lock, self.pins
+        )
 
     @property
     def view(self) -> View:
         """The host as it is now."""
-        return self._view
+        return self._live.view
 
     @property
     def changed(self) -> threading.Event:
-        """Set when the hypervisor tells that something happened; `reconcile` clears it."""
+        """Set when the hypervisor reports a change; `reconcile` clears it."""
         return self._changed
 
     @property
     def is_behind(self) -> bool:
-        """Whether something that was done could not be written down yet."""
-        return self._records.is_behind
+        """Whether something that was done could not be recorded yet."""
+        return self._live.is_behind
 
     @property
     def hangs(self) -> bool:
-        """Whether an operation hangs, not in the hypervisor: only another start helps then."""
-        return self._turns.hangs
+        """Whether an operation hangs outside the hypervisor; only a restart helps then."""
+        return self._operation_lock.hangs
 
     def plan(self, vm: VM) -> Plan:
-        """Return what a deploy would do; nothing changes and nothing is waited for."""
-        return self._model.plan_deploy(vm)
+        """Return what a deploy would do, without waiting; nothing changes."""
+        return self._live.model.plan_deploy(vm)
 
     def progress(self, vm: VM) -> float | None:
-        """Return the host's progress for a VM; None if it is refused."""
-        return self._model.progress(vm)
+        """Return the host's progress for a VM; None if the host refuses it."""
+        return self._live.model.progress(vm)
 
     def deploy(
-        self, vm: VM, image: str, clone: bool, attempt: str | None = None
+        self,
+        vm: VM,
+        image: str,
+        clone: bool,
+        labels: Labels = _NO_LABELS,
+        idempotency_key: str | None = None,
     ) -> tuple[View, bool]:
-        """Create a VM and start it; asked again for the same, return what is there.
+        """Create a VM and start it; the same request again returns the VM that exists.
 
         Args:
             vm: the VM.
             image: its image.
-            clone: whether its disk shall be an overlay on the image.
-            attempt: what the request can be withdrawn by.
+            clone: whether its disk is an overlay on the image.
+            labels: its labels.
+            idempotency_key: by which the request can be cancelled.
 
         Returns:
-            The host with the VM, and whether that is new.
+            The host with the VM, and whether the VM is new.
 
         Raises:
-            RefusedError: the host refuses it, or a VM of its name is another one.
-            HypervisorError: it could not be made; nothing of it is left.
+            RefusedError: the host refuses it, or has another VM of its name.
+            HypervisorError: it could not be created; nothing of it is left.
             BusyError: try again later.
         """
         with self._operation("deploy"):
-            same = self._guests.get(vm.name)
-            if same is not None and same.is_made_of(vm, image, clone):
+            live = self._live
+            same = live.vms.get(vm.name)
+            if same is not None and same.matches(vm, image, clone, labels):
                 if same.is_unfinished:
-                    self._finish(same)
-                    self._publish()
-                return self._view, False
-            if same is not None or vm.name in {guest.name for guest in self._findings.foreign}:
+                    self._reconciler.finish(same)
+                    live.publish()
+                return live.view, False
+            if same is not None or vm.name in {each.name for each in live.unmanaged}:
                 raise RefusedError(Refusal(Code.NAME_TAKEN))
-            self._attempts.check(attempt)
-            plan = self.host.plan_deploy(vm)
+            self._keys.check(idempotency_key)
+            plan = live.host.plan_deploy(vm)
             if plan.refusal:
-                self._records.note_refusal(plan, self._clock.now())
+                live.log_refusal(plan, labels)
                 raise RefusedError(plan.refusal)
-            with self._turns.elsewhere():
-                resolved = self._hypervisor.check_image(image, clone)
-            order = VMSpec(vm, str(uuid.uuid4()), resolved, clone, self._time_of_birth())
+            with self._operation_lock.external_wait():
+                path = self._hypervisor.check_image(image, clone)
+            spec = VMSpec(vm, str(uuid.uuid4()), path, clone, self._creation_time(), labels)
             try:
-                with self._others_pinned(plan), self._turns.elsewhere():
-                    self._hypervisor.create(order, plan.pins[vm.name])
+                with self._others_pinned(plan), self._operation_lock.external_wait():
+                    self._hypervisor.create(spec, plan.pins[vm.name])
             except UncertainError:
-                self._attempts.note_unanswered(attempt, order.uuid)
+                self._keys.note_unanswered(idempotency_key, spec.uuid)
                 raise
-            self._guests[vm.name] = order.guest(plan.pins[vm.name])
-            self._take_over(plan)
-            return self._view, True
+            live.vms[vm.name] = spec.observed(plan.pins[vm.name])
+            live.commit(plan)
+            live.publish()
+            return live.view, True
 
-    def withdraw(self, name: str, attempt: str) -> ObservedVM | None:
-        """Settle what came of requests to create a VM whose answers were lost.
+    def cancel(self, name: str, idempotency_key: str) -> ObservedVM | None:
+        """Find out what became of requests to create a VM whose replies were lost.
 
         Returns:
-            The VM; None: there is none, and no request that bears `attempt` will make it, however
-            late it, or what the hypervisor made of it, comes.
+            The VM; None: it does not exist, and no request with this key creates it any more, even
+            one that is still on its way or that the hypervisor has not answered.
 
         Raises:
-            HypervisorError: it cannot be told now.
+            HypervisorError: the hypervisor does not answer.
             BusyError: try again later.
         """
-        with self._operation("withdraw"):
-            guest = self._guests.get(name)
-            if guest is None:
-                self._attempts.withdraw(attempt)
-            return guest
+        with self._operation("cancel"):
+            vm = self._live.vms.get(name)
+            if vm is None:
+                self._keys.cancel(idempotency_key)
+            return vm
 
     def remove(self, name: str, created: float | None = None) -> None:
-        """Remove a VM of ours; its image stays.
+        """Remove a managed VM; its image stays.
 
         Args:
             name: its name.
-            created: only the VM that was created then, so that a request that comes late does not
-                hit another one of that name.
+            created: only a VM that was created then, so that a late request does not remove
+                another VM of that name.
 
         Raises:
-            RefusedError: there is no such VM of ours.
+            RefusedError: there is no such managed VM.
             HypervisorError: it could not be removed.
             BusyError: try again later.
         """
         with self._operation("remove"):
-            order = self._guests[name].order if name in self._guests else None
-            if created is not None and (order is None or order.created != created):
+            live = self._live
+            spec = live.vms[name].spec if name in live.vms else None
+            if created is not None and (spec is None or spec.created != created):
                 raise RefusedError(Refusal(Code.VM_NOT_FOUND))
-            plan = self.host.plan_remove(name)
-            if name in self._findings.unaccommodated:
-                with self._turns.elsewhere():
+            plan = live.host.plan_remove(name)
+            if live.is_unaccommodated(name):
+                with self._operation_lock.external_wait():
                     self._hypervisor.remove(name)
-                self._reconcile()
+                self._reconciler.reconcile()
                 return
             if plan.refusal:
-                self._records.note_refusal(plan, self._clock.now())
+                live.log_refusal(plan, _NO_LABELS)
                 raise RefusedError(plan.refusal)
-            with self._turns.elsewhere():
+            with self._operation_lock.external_wait():
                 self._hypervisor.remove(name)
-            del self._guests[name]
-            self._take_over(plan)
-            if not self.pins.try_to_set(self._guests, mispinned(self._guests, plan.pins)):
+            del live.vms[name]
+            live.commit(plan)
+            live.publish()
+            if not self.pins.try_to_set(live.vms, mispinned(live.vms, plan.pins)):
                 self._changed.set()
-            if self._view.state == OVERCOMMITTED:
-                self._reconcile()
+            if live.view.state == OVERCOMMITTED:
+                self._reconciler.reconcile()
 
     def change_state(self, name: str, verb: str) -> View:
-        """Start, stop or restart a VM of ours; `verb` names which.
+        """Start, stop or restart a managed VM, as `verb` says.
 
         Returns:
             The host with the VM.
 
         Raises:
-            RefusedError: there is no such VM of ours, or none any more.
+            RefusedError: there is no such managed VM, or it is gone meanwhile.
             HypervisorError: it could not be done.
             BusyError: try again later.
         """
-        # A guest may take its time to shut down; nothing of the model changes, so nobody waits.
+        # A guest may take long to shut down. The model does not change, so no operation waits.
         actions: Mapping[str, Callable[[str], None]] = {
             "start": self._hypervisor.start,
             "stop": self._hypervisor.stop,
             "restart": self._hypervisor.restart,
         }
-        with self.outcomes.counted(verb):
-            if name not in self._view.guests:
+        with self.operation_counters.counted(verb):
+            if name not in self.view.vms:
                 raise RefusedError(Refusal(Code.VM_NOT_FOUND))
             actions[verb](name)
             self.reconcile()
-            view = self._view
-            if name not in view.guests:
+            view = self.view
+            if name not in view.vms:
                 raise RefusedError(Refusal(Code.VM_NOT_FOUND))
             return view
 
     def reconcile(self) -> None:
-        """Make model, pins and view agree with what the hypervisor has.
+        """Make model, pins and view agree with the VMs that the hypervisor has.
 
         Raises:
             BusyError: an operation takes too long.
         """
         self._changed.clear()
-        with self._turns.next():
+        with self._operation_lock.held():
             try:
-                self._reconcile()
+                self._reconciler.reconcile()
             except HypervisorError as error:
-                self._lose_touch(error)
+                self._mark_not_ready(error)
 
     @contextmanager
     def _operation(self, op: str) -> Iterator[None]:
-        """Let one operation in; a hypervisor that is lost midway leaves the host not ready."""
-        with self.outcomes.counted(op), self._turns.next():
-            if self._view.state == NOT_READY:
-                raise UnavailableError(f"the host is not ready: {self._view.reason}")
+        """Run one operation; the host is not ready if the hypervisor is lost meanwhile."""
+        with self.operation_counters.counted(op), self._operation_lock.held():
+            if self.view.state == NOT_READY:
+                raise UnavailableError(f"the host is not ready: {self.view.reason}")
             try:
                 yield
             except UnavailableError as error:
-                self._lose_touch(error)
+                self._mark_not_ready(error)
                 raise
 
     @contextmanager
     def _others_pinned(self, plan: Plan) -> Iterator[None]:
-        """Pin the other VMs as a plan wants it; pin them back if what is done then fails."""
+        """Pin the other VMs as a plan wants; restore their pins if the `with` body fails."""
+        vms = self._live.vms
         others = {name: cpu_ids for name, cpu_ids in plan.pins.items() if name != plan.name}
-        pins = mispinned(self._guests, others)
-        before = {name: self._view.pins_of(name) for name in pins}
+        pins = mispinned(vms, others)
+        before = {name: self.view.pins_of(name) for name in pins}
         try:
-            self.pins.set(self._guests, pins)
+            self.pins.set(vms, pins)
             yield
         except UnavailableError:
             raise
         except HypervisorError:
-            if not self.pins.try_to_set(self._guests, before):
+            if not self.pins.try_to_set(vms, before):
                 self._changed.set()
             raise
 
-    def _reconcile(self) -> None:
-        guests = self._look()
-        found = findings(guests, self.host)
-        uuids = {**self._uuids(), **{guest.name: guest.uuid for guest in found.ours.values()}}
-        for plan in found.plans:
-            self.host.commit(plan)
-            present = {name: uuids.get(name, "") for name in self.host.vms}
-            self._records.commit(plan, self.host, present, self._clock.now())
-            log.info("reconciled", op=plan.operation, vm=plan.name)
-        self._findings = found
-        self._guests = dict(found.ours)
-        self._records.catch_up(self.host, self._uuids())
-        pins = self.host.pins()
-        wanted = {name: pins[vm.level] for name, vm in self.host.vms.items()}
-        self.pins.restore(self._guests, wanted)
-        self._finish_all()
-        self._publish()
-
-    def _look(self) -> list[ObservedVM]:
-        """Return what the hypervisor has; VMs that come of withdrawn requests are removed."""
-        with self._turns.elsewhere():
-            guests = self._hypervisor.guests()
-            unwanted = [guest for guest in guests if self._attempts.is_withdrawn(guest.uuid)]
-            for guest in unwanted:
-                self._hypervisor.remove(guest.name)
-                log.info("VM removed that came after it was withdrawn", vm=guest.name)
-        return [guest for guest in guests if guest not in unwanted]
-
-    def _finish_all(self) -> None:
-        """Start VMs whose making was cut short; what fails is left to a request for the VM."""
-        for guest in list(self._guests.values()):
-            is_placed = guest.name in self.host.vms
-            if guest.is_unfinished and is_placed and guest.uuid not in self._given_up:
-                try:
-                    self._finish(guest)
-                except UnavailableError:
-                    raise
-                except HypervisorError as error:
-                    # Failing to start is an event, and after each we are here again
-                    self._given_up.add(guest.uuid)
-                    log.error("VM not finished", vm=guest.name, error=str(error))
-
-    def _finish(self, guest: ObservedVM) -> None:
-        with self._turns.elsewhere():
-            self._hypervisor.start(guest.name)
-        self._guests[guest.name] = replace(guest, state=RUNNING, is_unfinished=False)
-        log.info("VM finished whose making was cut short", vm=guest.name)
-
-    def _take_over(self, plan: Plan) -> None:
-        """Commit a plan that was carried out, and write it down."""
-        self.host.commit(plan)
-        self._records.commit(plan, self.host, self._uuids(), self._clock.now())
-        self._publish()
-
-    def _publish(self) -> None:
-        self._model = self.host.copy()
-        self._show(view_of(self.host, self._guests, self._findings))
-
-    def _lose_touch(self, error: HypervisorError) -> None:
-        """Say that nothing is known for now; what was known stays, for unreachable is not gone."""
-        if self._view.state != NOT_READY:
-            log.error("hypervisor lost", error=str(error))
-        self._show(replace(self._view, state=NOT_READY, reason=str(error)))
+    def _mark_not_ready(self, error: HypervisorError) -> None:
+        self._live.mark_not_ready(error)
         self._changed.set()
 
-    def _show(self, view: View) -> None:
-        generation = self._view.generation
-        if replace(view, generation=generation) != self._view:
-            self._view = replace(view, generation=generation + 1)
-
-    def _time_of_birth(self) -> float:
+    def _creation_time(self) -> float:
         """Return a time later than that of all VMs, even if the machine's clock was set back."""
-        orders = [guest.order for guest in self._guests.values() if guest.order]
-        newest = max((order.created for order in orders), default=0.0)
+        specs = [vm.spec for vm in self._live.vms.values() if vm.spec]
+        newest = max((spec.created for spec in specs), default=0.0)
         return max(self._clock.now(), math.nextafter(newest, math.inf))
-
-    def _uuids(self) -> dict[str, str]:
-        return {name: self._guests[name].uuid for name in self.host.vms if name in self._guests}

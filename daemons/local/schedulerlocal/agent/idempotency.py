@@ -1,43 +1,43 @@
-"""Requests to create VMs whose answers were lost: which were withdrawn, and what comes of them."""
+"""Idempotency keys: which requests to create VMs were cancelled, and what they created."""
 
 from collections import deque
 
-from schedulerlocal.agent.counters import RefusedError
+from schedulerlocal.agent.errors import RefusedError
 from slackvm.model.codes import Code
 from slackvm.model.refusal import Refusal
 
 _KEPT = 4096
-"""Withdrawn attempts that are remembered: many more than requests can be on their way at once."""
+"""Cancelled keys that are remembered: many more than requests can be on their way at once."""
 
 
-class Attempts:
-    """What requests to create VMs bear, so that clients can withdraw them.
+class IdempotencyKeys:
+    """The keys by which clients can cancel their requests to create VMs.
 
-    Requests do not outlive the daemon, so it is kept in memory only.
+    Requests do not outlive the daemon, so the keys are kept in memory only.
     """
 
     def __init__(self) -> None:
-        self._withdrawn: deque[str] = deque(maxlen=_KEPT)
+        self._cancelled: deque[str] = deque(maxlen=_KEPT)
         self._unanswered: dict[str, str] = {}
 
-    def check(self, attempt: str | None) -> None:
-        """Refuse what was withdrawn.
+    def check(self, key: str | None) -> None:
+        """Refuse a request that was cancelled.
 
         Raises:
             RefusedError: it was.
         """
-        if attempt in self._withdrawn:
+        if key in self._cancelled:
             raise RefusedError(Refusal(Code.CANCELLED))
 
-    def withdraw(self, attempt: str) -> None:
-        """Refuse an attempt from now on."""
-        self._withdrawn.append(attempt)
+    def cancel(self, key: str) -> None:
+        """Refuse requests with this key from now on."""
+        self._cancelled.append(key)
 
-    def note_unanswered(self, attempt: str | None, uuid: str) -> None:
-        """Note that the hypervisor was asked for a VM, gave no answer, and may make it yet."""
-        if attempt is not None:
-            self._unanswered[uuid] = attempt
+    def note_unanswered(self, key: str | None, uuid: str) -> None:
+        """Note that the hypervisor did not answer a request for a VM, and may still create it."""
+        if key is not None:
+            self._unanswered[uuid] = key
 
-    def is_withdrawn(self, uuid: str) -> bool:
-        """Tell whether a VM came of an attempt that had been withdrawn by then."""
-        return self._unanswered.get(uuid) in self._withdrawn
+    def is_cancelled(self, uuid: str) -> bool:
+        """Return whether the request that created a VM has been cancelled."""
+        return self._unanswered.get(uuid) in self._cancelled

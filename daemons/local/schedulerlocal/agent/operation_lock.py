@@ -1,20 +1,18 @@
-"""One operation after another, and whether the present one hangs."""
+"""One operation at a time, and whether the current one hangs."""
 
 import threading
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 
+from schedulerlocal.agent.errors import BusyError
+
 HANGS_S = 10.0
-"""Deciding and writing it down take milliseconds; what takes so long will hardly end any more."""
-
-
-class BusyError(Exception):
-    """Other operations take too long; nothing has been begun."""
+"""Deciding and recording take milliseconds; an operation that takes this long is stuck."""
 
 
 class OperationLock:
-    """Lets one operation at a time do what must not overlap.
+    """Lets one operation at a time change the host.
 
     Args:
         timeout_s: how long an operation waits for those before it.
@@ -26,11 +24,11 @@ class OperationLock:
         self._since: float | None = None
 
     @contextmanager
-    def next(self) -> Iterator[None]:
-        """Wait for a turn and have it.
+    def held(self) -> Iterator[None]:
+        """Wait for the lock and hold it.
 
         Raises:
-            BusyError: none came in time.
+            BusyError: it was not free in time.
         """
         if not self._lock.acquire(timeout=self._timeout_s):
             raise BusyError(f"other operations took more than {self._timeout_s:g} s")
@@ -42,8 +40,8 @@ class OperationLock:
             self._lock.release()
 
     @contextmanager
-    def elsewhere(self) -> Iterator[None]:
-        """Within a turn, wait for something that keeps a time limit of its own."""
+    def external_wait(self) -> Iterator[None]:
+        """While holding the lock, wait for something that has its own time limit."""
         self._since = None
         try:
             yield
@@ -52,6 +50,6 @@ class OperationLock:
 
     @property
     def hangs(self) -> bool:
-        """Whether the present turn has gone on for too long, waiting elsewhere not counted."""
+        """Whether the lock has been held for too long, external waits not counted."""
         since = self._since
         return since is not None and time.monotonic() > since + HANGS_S

@@ -1,12 +1,20 @@
-"""What a keeper writes down: the state file, then the operations log."""
+"""What the agent records: the state file, then the operations log."""
+
+import shutil
+from collections.abc import Mapping
+from dataclasses import replace
+from pathlib import Path
 
 import structlog
 
-from schedulerlocal.agent.state import State, StateError, StateFolder, read_state, write_state
+from schedulerlocal.agent.state_file import VERSION, State, StateError, read_state, write_state
+from schedulerlocal.agent.state_folder import StateFolder
+from schedulerlocal.hypervisor import ObservedVM
 from slackvm.formats.files import remove_leftovers
 from slackvm.formats.journal import Journal
 from slackvm.formats.operations import ACCEPTED, Operation
 from slackvm.model.host import Host
+from slackvm.model.labels import Labels
 from slackvm.model.plan import Plan
 
 log = structlog.get_logger()
@@ -15,10 +23,9 @@ log = structlog.get_logger()
 class Records:
     """State file and operations log of one host.
 
-    The state file is written before the log and holds the operations that the log does not have
-    yet, so that a log that a crash left behind is completed at the next start, and none is ever
-    ahead of the state. A disk that is full stops no operation: what could not be written is written
-    later.
+    The state file is written before the log. It holds the operations that the log may lack: the
+    next start completes a log that a crash cut short, and the log is never ahead of the state. A
+    full disk stops no operation: what could not be written is written later.
 
     Args:
         folder: the state directory.
@@ -38,17 +45,20 @@ class Records:
         remove_leftovers(self._state_path)
 
     def restore(self, host: Host, time: float) -> None:
-        """Make the recorded state a host's; where there is none to use, the host begins anew."""
+        """Put a host into the recorded state; without a usable one, it starts without vNodes.
+
+        An unusable file is kept under another name. So is the file of a later release, since the
+        next write drops the fields that this release does not know.
+        """
         try:
             state = read_state(self._state_path)
             if state is not None:
                 state.restore(host)
-                self._pending = [each for each in state.unlogged if each[0] > self._journal.seq]
-                self._flush()
-                self._seq = max(self._seq, state.seq)
+                self._accept(state)
                 return
         except (StateError, ValueError) as error:
-            log.error("state not usable, vNodes are made anew", error=str(error))
+            kept_as = self._keep_aside()
+            log.error("state_file_unusable", error=str(error), kept_as=kept_as)
         if self._seq:
             self._seq += 1
             reset = Operation(
@@ -57,37 +67,63 @@ class Records:
             self._pending.append((self._seq, reset.to_line()))
             self._flush()
 
-    def note_refusal(self, plan: Plan, time: float) -> None:
-        """Write down an operation that changed nothing."""
-        self._seq += 1
-        self._pending.append((self._seq, self._operation(plan, time).to_line()))
+    def log_refusal(self, plan: Plan, time: float, labels: Labels) -> None:
+        """Record an operation that changed nothing."""
+        self._append(plan, time, labels)
         if not self.is_behind:
             self._flush()
 
-    def commit(self, plan: Plan, host: Host, uuids: dict[str, str], time: float) -> None:
-        """Write down an operation that led to the host's present state."""
-        self._seq += 1
-        self._pending.append((self._seq, self._operation(plan, time).to_line()))
-        self._write(host, uuids)
+    def commit(self, plan: Plan, host: Host, vms: Mapping[str, ObservedVM], time: float) -> None:
+        """Record an operation that led to the host's present state."""
+        self._append(plan, time, _labels(plan, vms))
+        self._write(host, vms)
 
-    def catch_up(self, host: Host, uuids: dict[str, str]) -> None:
+    def catch_up(self, host: Host, vms: Mapping[str, ObservedVM]) -> None:
         """Write what could not be written before."""
         if self.is_behind:
-            self._write(host, uuids)
+            self._write(host, vms)
 
     def close(self) -> None:
         """Close the log."""
         self._journal.close()
 
-    def _operation(self, plan: Plan, time: float) -> Operation:
-        return Operation.of(plan, self._seq, time, self._host_name)
+    def _accept(self, state: State) -> None:
+        if state.version > VERSION:
+            copy = self._beside(f"v{state.version}-backup")
+            shutil.copy2(self._state_path, copy)
+            log.warning("state_file_of_later_release", version=state.version, kept_as=str(copy))
+        self._pending = [each for each in state.unlogged if each[0] > self._journal.seq]
+        self._flush()
+        self._seq = max(self._seq, state.seq)
 
-    def _write(self, host: Host, uuids: dict[str, str]) -> None:
+    def _keep_aside(self) -> str | None:
+        """Rename the state file, and return its new name; None: it cannot be renamed."""
+        number = 1
+        while (path := self._beside(f"unreadable-{number}")).exists():
+            number += 1
         try:
-            write_state(self._state_path, State.of(host, uuids, self._seq, self._pending))
+            self._state_path.rename(path)
+        except OSError:
+            return None
+        return str(path)
+
+    def _beside(self, ending: str) -> Path:
+        return self._state_path.with_name(f"{self._state_path.name}.{ending}")
+
+    def _append(self, plan: Plan, time: float, labels: Labels) -> None:
+        self._seq += 1
+        operation = replace(
+            Operation.of(plan, self._seq, time, self._host_name),
+            labels=dict(labels) or None,
+        )
+        self._pending.append((self._seq, operation.to_line()))
+
+    def _write(self, host: Host, vms: Mapping[str, ObservedVM]) -> None:
+        try:
+            write_state(self._state_path, host, vms, self._seq, self._pending)
         except OSError as error:
             self.is_behind = True
-            log.error("state not written", error=str(error))
+            log.error("state_file_not_written", error=str(error))
             return
         self._flush()
 
@@ -98,7 +134,12 @@ class Records:
             try:
                 self._journal.append(line, seq)
             except OSError as error:
-                log.error("operation not logged", seq=seq, error=str(error))
+                log.error("operation_not_logged", seq=seq, error=str(error))
                 return
             del self._pending[0]
         self.is_behind = False
+
+
+def _labels(plan: Plan, vms: Mapping[str, ObservedVM]) -> Labels:
+    spec = vms[plan.name].spec if plan.operation == "deploy" and plan.name in vms else None
+    return spec.labels if spec else {}

@@ -1,12 +1,13 @@
-"""What is told of a host: an unchanging picture, made anew after every change."""
+"""Views of a host: immutable snapshots, one after each change, that readers get without waiting."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
+from typing import Literal
 
-from schedulerlocal.agent.reconciliation import Drift
-from schedulerlocal.hypervisor import ObservedVM
-from slackvm.api.hosts import HostState
+from schedulerlocal.hypervisor import RUNNING, ObservedVM
 from slackvm.model.host import Host
+
+HostState = Literal["ready", "not_ready", "overcommitted"]
 
 READY: HostState = "ready"
 NOT_READY: HostState = "not_ready"
@@ -15,7 +16,15 @@ OVERCOMMITTED: HostState = "overcommitted"
 
 @dataclass(frozen=True, slots=True)
 class VNodeView:
-    """A vNode: CPUs in the order taken, CPUs that its VMs may use, and its numbers."""
+    """A vNode.
+
+    Attributes:
+        cpu_list: its CPUs in the order taken.
+        pin_list: CPUs that its VMs may use, ascending.
+        allocation: vCPUs of its VMs.
+        largest: vCPUs of its largest VM.
+        memory_mib: memory of its VMs.
+    """
 
     cpu_list: tuple[int, ...]
     pin_list: tuple[int, ...]
@@ -25,7 +34,7 @@ class VNodeView:
 
     @property
     def owned(self) -> int:
-        """CPUs that it owns."""
+        """Number of CPUs that it owns."""
         return len(self.cpu_list)
 
 
@@ -34,17 +43,16 @@ class View:
     """A host at one moment.
 
     Attributes:
-        generation: counted up with every change; what is told of one generation never changes.
-        state: `ready`, `not_ready` (the hypervisor cannot be asked) or `overcommitted`.
+        generation: counted up with every change; two views of one generation are equal.
+        state: `ready`, `not_ready` (the hypervisor does not answer) or `overcommitted`.
         reason: why it is not ready; empty otherwise.
-        cpus_free: CPUs that nobody owns.
-        memory_free_mib: MiB that nobody has.
+        cpus_free: number of CPUs that are neither owned nor reserved.
+        memory_free_mib: MiB that are neither allocated nor reserved.
         vnodes: by level, in the order of creation.
-        guests: our VMs by name, in the order of arrival.
-        foreign: VMs of somebody else.
-        foreign_cpus: CPUs withheld for them.
-        foreign_unpinned: how many of the running ones are not pinned.
-        unaccommodated: names of our VMs that own no CPUs, since there was no room for them.
+        vms: managed VMs by name, in the order of creation.
+        unmanaged: VMs that SlackVM did not create.
+        unmanaged_cpus: CPUs reserved for them.
+        unaccommodated: names of managed VMs that own no CPUs, since the host has too few.
     """
 
     generation: int = 0
@@ -53,38 +61,43 @@ class View:
     cpus_free: int = 0
     memory_free_mib: int = 0
     vnodes: Mapping[float, VNodeView] = field(default_factory=dict)
-    guests: Mapping[str, ObservedVM] = field(default_factory=dict)
-    foreign: tuple[ObservedVM, ...] = ()
-    foreign_cpus: tuple[int, ...] = ()
-    foreign_unpinned: int = 0
+    vms: Mapping[str, ObservedVM] = field(default_factory=dict)
+    unmanaged: tuple[ObservedVM, ...] = ()
+    unmanaged_cpus: tuple[int, ...] = ()
     unaccommodated: frozenset[str] = frozenset()
 
+    @property
+    def unmanaged_unpinned(self) -> int:
+        """Number of running unmanaged VMs that may use any CPU."""
+        return sum(vm.state == RUNNING and not vm.cpu_ids for vm in self.unmanaged)
+
     def pins_of(self, name: str) -> tuple[int, ...]:
-        """Return the CPUs that a VM of ours may use, ascending."""
-        guest = self.guests[name]
-        if name in self.unaccommodated or guest.order is None:
-            return guest.cpu_ids
-        return self.vnodes[guest.order.vm.level].pin_list
+        """Return the CPUs that a managed VM may use, ascending."""
+        vm = self.vms[name]
+        if name in self.unaccommodated or vm.spec is None:
+            return vm.cpu_ids
+        return self.vnodes[vm.spec.vm.level].pin_list
 
 
-def view_of(host: Host, guests: Mapping[str, ObservedVM], found: Drift) -> View:
-    """Return the picture of a host that can be asked; its generation is not counted yet."""
+def view_of(
+    host: Host, vms: Mapping[str, ObservedVM], unmanaged: Sequence[ObservedVM] = ()
+) -> View:
+    """Return the view of a host whose hypervisor answers; its generation is 0."""
+    unaccommodated = vms.keys() - host.vms.keys()
     return View(
-        state=OVERCOMMITTED if host.is_overcommitted or found.unaccommodated else READY,
+        state=OVERCOMMITTED if host.is_overcommitted or unaccommodated else READY,
         reason="",
         cpus_free=host.cpus_free,
         memory_free_mib=max(host.memory_free_mib, 0),
         vnodes=_vnode_views(host),
-        guests=dict(guests),
-        foreign=found.foreign,
-        foreign_cpus=host.withheld,
-        foreign_unpinned=found.foreign_unpinned,
-        unaccommodated=frozenset(found.unaccommodated),
+        vms=dict(vms),
+        unmanaged=tuple(unmanaged),
+        unmanaged_cpus=host.withheld,
+        unaccommodated=frozenset(unaccommodated),
     )
 
 
 def _vnode_views(host: Host) -> dict[float, VNodeView]:
-    """Return a host's vNodes as they are told."""
     pins = host.pins()
     return {
         level: VNodeView(

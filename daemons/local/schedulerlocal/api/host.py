@@ -5,9 +5,8 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import TypeVar
 
-from schedulerlocal.agent.counters import RefusedError
+from schedulerlocal.agent.errors import BusyError, RefusedError
 from schedulerlocal.agent.host_agent import HostAgent
-from schedulerlocal.agent.operation_lock import BusyError
 from schedulerlocal.agent.view import NOT_READY, View
 from schedulerlocal.api.replies import (
     Identity,
@@ -27,14 +26,14 @@ from slackvm.api.errors import RestError
 from slackvm.api.hosts import HostReply, SummaryReply
 from slackvm.api.plans import PlanReply
 from slackvm.api.vms import (
-    CancelReply,
+    AttemptRequest,
     ChangedReply,
-    HostVMRequest,
     RemovalQuery,
     VMPath,
     VMReply,
     VMRequest,
     VMsReply,
+    WithdrawReply,
     WithdrawRequest,
 )
 from slackvm.http.endpoints import AnyEndpoint, Endpoint, Request, Response
@@ -60,37 +59,37 @@ class LocalHost:
     """
 
     identity: Identity
-    keeper: HostAgent
+    agent: HostAgent
     addresses: Callable[[str], list[str]]
 
-    def told(self, view: View, guest: ObservedVM) -> VMReply:
+    def told(self, view: View, vm: ObservedVM) -> VMReply:
         """Return a VM as it is told."""
-        return vm_reply(view, guest, self.identity.name, self.addresses(guest.name))
+        return vm_reply(view, vm, self.identity.name, self.addresses(vm.name))
 
     def changed(self, status: int, view: View, name: str) -> Response:
         """Answer with a VM that was changed, and the host as it was right then."""
-        vm = self.told(view, view.guests[name])
+        vm = self.told(view, view.vms[name])
         fields = {field: getattr(vm, field) for field in VMReply.model_fields}
         reply = ChangedReply(**fields, summary=summary_reply(view, self.identity))
         return self.answer(view, reply, status)
 
     def summary(self) -> Response:
         """Answer with the host in numbers."""
-        view = self.keeper.view
+        view = self.agent.view
         return self.answer(view, summary_reply(view, self.identity))
 
     def state(self) -> Response:
         """Answer with the whole host."""
-        view = self.keeper.view
+        view = self.agent.view
         return self.answer(view, host_reply(view, self.identity))
 
     def answer(self, view: View, reply: Reply, status: int = 200) -> Response:
         """Answer with an ETag that says which state of the host was told."""
-        return Response(status, reply, etag=f"{self.identity.instance}-{view.generation}")
+        return Response(status, reply, etag=f"{self.identity.boot_id}-{view.generation}")
 
 
 @contextmanager
-def errors_told() -> Iterator[None]:
+def rest_errors() -> Iterator[None]:
     """Turn the errors of an operation into those of REST."""
     try:
         yield
@@ -115,47 +114,49 @@ _RETRY = {"Retry-After": "2"}
 
 def endpoints(host: LocalHost) -> list[AnyEndpoint]:
     """Return the endpoints of a host, but for the prototype's."""
-    keeper = host.keeper
+    agent = host.agent
 
-    def create(call: Request[None, HostVMRequest]) -> Response:
+    def create(call: Request[None, AttemptRequest]) -> Response:
         asked = call.input
-        with errors_told():
-            view, is_new = keeper.deploy(asked.vm(), asked.image, asked.clone, asked.key)
+        with rest_errors():
+            view, is_new = agent.deploy(
+                asked.vm(), asked.image, asked.clone, asked.labels, asked.attempt
+            )
         return host.changed(201 if is_new else 200, view, asked.name)
 
     def all_vms(_: Request[None, None]) -> Response:
-        view = keeper.view
-        vms = [host.told(view, guest) for guest in view.guests.values()]
+        view = agent.view
+        vms = [host.told(view, vm) for vm in view.vms.values()]
         return host.answer(view, VMsReply(vms=vms))
 
     def one_vm(call: Request[VMPath, None]) -> Response:
-        view = keeper.view
-        if call.path.name not in view.guests:
+        view = agent.view
+        if call.path.name not in view.vms:
             raise refused(Refusal(Code.VM_NOT_FOUND))
-        return Response(200, host.told(view, view.guests[call.path.name]))
+        return Response(200, host.told(view, view.vms[call.path.name]))
 
     def remove(call: Request[VMPath, RemovalQuery]) -> Response:
-        with errors_told():
-            keeper.remove(call.path.name, call.input.created)
+        with rest_errors():
+            agent.remove(call.path.name, call.input.created)
         return host.summary()
 
-    def withdraw(call: Request[VMPath, WithdrawRequest]) -> Response:
-        with errors_told():
-            guest = keeper.withdraw(call.path.name, call.input.attempt)
-        vm = host.told(keeper.view, guest) if guest else None
-        return Response(200, CancelReply(vm=vm))
+    def cancel(call: Request[VMPath, WithdrawRequest]) -> Response:
+        with rest_errors():
+            found = agent.cancel(call.path.name, call.input.attempt)
+        vm = host.told(agent.view, found) if found else None
+        return Response(200, WithdrawReply(vm=vm))
 
     def changing(verb: str) -> Callable[[Request[VMPath, None]], Response]:
         def change(call: Request[VMPath, None]) -> Response:
-            with errors_told():
-                view = keeper.change_state(call.path.name, verb)
+            with rest_errors():
+                view = agent.change_state(call.path.name, verb)
             return host.changed(200, view, call.path.name)
 
         return change
 
     def plan(call: Request[None, VMRequest]) -> Response:
         vm = call.input.vm()
-        return Response(200, plan_reply(keeper.plan(vm), keeper.progress(vm)))
+        return Response(200, plan_reply(agent.plan(vm), agent.progress(vm)))
 
     return [
         Endpoint(
@@ -165,7 +166,7 @@ def endpoints(host: LocalHost) -> list[AnyEndpoint]:
             handler=create,
             answers={201: ChangedReply, 200: ChangedReply},
             errors={400: "The image cannot be had.", 409: REFUSED, 503: NOT_NOW, 504: NO_ANSWER},
-            input=HostVMRequest,
+            input=AttemptRequest,
             changes=True,
             tags=("vms",),
         ),
@@ -205,8 +206,8 @@ def endpoints(host: LocalHost) -> list[AnyEndpoint]:
             method="POST",
             path="/v1/vms/{name}/withdraw",
             summary="Tell the VM, or else refuse from now on the requests that bear an attempt.",
-            handler=withdraw,
-            answers={200: CancelReply},
+            handler=cancel,
+            answers={200: WithdrawReply},
             errors={503: NOT_NOW},
             parameters=VMPath,
             input=WithdrawRequest,
@@ -246,16 +247,16 @@ def endpoints(host: LocalHost) -> list[AnyEndpoint]:
             changes=False,
             tags=("host",),
         ),
-        *_health(keeper),
+        *_health(agent),
     ]
 
 
-def _health(keeper: HostAgent) -> list[AnyEndpoint]:
+def _health(agent: HostAgent) -> list[AnyEndpoint]:
     def healthz(_: Request[None, None]) -> Response:
         return Response(200, HealthReply(status="ok", version=__version__, reason=""))
 
     def readyz(_: Request[None, None]) -> Response:
-        view = keeper.view
+        view = agent.view
         if view.state == NOT_READY:
             reply = HealthReply(status=NOT_READY, version=__version__, reason=view.reason)
             return Response(503, reply)

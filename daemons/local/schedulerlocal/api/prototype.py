@@ -6,8 +6,8 @@ from schedulerlocal.api.host import (
     REFUSED,
     UNKNOWN,
     LocalHost,
-    errors_told,
     refused,
+    rest_errors,
 )
 from schedulerlocal.api.replies import summary_reply
 from slackvm.api.prototype import (
@@ -27,29 +27,29 @@ from slackvm.http.endpoints import AnyEndpoint, Endpoint, Request, Response
 
 def endpoints(host: LocalHost) -> list[AnyEndpoint]:
     """Return the prototype's endpoints of a host."""
-    keeper = host.keeper
+    agent = host.agent
 
     def deploy(call: Request[None, DeployQuery]) -> Response:
         asked = call.input
-        with errors_told():
-            keeper.deploy(asked.vm(asked.name), asked.qcow2, clone=False)
+        with rest_errors():
+            agent.deploy(asked.vm(asked.name), asked.qcow2, clone=False)
         return Response(200, Done())
 
     def remove(call: Request[None, NameQuery]) -> Response:
-        with errors_told():
-            keeper.remove(call.input.name)
+        with rest_errors():
+            agent.remove(call.input.name)
         return Response(200, Done())
 
     def progress(call: Request[None, SizeQuery]) -> Response:
         # A name that no VM can have, so that it is never taken.
         vm = call.input.vm("(any)")
-        plan = keeper.plan(vm)
+        plan = agent.plan(vm)
         if plan.refusal:
             raise refused(plan.refusal)
-        return Response(200, Progress(progress=keeper.progress(vm) or 0.0))
+        return Response(200, Progress(progress=agent.progress(vm) or 0.0))
 
     def status(_: Request[None, None]) -> Response:
-        return Response(200, told_as_prototype(summary_reply(keeper.view, host.identity)))
+        return Response(200, told_as_prototype(summary_reply(agent.view, host.identity)))
 
     return [
         Endpoint(
@@ -74,7 +74,7 @@ def endpoints(host: LocalHost) -> list[AnyEndpoint]:
             method="GET",
             path="/listvm",
             summary="Names of all VMs.",
-            handler=lambda _: Response(200, NamesReply(list(keeper.view.guests))),
+            handler=lambda _: Response(200, NamesReply(list(agent.view.vms))),
             answers={200: NamesReply},
             changes=False,
             tags=("prototype",),

@@ -1,6 +1,6 @@
 """How a view of the host becomes what the local daemon answers."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 from schedulerlocal.agent.view import View
 from schedulerlocal.hypervisor import ObservedVM
@@ -10,12 +10,12 @@ from slackvm.api.hosts import (
     CPUReply,
     ForeignReply,
     HostReply,
-    HypervisorKind,
     LevelReply,
     SummaryReply,
 )
 from slackvm.api.plans import PlanReply, VNodeChange
 from slackvm.api.vms import VMReply
+from slackvm.model.labels import Labels
 from slackvm.model.plan import Plan
 from slackvm.model.topology import Topology
 
@@ -29,32 +29,35 @@ class Identity:
         topology: its CPUs.
         offered: levels that it offers; None: any.
         hypervisor: where its VMs are.
-        instance: tells this start of the daemon from all others.
+        boot_id: identifies this start of the daemon.
+        labels: short texts by key.
     """
 
     name: str
     topology: Topology
     offered: tuple[float, ...] | None
-    hypervisor: HypervisorKind
-    instance: str
+    hypervisor: str
+    boot_id: str
+    labels: Labels = field(default_factory=dict)
 
 
-def vm_reply(view: View, guest: ObservedVM, host: str, addresses: list[str]) -> VMReply:
+def vm_reply(view: View, vm: ObservedVM, host: str, addresses: list[str]) -> VMReply:
     """Return a VM of ours as it is told."""
-    if guest.order is None:
-        raise ValueError(f"{guest.name} is not ours")
+    if vm.spec is None:
+        raise ValueError(f"{vm.name} is not ours")
     return VMReply(
-        name=guest.name,
-        vcpus=guest.vcpus,
-        memory_mib=guest.memory_mib,
-        level=guest.order.vm.level,
-        image=str(guest.order.image),
-        clone=guest.order.clone,
-        state=guest.state,
+        name=vm.name,
+        vcpus=vm.vcpus,
+        memory_mib=vm.memory_mib,
+        level=vm.spec.vm.level,
+        image=str(vm.spec.image),
+        clone=vm.spec.clone,
+        state=vm.state,
         host=host,
-        cpu_list=list(view.pins_of(guest.name)),
-        created=guest.order.created,
+        cpu_list=list(view.pins_of(vm.name)),
+        created=vm.spec.created,
         addresses=addresses,
+        labels=dict(vm.spec.labels),
     )
 
 
@@ -63,7 +66,7 @@ def summary_reply(view: View, host: Identity) -> SummaryReply:
     return SummaryReply(
         name=host.name,
         version=__version__,
-        boot_id=host.instance,
+        instance=host.boot_id,
         generation=view.generation,
         state=view.state,
         reason=view.reason,
@@ -101,19 +104,20 @@ def host_reply(view: View, host: Identity) -> HostReply:
                 strict=True,
             )
         ],
-        vms=list(view.guests),
+        vms=list(view.vms),
         foreign=[
             ForeignReply(
-                name=guest.name,
-                vcpus=guest.vcpus,
-                memory_mib=guest.memory_mib,
-                state=guest.state,
-                cpu_list=list(guest.cpu_ids),
+                name=vm.name,
+                vcpus=vm.vcpus,
+                memory_mib=vm.memory_mib,
+                state=vm.state,
+                cpu_list=list(vm.cpu_ids),
             )
-            for guest in view.foreign
+            for vm in view.unmanaged
         ],
-        foreign_unpinned=view.foreign_unpinned,
+        foreign_unpinned=view.unmanaged_unpinned,
         api_version=API_VERSION,
+        labels=dict(host.labels),
     )
 
 

@@ -1,4 +1,4 @@
-"""Which images a VM may have: where they lie, what they are, who else uses them."""
+"""Which images a VM may use: where they are, their format, and which VMs use them."""
 
 import os
 from collections.abc import Iterable, Sequence
@@ -7,9 +7,9 @@ from pathlib import Path
 
 import structlog
 
-from schedulerlocal.backends.libvirt.deadline import Deadline
 from schedulerlocal.hypervisor import HypervisorError
 from schedulerlocal.images import qcow2, qemu_img
+from slackvm.deadline import Deadline
 from slackvm.model.codes import Code
 
 log = structlog.get_logger()
@@ -22,7 +22,7 @@ class Use:
     Attributes:
         name: the VM.
         path: the file.
-        is_written: whether it writes it.
+        is_written: whether the VM writes it.
     """
 
     name: str
@@ -33,14 +33,14 @@ class Use:
 def find_image(image: str, folders: Sequence[Path]) -> Path:
     """Return an image, links resolved.
 
-    A path that does not even look like one below a folder is refused before the disk is asked, so
-    that nobody learns which files there are elsewhere.
+    A path outside the folders is refused before the disk is read, so that clients cannot find out
+    which files exist elsewhere.
 
     Raises:
-        HypervisorError: it is not there, no plain file, or outside the folders.
+        HypervisorError: it does not exist, is not a plain file, or is outside the folders.
     """
     if not image or not image.isprintable() or not image.startswith("/"):
-        raise HypervisorError(Code.IMAGE_INVALID, f"image {image[:300]!r} is no absolute path")
+        raise HypervisorError(Code.IMAGE_INVALID, f"image {image[:300]!r} is not an absolute path")
     if ".." in Path(image).parts:
         raise HypervisorError(Code.IMAGE_INVALID, f"image {image!r}: .. is not allowed in its path")
     if not any(Path(image).is_relative_to(folder) for folder in _names(folders)):
@@ -63,24 +63,24 @@ def _resolved(image: Path, folders: Sequence[Path]) -> Path:
         path = image.resolve(strict=True)
         is_file = path.is_file()
     except (FileNotFoundError, NotADirectoryError) as error:
-        raise HypervisorError(Code.IMAGE_NOT_FOUND, f"image {shown} is not there") from error
+        raise HypervisorError(Code.IMAGE_NOT_FOUND, f"image {shown} does not exist") from error
     except (OSError, RuntimeError) as error:  # a loop of links is a RuntimeError before 3.13
         raise HypervisorError(Code.IMAGE_INVALID, f"image {shown}: {error}") from error
     if not any(path.is_relative_to(folder.resolve()) for folder in folders):
         raise _outside(str(image), folders)
     if not is_file or not str(path).isprintable():
-        raise HypervisorError(Code.IMAGE_INVALID, f"image {shown} is no plain file")
+        raise HypervisorError(Code.IMAGE_INVALID, f"image {shown} is not a plain file")
     return path
 
 
 def check_format(path: Path, folders: Sequence[Path], deadline: Deadline) -> None:
-    """Have an image be qcow2, and all files that it rests on be below the folders as well.
+    """Check that an image is qcow2, and that its backing files are below the folders too.
 
-    Whoever makes an image chooses what its header names, and QEMU would open it.
+    The header of an image may name any file, and QEMU would open it.
 
     Raises:
-        HypervisorError: it is not so.
-        UnavailableError: it takes too long to find out.
+        HypervisorError: the image is not allowed.
+        StorageHungError: its storage does not answer in time.
     """
     for _ in range(qcow2.MAX_CHAIN):
         try:
@@ -89,7 +89,7 @@ def check_format(path: Path, folders: Sequence[Path], deadline: Deadline) -> Non
             raise HypervisorError(Code.IMAGE_INVALID, f"image {path}: {error.strerror}") from error
         if header is None:
             raise HypervisorError(Code.IMAGE_INVALID, f"image {path} is not in qcow2 format")
-        # Before qemu-img looks: it would open the data file, whatever that is
+        # Checked before qemu-img runs, which would open the data file, whatever it is
         if header.has_external_data:
             raise HypervisorError(
                 Code.IMAGE_INVALID, f"image {path} keeps its data in another file"
@@ -102,7 +102,9 @@ def check_format(path: Path, folders: Sequence[Path], deadline: Deadline) -> Non
         path = _backing_file(path, header, info.get("backing-filename-format"), folders)
         if info.get("backing-filename-format") == "raw":
             return
-    raise HypervisorError(Code.IMAGE_INVALID, f"image {path}: its backing files never end")
+    raise HypervisorError(
+        Code.IMAGE_INVALID, f"image {path}: its chain of backing files is too long, or a loop"
+    )
 
 
 def _backing_file(
@@ -111,24 +113,31 @@ def _backing_file(
     refused = f"image {path}: its backing file {header.backing!r}"
     backing = qcow2.local_path(header.backing, path)
     if backing is None:
-        raise HypervisorError(Code.IMAGE_INVALID, f"{refused} is no local file")
+        raise HypervisorError(Code.IMAGE_INVALID, f"{refused} is not a local file")
     if backing_format not in ("qcow2", "raw"):
-        raise HypervisorError(Code.IMAGE_INVALID, f"{refused} has no format, qcow2 or raw, named")
+        raise HypervisorError(
+            Code.IMAGE_INVALID, f"{refused} has no format in the header; it must be qcow2 or raw"
+        )
     try:
-        # In a header, relative names and .. are usual; the kernel resolves them, not the text
+        # Headers often have relative names and ..; the file system resolves them, not the text
         return _resolved(backing, folders)
     except (HypervisorError, ValueError) as error:
         raise HypervisorError(Code.IMAGE_INVALID, f"{refused}: {error}") from error
 
 
 def check_use(path: Path, clone: bool, uses: Iterable[Use]) -> None:
-    """Have nobody else use an image in a way that does not go with the use that is asked for.
+    """Check that a new VM can use an image beside the VMs that exist.
 
-    A VM that writes its image needs it for itself. Clones only read theirs and share it. No VM may
-    write any file that another one rests on.
+    A VM that writes its image must be its only user. Clones only read an image and share it. No VM
+    may write a file that is a backing file of another VM.
+
+    Args:
+        path: the image.
+        clone: whether the new VM only reads it.
+        uses: the files that VMs use.
 
     Raises:
-        HypervisorError: somebody does.
+        HypervisorError: it cannot.
     """
     wanted = {_identity(path): not clone}
     try:
@@ -150,12 +159,12 @@ def _with_backing_files(uses: Iterable[Use]) -> Iterable[Use]:
                 for backing in qcow2.backing_files(use.path):
                     yield Use(use.name, backing, is_written=False)
         except (OSError, ValueError) as error:
-            # Its backing files stay unknown, but for those that libvirt names
-            log.warning("disk cannot be read", vm=use.name, path=str(use.path), error=str(error))
+            # Only the backing files that libvirt names are known then
+            log.warning("disk_not_read", vm=use.name, path=str(use.path), error=str(error))
 
 
 def _identity(path: Path) -> tuple[int, int] | str:
-    """Return what tells a file from all others, whatever names it has."""
+    """Return what identifies a file under all its names."""
     try:
         status = path.stat()
     except (OSError, ValueError):

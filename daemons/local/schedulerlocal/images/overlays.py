@@ -1,4 +1,4 @@
-"""The disks of clones: overlays in a folder of the daemon's own."""
+"""The disks of clones: overlays in a folder of the daemon's."""
 
 import errno
 import os
@@ -12,32 +12,32 @@ from pathlib import Path
 
 import structlog
 
-from schedulerlocal.backends.libvirt.deadline import Deadline
 from schedulerlocal.hypervisor import HypervisorError
 from schedulerlocal.images.qemu_img import create_overlay
+from slackvm.deadline import Deadline
 from slackvm.model.codes import Code
 
 log = structlog.get_logger()
 
 LATE_S = 60.0
-"""How long after an operation with unknown end it may still take effect."""
+"""Seconds after an operation without an answer in which it may still take effect."""
 
 _UUID = re.compile(r"[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}")
 _SUFFIX = ".qcow2"
 _MARK = ".unsettled"
 _ENTER_ONLY = 0o711
-"""QEMU runs as a user of its own and must come through."""
+"""QEMU runs as another user and must be able to reach the overlays."""
 
 
 class Overlays:
     """Overlays by the UUID of their VM.
 
-    While a VM is made or removed a mark lies beside its overlay. One that is found later, after a
-    crash, tells that the overlay has to go unless there is such a VM. An overlay without a mark is
-    never swept away, even if libvirt, asked at another URI, knows no VM for it.
+    While a VM is created or removed, a mark is beside its overlay. A mark that a crash has left
+    means that the overlay must be deleted unless its VM exists. An overlay without a mark is never
+    deleted by `sweep`, even if libvirt, at another URI, has no VM for it.
 
     Args:
-        folder: where they are; it is made when it is first needed. QEMU must be able to enter it.
+        folder: where they are; created when it is first needed. QEMU must be able to enter it.
     """
 
     def __init__(self, folder: Path) -> None:
@@ -51,7 +51,7 @@ class Overlays:
 
     @contextmanager
     def held(self, uuid: str) -> Iterator[None]:
-        """Keep `sweep` from the overlay of a VM that is made or removed, and for a while after."""
+        """Protect an overlay from `sweep` while its VM is created or removed, and then a while."""
         with self._lock:
             self._held_until[uuid] = float("inf")
         try:
@@ -61,33 +61,33 @@ class Overlays:
                 self._held_until[uuid] = time.monotonic() + LATE_S
 
     def mark(self, uuid: str) -> None:
-        """Write down that the overlay of a VM may have to go.
+        """Mark the overlay of a VM as possibly unneeded.
 
         Raises:
-            HypervisorError: it cannot be written.
+            HypervisorError: the mark cannot be written.
         """
-        with _told(f"overlay folder {self._folder}"):
+        with _os_errors(f"overlay folder {self._folder}"):
             if not self._folder.is_dir():
                 self._folder.mkdir(parents=True, exist_ok=True)
                 self._folder.chmod(_ENTER_ONLY)
             self._mark(uuid).touch()
             _sync(self._folder)
 
-    def settle(self, uuid: str) -> None:
-        """Take the mark away: the overlay is as it has to be."""
-        with _told(f"overlay folder {self._folder}"):
+    def unmark(self, uuid: str) -> None:
+        """Remove the mark of an overlay."""
+        with _os_errors(f"overlay folder {self._folder}"):
             self._mark(uuid).unlink(missing_ok=True)
 
     def create(self, uuid: str, image: Path, deadline: Deadline) -> Path:
-        """Make the overlay of a VM on an image.
+        """Create the overlay of a VM on an image.
 
         Raises:
-            HypervisorError: it could not be made; nothing of it is left.
+            HypervisorError: it could not be created; nothing of it is left.
         """
         path = self.path(uuid)
         try:
             create_overlay(path, image, deadline)
-            with _told(f"overlay {path}"):
+            with _os_errors(f"overlay {path}"):
                 _sync(path)
                 _sync(self._folder)
         except HypervisorError:
@@ -96,13 +96,13 @@ class Overlays:
         return path
 
     def remove(self, uuid: str) -> None:
-        """Delete the overlay of a VM; one that is not there is no error."""
+        """Delete the overlay of a VM; a missing one is no error."""
         path = self.path(uuid)
-        with _told(f"overlay {path}"):
+        with _os_errors(f"overlay {path}"):
             path.unlink(missing_ok=True)
 
     def leftovers(self) -> set[str]:
-        """Return the UUIDs with a mark whose operation is long over."""
+        """Return the UUIDs with a mark whose operation has ended long ago."""
         now = time.monotonic()
         with self._lock:
             self._held_until = {u: until for u, until in self._held_until.items() if until > now}
@@ -110,32 +110,32 @@ class Overlays:
         try:
             marks = {mark.stem for mark in self._folder.glob(f"*{_MARK}")}
         except OSError as error:
-            log.error("overlays cannot be listed", folder=str(self._folder), error=str(error))
+            log.error("overlays_not_listed", folder=str(self._folder), error=str(error))
             return set()
         return {uuid for uuid in marks if _UUID.fullmatch(uuid)} - held
 
     def sweep(self, leftovers: Collection[str], present: Collection[str]) -> None:
-        """Delete overlays that a crash has left without a VM, and marks that tell nothing more.
+        """Delete overlays that a crash has left without a VM, and all these marks.
 
         Args:
-            leftovers: from before the VMs were listed.
+            leftovers: UUIDs with a mark, listed before the VMs.
             present: the UUIDs of all VMs.
         """
         for uuid in leftovers:
             try:
                 if uuid not in present:
                     self.remove(uuid)
-                    log.info("leftover overlay deleted", uuid=uuid)
-                self.settle(uuid)
+                    log.info("leftover_overlay_deleted", uuid=uuid)
+                self.unmark(uuid)
             except HypervisorError as error:
-                log.error("leftover overlay not deleted", uuid=uuid, error=str(error))
+                log.error("leftover_overlay_not_deleted", uuid=uuid, error=str(error))
 
     def _mark(self, uuid: str) -> Path:
         return self.path(uuid).with_suffix(_MARK)
 
 
 @contextmanager
-def _told(what: str) -> Iterator[None]:
+def _os_errors(what: str) -> Iterator[None]:
     try:
         yield
     except OSError as error:
@@ -145,7 +145,7 @@ def _told(what: str) -> Iterator[None]:
 
 
 def _sync(path: Path) -> None:
-    """Have a file or folder survive a power loss."""
+    """Make a file or folder survive a loss of power."""
     handle = os.open(path, os.O_RDONLY)
     try:
         os.fsync(handle)

@@ -1,4 +1,4 @@
-"""The header of a qcow2 file: as much of it as tells which other files it needs.
+"""The header of a qcow2 file: which other files it needs.
 
 Specification: docs/interop/qcow2.txt in QEMU's sources.
 """
@@ -17,18 +17,18 @@ _FEATURES_OFFSET = 72
 _EXTERNAL_DATA = 1 << 2
 _MAX_NAME = 1023
 MAX_CHAIN = 64
-"""A chain of backing files that is longer is taken for a loop."""
+"""A longer chain of backing files counts as a loop."""
 
 _PROTOCOL = re.compile(r"[^/]*:")
 
 
 @dataclass(frozen=True, slots=True)
 class Header:
-    """What the header of a qcow2 file tells.
+    """The header of a qcow2 file.
 
     Attributes:
-        backing: name of the backing file as it stands there; empty: there is none.
-        has_external_data: whether the data are in yet another file.
+        backing: name of the backing file as it is written; empty: none.
+        has_external_data: whether the data are in another file.
     """
 
     backing: str
@@ -36,7 +36,7 @@ class Header:
 
 
 def read_header(path: Path) -> Header | None:
-    """Return the header of a file; None: it is no qcow2 file.
+    """Return the header of a file; None: it is not a qcow2 file.
 
     Raises:
         OSError: the file cannot be read.
@@ -60,17 +60,17 @@ def read_header(path: Path) -> Header | None:
 
 
 def local_path(name: str, beside: Path) -> Path | None:
-    """Return the file that a backing file's name means; None: it is no local file.
+    """Return the file that a backing file's name means; None: it is not a local file.
 
     Args:
-        name: as it stands in a header, where `nbd://…` and `json:{…}` may stand too.
-        beside: the file that the header is of; a relative name is one beside it.
+        name: as written in a header; it may also be like `nbd://…` or `json:{…}`.
+        beside: the file with the header; a relative name starts in its folder.
     """
     return None if _PROTOCOL.match(name) else beside.parent / name
 
 
 def backing_files(path: Path) -> Iterator[Path]:
-    """Give the backing files of a file, each with its own, as far as they are local files.
+    """Yield the chain of backing files of a file, as far as they are local files.
 
     Raises:
         OSError: a file cannot be read.

@@ -8,41 +8,43 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-from schedulerlocal.backends.libvirt.deadline import Deadline
 from schedulerlocal.hypervisor import HypervisorError
 from schedulerlocal.images.storage import StorageHungError
+from slackvm.deadline import Deadline
 from slackvm.model.codes import Code
 
 MAX_OUTPUT = 1 << 20
-"""Bytes; an image with many thousand snapshots would tell more."""
+"""Bytes; an image with many thousand snapshots has more."""
 _MAX_MESSAGE = 300
 _FULL = "No space left on device", "Disk quota exceeded"
 
 
 def image_info(path: Path, deadline: Deadline) -> Mapping[str, Any]:
-    """Return what `qemu-img info` tells of a qcow2 file; a VM may be using it.
+    """Return the output of `qemu-img info` for a qcow2 file, which a VM may be using.
 
     Raises:
-        HypervisorError: it is no qcow2 file.
+        HypervisorError: it is not a qcow2 file.
         StorageHungError: it takes too long.
     """
-    # The format is given: a guess at it would have the file's content choose what reads it
+    # The format is given: otherwise the file's content would choose what reads it
     command = ["info", "--output=json", "-U", "-f", "qcow2", "--", str(path)]
     output = _run(command, Code.IMAGE_INVALID, f"image {path}", deadline)
     try:
-        told = json.loads(output)
+        info = json.loads(output)
     except ValueError as error:
-        raise HypervisorError(Code.IMAGE_INVALID, f"image {path}: qemu-img says no JSON") from error
-    if not isinstance(told, dict):
-        raise HypervisorError(Code.IMAGE_INVALID, f"image {path}: qemu-img says nothing of it")
-    return told
+        raise HypervisorError(
+            Code.IMAGE_INVALID, f"image {path}: qemu-img printed no JSON"
+        ) from error
+    if not isinstance(info, dict):
+        raise HypervisorError(Code.IMAGE_INVALID, f"image {path}: qemu-img printed no object")
+    return info
 
 
 def create_overlay(overlay: Path, image: Path, deadline: Deadline) -> None:
-    """Make an empty qcow2 file on top of another.
+    """Create an empty qcow2 file on top of another.
 
     Raises:
-        HypervisorError: it cannot be made.
+        HypervisorError: it cannot be created.
         StorageHungError: it takes too long.
     """
     command = ["create", "-q", "-f", "qcow2", "-F", "qcow2", "-b", str(image), "--", str(overlay)]
@@ -52,17 +54,17 @@ def create_overlay(overlay: Path, image: Path, deadline: Deadline) -> None:
 def _run(arguments: Sequence[str], code: Code, what: str, deadline: Deadline) -> bytes:
     """Return what qemu-img prints.
 
-    A process that hangs in the kernel, on storage that is gone, cannot be killed: whoever must not
-    wait for that either calls from a thread that may be abandoned.
+    A process that hangs in the kernel, on lost storage, cannot be killed. Callers that must not
+    wait for it run this in a thread that they can abandon (`Storage`).
     """
     errors = os.memfd_create("qemu-img")
-    with os.fdopen(errors, "r+b") as complaints:
+    with os.fdopen(errors, "r+b") as messages:
         try:
             process = subprocess.Popen(  # noqa: S603 - no shell, paths are absolute
                 ["qemu-img", *arguments],  # noqa: S607 - wherever the distribution has it
                 stdin=subprocess.DEVNULL,
                 stdout=subprocess.PIPE,
-                stderr=complaints,
+                stderr=messages,
                 env={"PATH": os.environ.get("PATH", os.defpath), "LC_ALL": "C"},
             )
         except OSError as error:
@@ -70,10 +72,10 @@ def _run(arguments: Sequence[str], code: Code, what: str, deadline: Deadline) ->
                 Code.HYPERVISOR_FAILED, f"qemu-img cannot be run: {error.strerror}"
             ) from error
         with process:
-            overdue = threading.Event()
+            timed_out = threading.Event()
 
             def give_up() -> None:
-                overdue.set()
+                timed_out.set()
                 process.kill()
 
             timer = threading.Timer(deadline.left, give_up)
@@ -82,13 +84,13 @@ def _run(arguments: Sequence[str], code: Code, what: str, deadline: Deadline) ->
                 output = process.stdout.read(MAX_OUTPUT + 1) if process.stdout else b""
                 if len(output) > MAX_OUTPUT:
                     process.kill()
-                    raise HypervisorError(code, f"{what}: qemu-img says too much")
+                    raise HypervisorError(code, f"{what}: qemu-img printed too much")
                 process.wait()
             finally:
                 timer.cancel()
-        complaints.seek(0)
-        message = complaints.read(_MAX_MESSAGE).decode(errors="replace").strip()
-    if overdue.is_set():
+        messages.seek(0)
+        message = messages.read(_MAX_MESSAGE).decode(errors="replace").strip()
+    if timed_out.is_set():
         raise StorageHungError(what)
     if process.returncode:
         full = any(reason in message for reason in _FULL)

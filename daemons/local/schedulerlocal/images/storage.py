@@ -1,27 +1,28 @@
-"""Work on files that may lie on storage which does not answer."""
+"""Work on files whose storage may not answer."""
 
 from collections.abc import Callable
 from typing import TypeVar
 
-from schedulerlocal.backends.libvirt.deadline import BusyError, Deadline, OverdueError, Workers
 from schedulerlocal.hypervisor import HypervisorError
+from schedulerlocal.workers import NotStartedError, OverdueError, Workers
+from slackvm.deadline import Deadline
 from slackvm.model.codes import Code
 
 T = TypeVar("T")
 
 MAX_WORK = 8
-"""Pieces of work that may be under way at once, those that hang included."""
+"""Pieces of work at once, including those that hang."""
 
 
 class StorageHungError(HypervisorError):
-    """Storage does not answer; what was begun may still be done some day."""
+    """Storage does not answer; the work may still be done later."""
 
     def __init__(self, what: str) -> None:
         super().__init__(Code.HYPERVISOR_FAILED, f"{what}: its storage does not answer")
 
 
 class Storage:
-    """Does work on files in threads that can be left behind."""
+    """Runs work on files in threads that can be abandoned."""
 
     def __init__(self) -> None:
         self._workers = Workers("storage", MAX_WORK)
@@ -34,5 +35,5 @@ class Storage:
         """
         try:
             return self._workers.run(work, deadline)
-        except (BusyError, OverdueError) as error:
+        except (NotStartedError, OverdueError) as error:
             raise StorageHungError(what) from error

@@ -7,10 +7,10 @@ import libvirt
 import structlog
 from lxml import etree
 
-from schedulerlocal.backends.libvirt.domains import described
-from schedulerlocal.backends.libvirt.errors import completed
-from schedulerlocal.backends.libvirt.guest import guest_of
-from schedulerlocal.backends.libvirt.session import LibvirtOperation
+from schedulerlocal.backends.libvirt.connection.errors import completed
+from schedulerlocal.backends.libvirt.connection.session import LibvirtOperation
+from schedulerlocal.backends.libvirt.domains import list_domains
+from schedulerlocal.backends.libvirt.observed import observed_vm
 from schedulerlocal.images.images import Use
 
 log = structlog.get_logger()
@@ -21,8 +21,8 @@ class Disk:
     """A file that a domain uses.
 
     Attributes:
-        path: where it is.
-        is_written: whether the domain writes it; else it reads it, as a backing file.
+        path: the file.
+        is_written: whether the domain writes it; otherwise it only reads it, as a backing file.
     """
 
     path: Path
@@ -38,31 +38,31 @@ class Volume:
     is_written: bool
 
 
-def list_uses(talk: LibvirtOperation) -> list[Use]:
-    """Return which files which VM uses, as far as libvirt and our metadata tell."""
+def list_uses(operation: LibvirtOperation) -> list[Use]:
+    """Return which VM uses which files, as far as libvirt and SlackVM's metadata name them."""
 
     def ask(connection: libvirt.virConnect) -> list[Use]:
         uses = []
-        for _, state, tree in described(connection):
-            guest = guest_of(tree, state)
-            if guest.order:
-                uses.append(Use(guest.name, guest.order.image, not guest.order.clone))
+        for _, state, tree in list_domains(connection):
+            vm = observed_vm(tree, state)
+            if vm.spec:
+                uses.append(Use(vm.name, vm.spec.image, not vm.spec.clone))
             for disk in disks_of(tree):
                 if isinstance(disk, Disk):
-                    uses.append(Use(guest.name, disk.path, disk.is_written))
+                    uses.append(Use(vm.name, disk.path, disk.is_written))
                     continue
                 path = _volume(connection, disk.pool, disk.name)
                 if path is not None:
-                    uses.append(Use(guest.name, path, disk.is_written))
+                    uses.append(Use(vm.name, path, disk.is_written))
         return uses
 
-    return talk.ask("list disks", ask)
+    return operation.ask("list disks", ask)
 
 
 def disks_of(domain: etree._Element) -> list[Disk | Volume]:
     """Return the local files and block devices that a domain uses, as far as it names them.
 
-    A running domain names the backing files of its disks too, a stopped one does not.
+    A running domain names the backing files of its disks too; a stopped one does not.
     """
     found: list[Disk | Volume] = []
     for disk in domain.findall("devices/disk"):
@@ -90,5 +90,5 @@ def _volume(connection: libvirt.virConnect, pool: str, name: str) -> Path | None
     except libvirt.libvirtError as error:
         if completed(error).get_error_domain() != libvirt.VIR_FROM_STORAGE:
             raise
-        log.warning("storage volume not found", pool=pool, volume=name, error=str(error))
+        log.warning("storage_volume_not_found", pool=pool, volume=name, error=str(error))
         return None

@@ -1,4 +1,4 @@
-"""The domains that libvirt has, and finding one among them."""
+"""Listing libvirt's domains, and finding one of SlackVM's."""
 
 from collections.abc import Collection, Sequence
 from dataclasses import dataclass
@@ -8,9 +8,10 @@ import libvirt
 import structlog
 from lxml import etree
 
-from schedulerlocal.backends.libvirt.errors import is_of_connection, number_of
-from schedulerlocal.backends.libvirt.guest import guest_of, read_domain
-from schedulerlocal.backends.libvirt.session import LibvirtOperation
+from schedulerlocal.backends.libvirt.connection.errors import is_of_connection, number_of
+from schedulerlocal.backends.libvirt.connection.session import LibvirtOperation
+from schedulerlocal.backends.libvirt.metadata import finished_text, metadata_of
+from schedulerlocal.backends.libvirt.observed import observed_vm, read_domain
 from schedulerlocal.hypervisor import (
     CRASHED,
     PAUSED,
@@ -18,9 +19,9 @@ from schedulerlocal.hypervisor import (
     STOPPED,
     HypervisorError,
     ObservedVM,
+    PowerState,
     VMSpec,
 )
-from slackvm.api.vms import GuestState
 from slackvm.model.codes import Code
 from slackvm.topologies.cpu_list import format_cpu_list, parse_cpu_list
 from slackvm.topologies.errors import TopologyError
@@ -28,116 +29,122 @@ from slackvm.topologies.errors import TopologyError
 log = structlog.get_logger()
 
 _ONLINE_HERE = Path("/sys/devices/system/cpu/online")
-_STATES: dict[int, GuestState] = {
+_STATES: dict[int, PowerState] = {
     libvirt.VIR_DOMAIN_PAUSED: PAUSED,
     libvirt.VIR_DOMAIN_PMSUSPENDED: PAUSED,
     libvirt.VIR_DOMAIN_SHUTOFF: STOPPED,
     libvirt.VIR_DOMAIN_CRASHED: CRASHED,
 }
-"""All others are kinds of running, the shutting down included."""
+"""All others count as running, a domain that shuts down included."""
 
 
 @dataclass(frozen=True, slots=True)
 class Domain:
-    """A domain of ours.
+    """A domain of SlackVM's.
 
     Attributes:
-        guest: the VM that it is.
-        order: what was ordered.
+        vm: the domain as a VM.
+        spec: what it was created as.
+        metadata: SlackVM's metadata once its creation has ended, for `power.finish`.
         is_active: whether it runs, or is paused.
-        is_persistent: whether it would outlive its end.
+        is_persistent: whether it stays defined after it has stopped.
         run: libvirt's number of this run; -1: it does not run.
     """
 
-    guest: ObservedVM
-    order: VMSpec
+    vm: ObservedVM
+    spec: VMSpec
+    metadata: str
     is_active: bool
     is_persistent: bool
     run: int
 
 
-def described(
+def list_domains(
     connection: libvirt.virConnect,
-) -> list[tuple[libvirt.virDomain, GuestState, etree._Element]]:
-    """Return all domains, their states and descriptions: one call, and one more for each."""
+) -> list[tuple[libvirt.virDomain, PowerState, etree._Element]]:
+    """Return all domains with their states and descriptions: one call, and one per domain."""
     found = []
     for handle, values in connection.getAllDomainStats(libvirt.VIR_DOMAIN_STATS_STATE):
         try:
             tree = read_domain(handle.XMLDesc())
         except libvirt.libvirtError as error:
-            if number_of(error) == libvirt.VIR_ERR_NO_DOMAIN:  # gone since
+            if number_of(error) == libvirt.VIR_ERR_NO_DOMAIN:  # it is gone meanwhile
                 continue
             raise
         found.append((handle, _state(values["state.state"], values["state.reason"]), tree))
     return found
 
 
-def list_guests(talk: LibvirtOperation) -> list[ObservedVM]:
+def list_vms(operation: LibvirtOperation) -> list[ObservedVM]:
     """Return all VMs.
 
-    The affinity of the vCPUs of ours is the kernel's own, unless libvirt tells of other CPUs than
-    this machine has: then it speaks of another machine, or of a made-up one.
+    The pins of managed VMs are the kernel's affinities, unless libvirt has other CPUs than this
+    machine: then it describes another machine, or a simulated one.
     """
 
     def ask(connection: libvirt.virConnect) -> list[ObservedVM]:
         online = _online(connection)
         here = online == _online_here()
-        guests = []
-        for handle, state, tree in described(connection):
-            guest = guest_of(tree, state)
-            if here and guest.order and state == RUNNING and guest.vcpu_pins:
-                guest = guest_of(tree, state, _affinity(handle), online)
-            guests.append(guest)
-        return guests
+        vms = []
+        for handle, state, tree in list_domains(connection):
+            vm = observed_vm(tree, state)
+            if here and vm.spec and state == RUNNING and vm.vcpu_pins:
+                vm = observed_vm(tree, state, _affinity(handle), online)
+            vms.append(vm)
+        return vms
 
-    return talk.ask("list VMs", ask)
+    return operation.ask("list VMs", ask)
 
 
-def find_ours(talk: LibvirtOperation, name: str) -> Domain | None:
-    """Return the domain of a VM of ours; None: there is no domain of this name.
+def find_managed(operation: LibvirtOperation, name: str) -> Domain | None:
+    """Return the domain of a managed VM; None: there is no domain of this name.
 
     Raises:
-        HypervisorError: it is somebody else's.
+        HypervisorError: the VM is unmanaged.
     """
 
-    def ask(connection: libvirt.virConnect) -> tuple[ObservedVM, bool, bool, int] | None:
+    def ask(connection: libvirt.virConnect) -> Domain | ObservedVM | None:
         try:
             handle = connection.lookupByName(name)
-            guest = guest_of(read_domain(handle.XMLDesc()), _state(*handle.state()))
-            return guest, bool(handle.isActive()), bool(handle.isPersistent()), handle.ID()
+            tree = read_domain(handle.XMLDesc())
+            vm = observed_vm(tree, _state(*handle.state()))
+            metadata = metadata_of(tree)
+            if vm.spec is None or metadata is None:
+                return vm
+            active, persistent = bool(handle.isActive()), bool(handle.isPersistent())
+            return Domain(vm, vm.spec, finished_text(metadata), active, persistent, handle.ID())
         except libvirt.libvirtError as error:
             if number_of(error) == libvirt.VIR_ERR_NO_DOMAIN:
                 return None
             raise
 
-    found = talk.ask(f"look for VM {name}", ask)
-    if found is None:
-        return None
-    guest, is_active, is_persistent, run = found
-    if guest.order is None:
-        raise HypervisorError(Code.VM_NOT_FOUND, f"VM {name} was not made by SlackVM")
-    return Domain(guest, guest.order, is_active, is_persistent, run)
+    found = operation.ask(f"look for VM {name}", ask)
+    if isinstance(found, ObservedVM):
+        raise HypervisorError(Code.VM_NOT_FOUND, f"VM {name} was not created by SlackVM")
+    return found
 
 
-def get_ours(talk: LibvirtOperation, name: str) -> Domain:
-    """Return the domain of a VM of ours.
+def get_managed(operation: LibvirtOperation, name: str) -> Domain:
+    """Return the domain of a managed VM.
 
     Raises:
-        HypervisorError: there is none, or it is somebody else's.
+        HypervisorError: there is no VM of this name, or it is unmanaged.
     """
-    domain = find_ours(talk, name)
+    domain = find_managed(operation, name)
     if domain is None:
         raise HypervisorError(Code.VM_NOT_FOUND, f"there is no VM {name}")
     return domain
 
 
-def cpu_map(talk: LibvirtOperation, cpu_ids: Collection[int]) -> tuple[bool, ...]:
-    """Return CPUs as libvirt wants them; it would drop those that are not there and say nothing.
+def cpu_map(operation: LibvirtOperation, cpu_ids: Collection[int]) -> tuple[bool, ...]:
+    """Return CPUs as libvirt wants them.
+
+    libvirt ignores CPUs that do not exist, so they are checked here.
 
     Raises:
-        HypervisorError: one is not there, or none is given.
+        HypervisorError: a CPU does not exist, or none is given.
     """
-    online = talk.ask("list CPUs", _online)
+    online = operation.ask("list CPUs", _online)
     missing = set(cpu_ids) - online
     if missing or not cpu_ids:
         raise HypervisorError(
@@ -148,20 +155,20 @@ def cpu_map(talk: LibvirtOperation, cpu_ids: Collection[int]) -> tuple[bool, ...
     return tuple(cpu_id in cpu_ids for cpu_id in range(max(online) + 1))
 
 
-def _state(state: int, reason: int) -> GuestState:
+def _state(state: int, reason: int) -> PowerState:
     if state == libvirt.VIR_DOMAIN_SHUTOFF and reason == libvirt.VIR_DOMAIN_SHUTOFF_CRASHED:
         return CRASHED
     return _STATES.get(state, RUNNING)
 
 
 def _affinity(handle: libvirt.virDomain) -> Sequence[Sequence[int]]:
-    """Return the CPUs that each vCPU may use; nothing if that cannot be told, as when it ends."""
+    """Return the CPUs that each vCPU may use; nothing if they are not known, as when it ends."""
     try:
         _, maps = handle.vcpus()
     except libvirt.libvirtError as error:
         if is_of_connection(error):
             raise
-        log.info("affinity of a VM not known", vm=handle.name(), error=str(error))
+        log.info("affinity_unknown", vm=handle.name(), error=str(error))
         return ()
     return [_cpu_ids(cpus) for cpus in maps]
 
@@ -175,7 +182,7 @@ def _online_here() -> set[int]:
     try:
         return set(parse_cpu_list(_ONLINE_HERE.read_text(encoding="ascii")))
     except (OSError, TopologyError) as error:
-        log.debug("online CPUs not known", error=str(error))
+        log.debug("online_cpus_unknown", error=str(error))
         return set()
 
 

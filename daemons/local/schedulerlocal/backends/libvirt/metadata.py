@@ -1,4 +1,8 @@
-"""What SlackVM writes into the metadata of its domains, so that a VM tells what was ordered."""
+"""The metadata of SlackVM's domains: what a VM was created as.
+
+Later releases may add attributes and elements. Readers ignore what they do not know, and whoever
+writes metadata again keeps it.
+"""
 
 import math
 import uuid
@@ -7,6 +11,7 @@ from pathlib import Path
 from lxml import etree
 
 from schedulerlocal.hypervisor import VMSpec
+from slackvm.model.labels import Labels, check_labels, format_labels, parse_labels
 from slackvm.model.vm import VM
 
 NAMESPACE = "urn:slackvm:vm:1"
@@ -18,69 +23,95 @@ _MAX_DIGITS = 10
 _UNFINISHED = "unfinished"
 
 
-def unfinished_element(order: VMSpec) -> etree._Element:
-    """Return the element that holds an order from when a domain is defined until it has started.
+def unfinished_element(spec: VMSpec) -> etree._Element:
+    """Return the metadata of a domain whose creation has not ended.
 
     Raises:
         ValueError: XML cannot hold it.
     """
-    attributes = {**_attributes(order), _UNFINISHED: "yes"}
+    attributes = {**_attributes(spec), _UNFINISHED: "yes"}
     return etree.Element(TAG, attributes, nsmap={PREFIX: NAMESPACE})
 
 
-def text_of(order: VMSpec) -> str:
-    """Return the element that holds an order from then on, as libvirt wants it: no namespace."""
-    return etree.tostring(etree.Element("vm", _attributes(order)), encoding="unicode")
+def finished_text(element: etree._Element) -> str:
+    """Return the metadata of a domain whose creation has ended, for libvirt's `setMetadata`.
 
+    libvirt adds the namespace itself.
 
-def is_unfinished(domain: etree._Element) -> bool:
-    """Return whether the making of a domain that holds an order was cut short."""
-    element = domain.find(f"metadata/{TAG}")
-    return element is not None and element.get(_UNFINISHED) == "yes"
-
-
-def _attributes(order: VMSpec) -> dict[str, str]:
-    """Return what an order's element holds; the name is the domain's own."""
-    return {
-        "uuid": order.uuid,
-        "level": repr(order.vm.level),
-        "vcpus": str(order.vm.vcpus),
-        "memory_mib": str(order.vm.memory_mib),
-        "image": str(order.image),
-        "clone": _CLONE[order.clone],
-        "created": repr(order.created),
-    }
-
-
-def order_of(domain: etree._Element, name: str, domain_uuid: str) -> VMSpec | None:
-    """Return the order that a domain's metadata holds; None: none, or no valid one.
-
-    Anyone who may define domains can write metadata, and tools that copy domains copy it: the UUID
-    in it must be the domain's.
+    Args:
+        element: the domain's metadata so far.
     """
+    finished = etree.fromstring(etree.tostring(element, with_tail=False))
+    finished.attrib.pop(_UNFINISHED, None)
+    for each in finished.iter("{*}*"):
+        each.tag = etree.QName(each).localname
+    etree.cleanup_namespaces(finished)
+    return etree.tostring(finished, encoding="unicode")
+
+
+def metadata_of(domain: etree._Element) -> etree._Element | None:
+    """Return SlackVM's metadata of a domain; None: it has none, or several."""
     elements = domain.findall(f"metadata/{TAG}")
-    if len(elements) != 1:
-        return None
-    text = elements[0].attrib
+    return elements[0] if len(elements) == 1 else None
+
+
+def is_unfinished(element: etree._Element) -> bool:
+    """Return whether the creation of the domain with this metadata was interrupted."""
+    return element.get(_UNFINISHED) == "yes"
+
+
+def _attributes(spec: VMSpec) -> dict[str, str]:
+    """Return the attributes of the metadata; the name is the domain's own."""
+    attributes = {
+        "uuid": spec.uuid,
+        "level": repr(spec.vm.level),
+        "vcpus": str(spec.vm.vcpus),
+        "memory_mib": str(spec.vm.memory_mib),
+        "image": str(spec.image),
+        "clone": _CLONE[spec.clone],
+        "created": repr(spec.created),
+    }
+    if spec.labels:
+        check_labels(spec.labels)
+        attributes["labels"] = format_labels(spec.labels)
+    return attributes
+
+
+def spec_of(element: etree._Element, name: str, domain_uuid: str) -> VMSpec | None:
+    """Return what a domain was created as, by its metadata; None: the metadata are not valid.
+
+    Whoever may define domains can write metadata, and tools that copy domains copy it: the UUID in
+    it must be the domain's.
+    """
+    text = element.attrib
     try:
         vm = VM(name, _amount(text["vcpus"]), _amount(text["memory_mib"]), float(text["level"]))
-        order = VMSpec(
+        spec = VMSpec(
             vm,
             str(uuid.UUID(text["uuid"])),
             Path(text["image"]),
             {word: clone for clone, word in _CLONE.items()}[text["clone"]],
             float(text["created"]),
+            _labels(text.get("labels", "")),
         )
     except (KeyError, ValueError):
         return None
     valid = (
-        order.uuid == domain_uuid
-        and order.image.is_absolute()
-        and str(order.image).isprintable()
-        and math.isfinite(order.created)
-        and order.created >= 0
+        spec.uuid == domain_uuid
+        and spec.image.is_absolute()
+        and str(spec.image).isprintable()
+        and math.isfinite(spec.created)
+        and spec.created >= 0
     )
-    return order if valid else None
+    return spec if valid else None
+
+
+def _labels(text: str) -> Labels:
+    """Return labels; none if they are not valid, since without them the VM is still SlackVM's."""
+    try:
+        return parse_labels(text)
+    except ValueError:
+        return {}
 
 
 def _amount(digits: str) -> int:

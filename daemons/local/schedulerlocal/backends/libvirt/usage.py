@@ -1,10 +1,10 @@
-"""What running domains use, and where they can be reached."""
+"""Use and network addresses of running domains."""
 
 import libvirt
 import structlog
 
-from schedulerlocal.backends.libvirt.errors import LibvirtError, is_of_connection
-from schedulerlocal.backends.libvirt.session import LibvirtOperation
+from schedulerlocal.backends.libvirt.connection.errors import LibvirtError, is_of_connection
+from schedulerlocal.backends.libvirt.connection.session import LibvirtOperation
 from schedulerlocal.hypervisor import HypervisorError, Usage
 from slackvm.model.codes import Code
 
@@ -14,14 +14,14 @@ NS_PER_S = 10**9
 KIB_PER_MIB = 1024
 
 
-def list_usage(talk: LibvirtOperation) -> list[Usage]:
-    """Return the use of the VMs that run: one call, active domains only."""
+def list_usage(operation: LibvirtOperation) -> list[Usage]:
+    """Return the use of the running VMs, in one call."""
     kinds = (
         libvirt.VIR_DOMAIN_STATS_CPU_TOTAL
         | libvirt.VIR_DOMAIN_STATS_VCPU
         | libvirt.VIR_DOMAIN_STATS_BALLOON
     )
-    # Not waiting for a VM that is busy; of that one there is a little less then
+    # Do not wait for a busy VM; libvirt then returns fewer of its values
     flags = (
         libvirt.VIR_CONNECT_GET_ALL_DOMAINS_STATS_ACTIVE
         | libvirt.VIR_CONNECT_GET_ALL_DOMAINS_STATS_NOWAIT
@@ -33,11 +33,11 @@ def list_usage(talk: LibvirtOperation) -> list[Usage]:
             for handle, values in connection.getAllDomainStats(kinds, flags)
         ]
 
-    return talk.ask("use of VMs", ask)
+    return operation.ask("use of VMs", ask)
 
 
-def list_addresses(talk: LibvirtOperation, name: str) -> list[str]:
-    """Return the network addresses of a VM: from libvirt's leases, else from the host's ARP table.
+def list_addresses(operation: LibvirtOperation, name: str) -> list[str]:
+    """Return the network addresses of a VM, from libvirt's leases or else from the ARP table.
 
     Raises:
         HypervisorError: there is no VM of this name.
@@ -55,7 +55,7 @@ def list_addresses(talk: LibvirtOperation, name: str) -> list[str]:
             except libvirt.libvirtError as error:
                 if is_of_connection(error):
                     raise
-                log.debug("no addresses of a VM", vm=name, source=source, error=str(error))
+                log.debug("addresses_unknown", vm=name, source=source, error=str(error))
                 continue
             found = {
                 address["addr"]
@@ -67,7 +67,7 @@ def list_addresses(talk: LibvirtOperation, name: str) -> list[str]:
         return []
 
     try:
-        return talk.ask(f"addresses of VM {name}", ask)
+        return operation.ask(f"addresses of VM {name}", ask)
     except LibvirtError as error:
         if error.number == libvirt.VIR_ERR_NO_DOMAIN:
             raise HypervisorError(Code.VM_NOT_FOUND, f"there is no VM {name}") from error
@@ -77,8 +77,8 @@ def list_addresses(talk: LibvirtOperation, name: str) -> list[str]:
 def _usage(uuid: str, values: dict[str, int]) -> Usage:
     vcpus = range(values.get("vcpu.maximum", 0))
     times = [values[f"vcpu.{n}.time"] for n in vcpus if f"vcpu.{n}.time" in values]
-    # Both are the time in the run queue: `delay` from schedstat, `wait` from a file that many
-    # kernels do not fill.
+    # Both are the time in the run queue: `delay` comes from schedstat, `wait` from a file that is
+    # empty in many kernels.
     found = [values.get(f"vcpu.{n}.delay") or values.get(f"vcpu.{n}.wait") for n in vcpus]
     waits = [each for each in found if each is not None]
     memory_kib = values.get("balloon.rss") or values.get("balloon.current", 0)

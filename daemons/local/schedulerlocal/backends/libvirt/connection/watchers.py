@@ -1,4 +1,4 @@
-"""Those who want to know when something has changed."""
+"""Functions that are called after a change."""
 
 import threading
 from collections.abc import Callable
@@ -9,31 +9,31 @@ log = structlog.get_logger()
 
 
 class Watchers:
-    """Calls functions from a thread of its own, for the one that tells must not be held up.
+    """Calls functions in a thread, so that whoever notices a change need not wait for them.
 
-    What is told while they run is told once more afterwards, however often it was.
+    Changes while the functions run lead to one more call.
     """
 
     def __init__(self) -> None:
         self._condition = threading.Condition()
         self._functions: list[Callable[[], None]] = []
-        self._is_news = False
+        self._is_pending = False
         self._is_closed = False
         threading.Thread(target=self._run, name="libvirt-watchers", daemon=True).start()
 
     def add(self, changed: Callable[[], None]) -> None:
-        """Call a function too."""
+        """Add a function."""
         with self._condition:
             self._functions.append(changed)
 
-    def tell(self) -> None:
-        """Have all of them called soon."""
+    def notify(self) -> None:
+        """Call all functions soon."""
         with self._condition:
-            self._is_news = True
+            self._is_pending = True
             self._condition.notify_all()
 
     def close(self) -> None:
-        """Call nobody any more."""
+        """Call no function any more."""
         with self._condition:
             self._is_closed = True
             self._condition.notify_all()
@@ -41,13 +41,13 @@ class Watchers:
     def _run(self) -> None:
         while True:
             with self._condition:
-                self._condition.wait_for(lambda: self._is_news or self._is_closed)
+                self._condition.wait_for(lambda: self._is_pending or self._is_closed)
                 if self._is_closed:
                     return
-                self._is_news = False
+                self._is_pending = False
                 functions = list(self._functions)
             for changed in functions:
                 try:
                     changed()
                 except Exception:
-                    log.exception("a watcher failed")
+                    log.exception("watcher_failed")

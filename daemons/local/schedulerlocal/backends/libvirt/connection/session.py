@@ -1,8 +1,8 @@
 """One connection to libvirt, used by one call at a time.
 
-The client of libvirt 9.0 crashes the process when its wait for an answer is interrupted, since it
-then leaves a pointer into the stack of the waiting thread behind. What interrupts it is another
-thread's call on the same connection, and libvirt's own keepalive. Here neither exists.
+If something interrupts the client of libvirt 9.0 while it waits for an answer, it keeps a pointer
+into the stack of the waiting thread, and the process crashes. Two things interrupt it: another
+thread's call on the same connection, and libvirt's keepalive. Neither is used here.
 """
 
 import threading
@@ -12,30 +12,35 @@ from typing import TypeVar
 import libvirt
 import structlog
 
-from schedulerlocal.backends.libvirt.deadline import BusyError, Deadline, OverdueError, Workers
-from schedulerlocal.backends.libvirt.errors import LibvirtError, completed, is_of_connection
+from schedulerlocal.backends.libvirt.connection.errors import (
+    LibvirtError,
+    completed,
+    is_of_connection,
+)
 from schedulerlocal.hypervisor import HypervisorError, UnavailableError, UncertainError
+from schedulerlocal.workers import NotStartedError, OverdueError, Workers
+from slackvm.deadline import Deadline
 
 T = TypeVar("T")
 log = structlog.get_logger()
 
 HUNG = "it does not answer"
-CLEAR_UP_S = 2.0
-"""How long what must be done after something slow may take at least, deadline or not."""
+CLEAN_UP_S = 2.0
+"""Seconds that cleaning up may take at least, even after the deadline."""
 
 
 class Session:
     """One connection to libvirt, from opening it until it is lost or given up.
 
-    Whoever has it has it alone. It is closed when it has ended and no call runs on it any more,
-    never before: closing under a call would pull it from under libvirt's feet.
+    One operation uses it at a time. It is closed once it has ended and no call runs on it: closing
+    it during a call would crash libvirt's client.
 
     Args:
         connection: libvirt's.
         workers: threads for the calls.
 
     Attributes:
-        ended: set when it is of no use any more.
+        ended: set when the connection cannot be used any more.
         reason: why it has ended.
         on_close: called before it is closed.
     """
@@ -52,25 +57,25 @@ class Session:
     def ask(self, what: str, function: Callable[[libvirt.virConnect], T], deadline: Deadline) -> T:
         """Return what a function of the connection returns.
 
-        The function must not return an object of libvirt's: whoever frees the last one of a closed
-        connection talks to libvirt, and hangs if it hangs. What the function does may be done
-        although nobody waits for it any more: it changes no more than one thing, and looks at
-        `ended` before it does when it has asked for something else first.
+        The function must not return an object of libvirt's: freeing the last object of a closed
+        connection calls libvirt, which may hang. The function may still run after the caller has
+        stopped waiting. So it changes one thing at most, and if it has called libvirt before, it
+        checks `ended` first.
 
         Args:
             what: what is done, for messages.
             function: calls libvirt.
-            deadline: until when it is waited for.
+            deadline: how long the caller waits.
 
         Raises:
-            LibvirtError: libvirt says no.
-            UnavailableError: no answer; whether it was done is not known.
+            LibvirtError: libvirt reports an error.
+            UnavailableError: no answer; the outcome is unknown.
         """
-        let_go = threading.Event()
+        stop_waiting = threading.Event()
         with self._lock:
             if self.ended.is_set():
                 raise UnavailableError(f"libvirt cannot be asked ({what}): {self.reason}")
-            self._call = let_go
+            self._call = stop_waiting
 
         def call() -> T:
             try:
@@ -78,14 +83,14 @@ class Session:
             except (libvirt.libvirtError, HypervisorError) as error:
                 if isinstance(error, libvirt.libvirtError):
                     completed(error)
-                # The traceback would carry libvirt's objects out of this thread
+                # The traceback would take libvirt's objects out of this thread
                 raise error.with_traceback(None) from None
             finally:
                 self._call_ended()
 
         try:
-            return self._workers.run(call, deadline, let_go)
-        except BusyError as error:
+            return self._workers.run(call, deadline, stop_waiting)
+        except NotStartedError as error:
             self._call_ended()
             raise UnavailableError(f"libvirt is busy ({what}): {error}") from error
         except OverdueError:
@@ -98,7 +103,7 @@ class Session:
             raise LibvirtError(error) from error
 
     def give_up(self, reason: str) -> None:
-        """End it; whoever waits for a call on it is let go. Nothing is waited for."""
+        """End it without waiting; callers stop waiting for their calls."""
         with self._lock:
             if self.ended.is_set():
                 return
@@ -118,20 +123,20 @@ class Session:
             self._close()
 
     def _close(self) -> None:
-        # Closing talks to libvirt too, which may hang
-        threading.Thread(target=self._let_go, name="libvirt-close", daemon=True).start()
+        # Closing calls libvirt too, which may hang
+        threading.Thread(target=self._close_connection, name="libvirt-close", daemon=True).start()
 
-    def _let_go(self) -> None:
+    def _close_connection(self) -> None:
         for step in (*self.on_close, self._connection.close):
             try:
                 step()
-            except libvirt.libvirtError as error:  # it is lost, as likely as not
-                log.debug("closing a connection to libvirt", error=str(error))
+            except libvirt.libvirtError as error:  # most likely the connection is lost
+                log.debug("libvirt_close_failed", error=str(error))
         self.on_close.clear()
 
 
 class LibvirtOperation:
-    """The calls of one operation: on one connection, by one deadline."""
+    """The calls of one operation, on one connection and with one deadline."""
 
     def __init__(self, session: Session, deadline: Deadline) -> None:
         self._session = session
@@ -141,16 +146,16 @@ class LibvirtOperation:
         """Return the same with another deadline."""
         return LibvirtOperation(self._session, deadline)
 
-    def with_time_left(self) -> "LibvirtOperation":
-        """Return the same with a deadline that leaves some time to clear up."""
-        return self.until(Deadline(max(self.deadline.left, CLEAR_UP_S)))
+    def with_cleanup_time(self) -> "LibvirtOperation":
+        """Return the same with a deadline that leaves time to clean up."""
+        return self.until(Deadline(max(self.deadline.left, CLEAN_UP_S)))
 
     def ask(self, what: str, function: Callable[[libvirt.virConnect], T]) -> T:
         """Return what a function of the connection returns; see `Session.ask`."""
         return self._session.ask(what, function, self.deadline)
 
     def change(self, what: str, function: Callable[[libvirt.virConnect], object]) -> None:
-        """Have a function of the connection change one thing; see `Session.ask`.
+        """Change one thing by a function of the connection; see `Session.ask`.
 
         Raises:
             UncertainError: no answer.
@@ -161,7 +166,7 @@ class LibvirtOperation:
             raise UncertainError(str(error)) from error
 
     def act(self, what: str, uuid: str, action: Callable[[libvirt.virDomain], object]) -> None:
-        """Change a domain, given by its UUID, unless nobody waits for it any more."""
+        """Change a domain, given by its UUID, unless the caller has stopped waiting."""
 
         def call(connection: libvirt.virConnect) -> None:
             domain = connection.lookupByUUIDString(uuid)

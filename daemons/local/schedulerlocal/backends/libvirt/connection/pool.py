@@ -1,4 +1,4 @@
-"""The connections to libvirt: one that watches, and a few for operations."""
+"""The connections to libvirt: one for events and pings, and a few for operations."""
 
 import threading
 import time
@@ -8,29 +8,30 @@ from contextlib import contextmanager
 import libvirt
 import structlog
 
-from schedulerlocal.backends.libvirt.deadline import BusyError, Deadline, OverdueError, Workers
-from schedulerlocal.backends.libvirt.errors import LibvirtError
-from schedulerlocal.backends.libvirt.event_loop import start_event_loop
-from schedulerlocal.backends.libvirt.session import HUNG, LibvirtOperation, Session
-from schedulerlocal.backends.libvirt.watchers import Watchers
+from schedulerlocal.backends.libvirt.connection.errors import LibvirtError
+from schedulerlocal.backends.libvirt.connection.event_loop import start_event_loop
+from schedulerlocal.backends.libvirt.connection.session import HUNG, LibvirtOperation, Session
+from schedulerlocal.backends.libvirt.connection.watchers import Watchers
 from schedulerlocal.hypervisor import UnavailableError
+from schedulerlocal.workers import NotStartedError, OverdueError, Workers
+from slackvm.deadline import Deadline
 
 log = structlog.get_logger()
 
 MAX_SESSIONS = 6
-"""Operations that may ask libvirt at once; others wait for them."""
+"""Operations that use libvirt at once; others wait."""
 MAX_CALLS = 16
-"""Calls that may be under way at once, those included that hang and were given up."""
+"""Calls to libvirt at once, including those that hang and were given up."""
 FIRST_PAUSE_S = 0.1
 LONGEST_PAUSE_S = 2.0
 
 
 class Connection:
-    """The way to a libvirt daemon, kept open in the background.
+    """The connections to a libvirt daemon, kept open in the background.
 
-    A connection of its own brings the events and is asked for a sign of life every tenth of the
-    timeout; if that does not come within half of it, libvirt hangs: whoever waits for anything is
-    let go, and connections are opened anew.
+    One connection is for events and pings. A ping goes every tenth of the timeout; without an
+    answer within half of the timeout libvirt hangs: callers stop waiting, and new connections are
+    opened.
 
     Args:
         uri: libvirt's URI.
@@ -53,14 +54,14 @@ class Connection:
         threading.Thread(target=self._keep_watch, name="libvirt-watch", daemon=True).start()
 
     @contextmanager
-    def conversation(self, timeout_s: float | None = None) -> Iterator[LibvirtOperation]:
-        """Give a way to ask libvirt, for one operation.
+    def operation(self, timeout_s: float | None = None) -> Iterator[LibvirtOperation]:
+        """Give one operation access to libvirt.
 
         Args:
-            timeout_s: how long it may take; None: as long as any.
+            timeout_s: how long the operation may take; None: the usual timeout.
 
         Raises:
-            UnavailableError: there is none now. While a connection is opened it is waited for.
+            UnavailableError: there is no connection now, or none becomes free in time.
         """
         deadline = Deadline(self._timeout_s if timeout_s is None else timeout_s)
         session = self._take(deadline)
@@ -70,7 +71,7 @@ class Connection:
             self._put_back(session)
 
     def watch(self, changed: Callable[[], None]) -> None:
-        """Call `changed` after domain events and when the connection comes or goes."""
+        """Call `changed` after domain events, and when the connection is lost or back."""
         self._watchers.add(changed)
 
     def close(self) -> None:
@@ -89,7 +90,7 @@ class Connection:
             if self._closed.is_set():
                 raise UnavailableError(f"the connection to libvirt at {self._uri} is closed")
             if self._watch is None:
-                # Whoever comes next need not wait as long for what hangs
+                # Later operations need not wait as long for a libvirt that hangs
                 self._refusal = self._refusal or HUNG
                 raise self._unavailable(self._refusal)
             if self._idle:
@@ -124,11 +125,11 @@ class Connection:
 
         try:
             return self._workers.run(
-                session, deadline, late=lambda opened: opened.give_up("it came too late")
+                session, deadline, late=lambda opened: opened.give_up("it was opened too late")
             )
         except libvirt.libvirtError as error:
             raise self._unavailable(str(error)) from error
-        except BusyError as error:
+        except NotStartedError as error:
             raise self._unavailable(str(error)) from error
         except OverdueError:
             raise self._unavailable(HUNG) from None
@@ -144,12 +145,12 @@ class Connection:
         if not kept:
             session.give_up("no longer needed")
         if is_lost:
-            self._watchers.tell()  # what it was asked for last may have been done or not
+            self._watchers.notify()  # libvirt may have done the last call
 
     def _unavailable(self, reason: str) -> UnavailableError:
         return UnavailableError(f"libvirt at {self._uri} cannot be asked: {reason}")
 
-    # The connection that watches ------------------------------------------------------------------
+    # The connection for events and pings --------------------------------------------------------
 
     def _keep_watch(self) -> None:
         pause_s = FIRST_PAUSE_S
@@ -161,18 +162,18 @@ class Connection:
                 self._closed.wait(pause_s)
                 pause_s = min(2 * pause_s, LONGEST_PAUSE_S)
                 continue
-            log.info("connected to libvirt", uri=self._uri)
+            log.info("libvirt_connected", uri=self._uri)
             with self._condition:
                 self._watch, self._refusal = session, ""
                 self._condition.notify_all()
-            self._watchers.tell()
+            self._watchers.notify()
             began = time.monotonic()
             self._wait_for_loss(session)
             if not self._closed.is_set():
-                log.warning("connection to libvirt lost", uri=self._uri, reason=session.reason)
+                log.warning("libvirt_connection_lost", uri=self._uri, reason=session.reason)
             self._give_up_all(session.reason)
-            self._watchers.tell()
-            # One that is lost as soon as it is there must not make us spin
+            self._watchers.notify()
+            # A connection that is lost at once must not make this loop spin
             if time.monotonic() - began > LONGEST_PAUSE_S:
                 pause_s = FIRST_PAUSE_S
             self._closed.wait(pause_s)
@@ -194,16 +195,16 @@ class Connection:
         return session
 
     def _wait_for_loss(self, session: Session) -> None:
-        """Ask for signs of life until there is none."""
+        """Ping until there is no answer."""
         while not (self._closed.is_set() or session.ended.wait(self._timeout_s / 10)):
             try:
                 session.ask(
-                    "a sign of life",
+                    "ping",
                     lambda connection: connection.getLibVersion(),
                     Deadline(self._timeout_s / 2),
                 )
             except LibvirtError as error:
-                log.warning("libvirt gave an odd sign of life", error=str(error))
+                log.warning("libvirt_ping_failed", error=str(error))
             except UnavailableError as error:
                 if not session.ended.is_set():
                     session.give_up(str(error))
@@ -228,7 +229,7 @@ class Connection:
             self._refusal = reason
             self._condition.notify_all()
         if is_new:
-            log.warning("no connection to libvirt", uri=self._uri, reason=reason)
+            log.warning("libvirt_connection_failed", uri=self._uri, reason=reason)
 
 
 def _closed(_connection: libvirt.virConnect, reason: int, session: Session) -> None:
@@ -246,4 +247,4 @@ def _happened(
     _detail: int,
     watchers: Watchers,
 ) -> None:
-    watchers.tell()
+    watchers.notify()

@@ -1,4 +1,4 @@
-"""libvirt's event loop: one for the process, run by a thread that never ends."""
+"""libvirt's event loop: one for the process, in a thread that never ends."""
 
 import threading
 import time
@@ -6,7 +6,7 @@ import time
 import libvirt
 import structlog
 
-from schedulerlocal.backends.libvirt.errors import note_errors
+from schedulerlocal.backends.libvirt.connection.errors import note_errors
 
 log = structlog.get_logger()
 
@@ -17,7 +17,7 @@ _thread: threading.Thread | None = None
 
 
 def start_event_loop() -> None:
-    """Start the loop if it does not run; it must run before a connection is opened."""
+    """Start the loop unless it runs; it must run before a connection is opened."""
     global _thread
     with _lock:
         if _thread is None:
@@ -32,5 +32,5 @@ def _run() -> None:
         try:
             libvirt.virEventRunDefaultImpl()
         except libvirt.libvirtError as error:
-            log.error("libvirt's event loop", error=str(error))
+            log.error("libvirt_event_loop_failed", error=str(error))
             time.sleep(_PAUSE_AFTER_ERROR_S)

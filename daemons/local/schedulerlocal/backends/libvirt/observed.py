@@ -1,12 +1,11 @@
-"""A domain as libvirt describes it, read."""
+"""Reading libvirt's description of a domain."""
 
 from collections.abc import Collection, Sequence
 
 from lxml import etree
 
-from schedulerlocal.backends.libvirt.metadata import is_unfinished, order_of
-from schedulerlocal.hypervisor import ObservedVM, UnavailableError
-from slackvm.api.vms import GuestState
+from schedulerlocal.backends.libvirt.metadata import is_unfinished, metadata_of, spec_of
+from schedulerlocal.hypervisor import ObservedVM, PowerState, UnavailableError
 from slackvm.topologies.cpu_list import parse_cpu_list
 from slackvm.topologies.errors import TopologyError
 
@@ -17,7 +16,7 @@ def read_domain(description: str) -> etree._Element:
     """Return libvirt's description of a domain as a tree.
 
     Raises:
-        UnavailableError: it is not one.
+        UnavailableError: it is not valid XML.
     """
     parser = etree.XMLParser(resolve_entities=False, no_network=True, huge_tree=True)
     try:
@@ -26,22 +25,22 @@ def read_domain(description: str) -> etree._Element:
         raise UnavailableError(f"libvirt describes a domain in broken XML: {error}") from error
 
 
-def guest_of(
+def observed_vm(
     domain: etree._Element,
-    state: GuestState,
+    state: PowerState,
     affinity: Sequence[Sequence[int]] = (),
     online: Collection[int] = (),
 ) -> ObservedVM:
-    """Return the VM that a domain is.
+    """Return a domain as a VM.
 
     Args:
         domain: libvirt's description.
-        state: as `ObservedVM` has it.
-        affinity: for each vCPU the CPUs that the kernel lets it use; empty: not asked for.
-        online: the CPUs of the host that are online, where `affinity` is given.
+        state: whether it runs.
+        affinity: for each vCPU the CPUs that the kernel lets it use; empty: not known.
+        online: the CPUs of the host that are online, if `affinity` is given.
 
     Raises:
-        UnavailableError: it cannot be read.
+        UnavailableError: the description cannot be read.
     """
     name, uuid = domain.findtext("name", ""), domain.findtext("uuid", "")
     try:
@@ -58,22 +57,23 @@ def guest_of(
         ) from error
     pins = [by_vcpu.get(vcpu, default) for vcpu in range(vcpus)]
     known = tuple(cpu_ids for cpu_ids in pins if cpu_ids is not None)
-    order = order_of(domain, name, uuid)
+    metadata = metadata_of(domain)
+    spec = None if metadata is None else spec_of(metadata, name, uuid)
     return ObservedVM(
         name=name,
         uuid=uuid,
         vcpus=vcpus,
         memory_mib=-(-memory_kib // KIB_PER_MIB),
         state=state,
-        order=order,
+        spec=spec,
         vcpu_pins=_in_effect(known, affinity, online) if len(known) == vcpus else None,
         emulator_pins=emulator,
-        is_unfinished=order is not None and is_unfinished(domain),
+        is_unfinished=metadata is not None and spec is not None and is_unfinished(metadata),
     )
 
 
 def _vcpus(domain: etree._Element) -> int:
-    """Return how many vCPUs there are now; the text of the element is the most there may be."""
+    """Return the present number of vCPUs; the element's text is the maximum."""
     element = domain.find("vcpu")
     now = None if element is None else element.get("current", element.text)
     return int(now or "")
@@ -89,14 +89,14 @@ def _in_effect(
     affinity: Sequence[Sequence[int]],
     online: Collection[int],
 ) -> tuple[tuple[int, ...], ...]:
-    """Return what the kernel does where that is not what libvirt was told.
+    """Return the kernel's affinity where it differs from libvirt's pins.
 
     libvirt does not notice when other software changes the affinity of a thread. CPUs that are
-    offline are missing from every affinity, and that is no change.
+    offline are missing from every affinity, which is no difference.
     """
     if len(affinity) != len(pins):
         return pins
     return tuple(
-        told if set(done) == set(told) & set(online) else tuple(done)
-        for told, done in zip(pins, affinity, strict=True)
+        pinned if set(actual) == set(pinned) & set(online) else tuple(actual)
+        for pinned, actual in zip(pins, affinity, strict=True)
     )

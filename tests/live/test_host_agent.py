@@ -1,4 +1,4 @@
-"""The keeper of a live host on the `memory` hypervisor: what survives, and what is written down."""
+"""The agent of a live host on the `memory` hypervisor: what survives, and what is recorded."""
 
 import json
 import random
@@ -8,10 +8,10 @@ from pathlib import Path
 
 import pytest
 
-from schedulerlocal.agent.counters import RefusedError
+from schedulerlocal.agent.errors import RefusedError
 from schedulerlocal.agent.host_agent import HostAgent
 from schedulerlocal.agent.records import Records
-from schedulerlocal.agent.state import StateError, StateFolder
+from schedulerlocal.agent.state_folder import StateFolder, StateFolderError
 from schedulerlocal.backends.memory.backend import MemoryHypervisor
 from schedulerlocal.clock import Clock
 from schedulerlocal.hypervisor import ObservedVM, UncertainError, VMSpec
@@ -29,15 +29,15 @@ class LateHypervisor(MemoryHypervisor):
     asked: tuple[VMSpec, Sequence[int]] | None = None
     looks = 0
 
-    def create(self, order: VMSpec, cpu_ids: Sequence[int]) -> None:
-        self.asked = order, cpu_ids
+    def create(self, spec: VMSpec, cpu_ids: Sequence[int]) -> None:
+        self.asked = spec, cpu_ids
         raise UncertainError("the connection is gone")
 
-    def guests(self) -> list[ObservedVM]:
+    def vms(self) -> list[ObservedVM]:
         self.looks += self.asked is not None
         if self.asked and self.looks == 2:
             super().create(*self.asked)
-        return super().guests()
+        return super().vms()
 
 
 @contextmanager
@@ -46,24 +46,24 @@ def living(
     topology: Topology = LAPTOP,
     kind: type[MemoryHypervisor] = MemoryHypervisor,
 ) -> Iterator[HostAgent]:
-    """Give the keeper of a host whose state is in `folder`, as a daemon has it after its start."""
+    """Give the agent of a host whose state is in `folder`, as a daemon has it after its start."""
     clock = Clock()
     state = StateFolder(folder)
     hypervisor = kind(folder / "guests.json", clock)
     records = Records(state, "testhost")
-    keeper = HostAgent(Host(topology), hypervisor, records, clock)
-    keeper.reconcile()
+    agent = HostAgent(Host(topology), hypervisor, records, clock)
+    agent.reconcile()
     try:
-        yield keeper
+        yield agent
     finally:
         records.close()
         state.close()
 
 
-def sizes(keeper: HostAgent) -> object:
-    view = keeper.view
+def sizes(agent: HostAgent) -> object:
+    view = agent.view
     vnodes = {level: (vnode.cpu_list, vnode.pin_list) for level, vnode in view.vnodes.items()}
-    return vnodes, set(view.guests), view.cpus_free, view.memory_free_mib
+    return vnodes, set(view.vms), view.cpus_free, view.memory_free_mib
 
 
 def replayed(folder: Path, topology: Topology = LAPTOP) -> dict[float, tuple[int, ...]]:
@@ -74,48 +74,48 @@ def replayed(folder: Path, topology: Topology = LAPTOP) -> dict[float, tuple[int
     return {level: host.cpu_ids(level) for level in host.vnodes}
 
 
-def check_log(folder: Path, keeper: HostAgent, topology: Topology = LAPTOP) -> None:
+def check_log(folder: Path, agent: HostAgent, topology: Topology = LAPTOP) -> None:
     assert replayed(folder, topology) == {
-        level: vnode.cpu_list for level, vnode in keeper.view.vnodes.items()
+        level: vnode.cpu_list for level, vnode in agent.view.vnodes.items()
     }
 
 
-def fill(keeper: HostAgent, steps: int, seed: int = 1) -> None:
+def fill(agent: HostAgent, steps: int, seed: int = 1) -> None:
     chance = random.Random(seed)
     for step in range(steps):
-        names = sorted(keeper.view.guests)
+        names = sorted(agent.view.vms)
         if names and chance.random() < 0.4:
-            keeper.remove(chance.choice(names))
+            agent.remove(chance.choice(names))
             continue
         vcpus = chance.choice([1, 1, 2, 4])
         vm = VM(f"vm{seed}-{step}", vcpus, 512 * vcpus, chance.choice([1.0, 2.0, 3.0]))
         with suppress(RefusedError):
-            keeper.deploy(vm, "/images/any.qcow2", clone=False)
+            agent.deploy(vm, "/images/any.qcow2", clone=False)
 
 
 def test_all_is_as_it_was_after_each_restart(tmp_path: Path) -> None:
-    with living(tmp_path, EPYC) as keeper:
-        before = sizes(keeper)
+    with living(tmp_path, EPYC) as agent:
+        before = sizes(agent)
     for seed in range(4):
-        with living(tmp_path, EPYC) as keeper:
-            assert sizes(keeper) == before
-            fill(keeper, 40, seed)
-            before = sizes(keeper)
-            check_log(tmp_path, keeper, EPYC)
+        with living(tmp_path, EPYC) as agent:
+            assert sizes(agent) == before
+            fill(agent, 40, seed)
+            before = sizes(agent)
+            check_log(tmp_path, agent, EPYC)
 
 
 def test_the_same_request_again_changes_nothing(tmp_path: Path) -> None:
-    with living(tmp_path) as keeper:
-        first, is_new = keeper.deploy(VM("a", 2, 512, 2.0), "/i.qcow2", clone=False)
-        generation = keeper.view.generation
-        again, is_new_again = keeper.deploy(VM("a", 2, 512, 2.0), "/i.qcow2", clone=False)
+    with living(tmp_path) as agent:
+        first, is_new = agent.deploy(VM("a", 2, 512, 2.0), "/i.qcow2", clone=False)
+        generation = agent.view.generation
+        again, is_new_again = agent.deploy(VM("a", 2, 512, 2.0), "/i.qcow2", clone=False)
         assert (first, is_new, is_new_again) == (again, True, False)
-        assert keeper.view.generation == generation
+        assert agent.view.generation == generation
         for other in (VM("a", 1, 512, 2.0), VM("a", 2, 512, 3.0)):
             with pytest.raises(RefusedError, match="a VM of this name exists"):
-                keeper.deploy(other, "/i.qcow2", clone=False)
+                agent.deploy(other, "/i.qcow2", clone=False)
         with pytest.raises(RefusedError):
-            keeper.deploy(VM("a", 2, 512, 2.0), "/other.qcow2", clone=False)
+            agent.deploy(VM("a", 2, 512, 2.0), "/other.qcow2", clone=False)
 
 
 @pytest.mark.parametrize(
@@ -124,90 +124,90 @@ def test_the_same_request_again_changes_nothing(tmp_path: Path) -> None:
         "missing": lambda _: None,
         "empty": lambda _: "",
         "truncated": lambda text: text[:99],
-        "another version": lambda text: text.replace('"version": 1', '"version": 9'),
+        "of a later release": lambda text: text.replace('"readable_by": 1', '"readable_by": 9'),
         "incomplete": lambda _: '{"version": 1}',
         "impossible": lambda text: text.replace('"vcpus": 2', '"vcpus": 3'),
     }.items(),
     ids=lambda damage: damage[0],
 )
-def test_a_state_file_that_is_lost_costs_the_order_of_cpus_only(
+def test_without_a_usable_state_file_only_the_order_of_cpus_is_lost(
     damage: tuple[str, Callable[[str], str | None]], tmp_path: Path
 ) -> None:
-    with living(tmp_path) as keeper:
+    with living(tmp_path) as agent:
         for name, level in (("a", 2.0), ("b", 1.0), ("c", 2.0)):
-            keeper.deploy(VM(name, 2, 512, level), "/i.qcow2", clone=False)
-        keeper.remove("a")
+            agent.deploy(VM(name, 2, 512, level), "/i.qcow2", clone=False)
+        agent.remove("a")
     state = tmp_path / "state.json"
     damaged = damage[1](state.read_text())
     state.unlink()
     if damaged is not None:
         state.write_text(damaged)
-    with living(tmp_path) as keeper:
-        assert set(keeper.view.guests) == {"b", "c"}
-        assert {level: vnode.owned for level, vnode in keeper.view.vnodes.items()} == {
+    with living(tmp_path) as agent:
+        assert set(agent.view.vms) == {"b", "c"}
+        assert {level: vnode.owned for level, vnode in agent.view.vnodes.items()} == {
             1.0: 2,
             2.0: 2,
         }
-        assert keeper.view.state == "ready"
-        check_log(tmp_path, keeper)
+        assert agent.view.state == "ready"
+        check_log(tmp_path, agent)
         assert '"reset"' in (tmp_path / "operations.jsonl").read_text()
 
 
 def test_a_log_that_a_crash_cut_short_is_completed(tmp_path: Path) -> None:
     """The state file is written first and holds the last operation."""
-    with living(tmp_path) as keeper:
+    with living(tmp_path) as agent:
         for name in ("a", "b"):
-            keeper.deploy(VM(name, 2, 512, 2.0), "/i.qcow2", clone=False)
+            agent.deploy(VM(name, 2, 512, 2.0), "/i.qcow2", clone=False)
     log = tmp_path / "operations.jsonl"
     whole = log.read_bytes()
     last = whole.splitlines(keepends=True)[-1]
     for cut in (len(last), 30, 1):
         log.write_bytes(whole[:-cut])
-        with living(tmp_path) as keeper:
+        with living(tmp_path) as agent:
             assert log.read_bytes() == whole
-            check_log(tmp_path, keeper)
+            check_log(tmp_path, agent)
 
 
 def test_a_file_that_is_no_log_is_kept_aside(tmp_path: Path) -> None:
-    with living(tmp_path) as keeper:
-        keeper.deploy(VM("a", 2, 512, 2.0), "/i.qcow2", clone=False)
+    with living(tmp_path) as agent:
+        agent.deploy(VM("a", 2, 512, 2.0), "/i.qcow2", clone=False)
     (tmp_path / "operations.jsonl").write_text("something else\n")
     with living(tmp_path):
         assert (tmp_path / "operations.jsonl.damaged").read_text() == "something else\n"
 
 
 def test_a_second_daemon_on_the_same_state_is_refused(tmp_path: Path) -> None:
-    with living(tmp_path), pytest.raises(StateError, match="in use by another daemon"):
+    with living(tmp_path), pytest.raises(StateFolderError, match="in use by another daemon"):
         StateFolder(tmp_path)
 
 
 def test_vms_whose_cpus_are_gone_keep_running_and_nothing_new_is_taken(tmp_path: Path) -> None:
     """The host offers fewer CPUs after a restart: it says so, and loses no VM."""
-    with living(tmp_path) as keeper:
+    with living(tmp_path) as agent:
         for name in ("a", "b"):
-            keeper.deploy(VM(name, 3, 512, 1.0), "/i.qcow2", clone=False)
+            agent.deploy(VM(name, 3, 512, 1.0), "/i.qcow2", clone=False)
     smaller = PRESETS["i7-1185g7"].build()
     smaller = Topology(
         smaller.cpus[:4], smaller.numa_distances, smaller.memory_mib, smaller.memory_total_mib
     )
-    with living(tmp_path, smaller) as keeper:
-        assert set(keeper.view.guests) == {"a", "b"}
-        assert keeper.view.state == "overcommitted"
-        assert keeper.view.unaccommodated == {"b"}
+    with living(tmp_path, smaller) as agent:
+        assert set(agent.view.vms) == {"a", "b"}
+        assert agent.view.state == "overcommitted"
+        assert agent.view.unaccommodated == {"b"}
         with pytest.raises(RefusedError) as refused:
-            keeper.deploy(VM("c", 1, 512, 1.0), "/i.qcow2", clone=False)
+            agent.deploy(VM("c", 1, 512, 1.0), "/i.qcow2", clone=False)
         assert refused.value.refusal.code == "overcommitted"
-        keeper.remove("b")
-        assert keeper.view.state == "ready"
-        keeper.deploy(VM("c", 1, 512, 1.0), "/i.qcow2", clone=False)
+        agent.remove("b")
+        assert agent.view.state == "ready"
+        agent.deploy(VM("c", 1, 512, 1.0), "/i.qcow2", clone=False)
 
 
 def test_what_was_asked_in_vain_is_logged(tmp_path: Path) -> None:
-    with living(tmp_path) as keeper:
+    with living(tmp_path) as agent:
         with pytest.raises(RefusedError):
-            keeper.deploy(VM("large", 9, 512, 1.0), "/i.qcow2", clone=False)
+            agent.deploy(VM("large", 9, 512, 1.0), "/i.qcow2", clone=False)
         with pytest.raises(RefusedError):
-            keeper.remove("nobody")
+            agent.remove("nobody")
     log = [json.loads(line) for line in (tmp_path / "operations.jsonl").read_text().splitlines()]
     assert [(entry["op"], entry["code"]) for entry in log] == [
         ("deploy", "too_large"),
@@ -216,33 +216,33 @@ def test_what_was_asked_in_vain_is_logged(tmp_path: Path) -> None:
 
 
 def test_a_stopped_vm_keeps_its_cpus(tmp_path: Path) -> None:
-    with living(tmp_path) as keeper:
-        keeper.deploy(VM("a", 2, 512, 1.0), "/i.qcow2", clone=False)
-        free = keeper.view.cpus_free
-        assert keeper.change_state("a", "stop").guests["a"].state == "stopped"
-        assert keeper.view.cpus_free == free
-    with living(tmp_path) as keeper:
-        assert keeper.view.guests["a"].state == "stopped"
-        assert keeper.change_state("a", "start").guests["a"].state == "running"
+    with living(tmp_path) as agent:
+        agent.deploy(VM("a", 2, 512, 1.0), "/i.qcow2", clone=False)
+        free = agent.view.cpus_free
+        assert agent.change_state("a", "stop").vms["a"].state == "stopped"
+        assert agent.view.cpus_free == free
+    with living(tmp_path) as agent:
+        assert agent.view.vms["a"].state == "stopped"
+        assert agent.change_state("a", "start").vms["a"].state == "running"
         with pytest.raises(RefusedError):
-            keeper.change_state("nobody", "start")
+            agent.change_state("nobody", "start")
 
 
-@pytest.mark.parametrize("is_withdrawn", [True, False])
+@pytest.mark.parametrize("is_cancelled", [True, False])
 def test_a_vm_that_comes_after_all_stays_unless_it_was_withdrawn(
-    tmp_path: Path, *, is_withdrawn: bool
+    tmp_path: Path, *, is_cancelled: bool
 ) -> None:
-    with living(tmp_path, kind=LateHypervisor) as keeper:
-        free = keeper.view.cpus_free
+    with living(tmp_path, kind=LateHypervisor) as agent:
+        free = agent.view.cpus_free
         with pytest.raises(UncertainError):
-            keeper.deploy(VM("a", 2, 512, 2.0), "/i.qcow2", clone=False, attempt="first")
-        keeper.reconcile()
-        assert not keeper.view.guests
-        if is_withdrawn:
-            assert keeper.withdraw("a", "first") is None
-        keeper.reconcile()
-        left = [] if is_withdrawn else ["a"]
-        assert list(keeper.view.guests) == left
-        assert keeper.view.cpus_free == free - 2 * len(left)
-    with living(tmp_path) as keeper:
-        assert list(keeper.view.guests) == left
+            agent.deploy(VM("a", 2, 512, 2.0), "/i.qcow2", clone=False, idempotency_key="first")
+        agent.reconcile()
+        assert not agent.view.vms
+        if is_cancelled:
+            assert agent.cancel("a", "first") is None
+        agent.reconcile()
+        left = [] if is_cancelled else ["a"]
+        assert list(agent.view.vms) == left
+        assert agent.view.cpus_free == free - 2 * len(left)
+    with living(tmp_path) as agent:
+        assert list(agent.view.vms) == left

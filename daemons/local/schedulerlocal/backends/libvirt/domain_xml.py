@@ -1,4 +1,4 @@
-"""The domain XML of a VM of ours, built from values and never from pieces of text."""
+"""The domain XML of a VM, built from values and never from pieces of text."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -13,15 +13,15 @@ from slackvm.model.codes import Code
 from slackvm.topologies.cpu_list import format_cpu_list
 
 BALLOON_PERIOD_S = 5
-"""How often a guest's balloon driver tells its memory use."""
+"""How often a guest's balloon driver reports its memory use."""
 
 _CPU_MODES = ("host-passthrough", "maximum")
-"""The best first; under TCG there is no host to pass through."""
+"""The best first; TCG has no `host-passthrough`."""
 
 
 @dataclass(frozen=True, slots=True)
 class Platform:
-    """What libvirt offers for VMs here: `kvm` or `qemu`, and the rest of what QEMU is started with.
+    """What libvirt offers for VMs on this host.
 
     Attributes:
         domain_type: `kvm`, or `qemu` for TCG.
@@ -56,40 +56,39 @@ def platform_of(capabilities: str) -> Platform:
 
 
 def domain_xml(
-    order: VMSpec, cpu_ids: Sequence[int], disk: Path, platform: Platform, network: str
+    spec: VMSpec, cpu_ids: Sequence[int], disk: Path, platform: Platform, network: str
 ) -> str:
-    """Return the description of a domain that is pinned from birth.
+    """Return the description of a domain that is pinned from its start.
 
     Args:
-        order: the VM.
+        spec: the VM.
         cpu_ids: CPUs that its vCPUs and its emulator threads may use.
         disk: its disk: the image, or the overlay of a clone.
         platform: what libvirt offers.
         network: libvirt network that it is connected to; empty: none.
 
     Raises:
-        HypervisorError: its name or a path has characters that XML cannot hold.
+        HypervisorError: its name or a path has characters that XML does not allow.
     """
     try:
-        domain = _domain(order, format_cpu_list(cpu_ids), disk, platform, network)
+        domain = _domain(spec, format_cpu_list(cpu_ids), disk, platform, network)
     except ValueError as error:  # lxml takes no NUL, no control character, no broken UTF-8
         raise HypervisorError(
-            Code.IMAGE_INVALID,
-            f"VM {order.vm.name!r} on {str(disk)!r} cannot be described: {error}",
+            Code.IMAGE_INVALID, f"VM {spec.vm.name!r} on {str(disk)!r} cannot be described: {error}"
         ) from error
     return etree.tostring(domain, encoding="unicode", pretty_print=True)
 
 
 def _domain(
-    order: VMSpec, cpu_list: str, disk: Path, platform: Platform, network: str
+    spec: VMSpec, cpu_list: str, disk: Path, platform: Platform, network: str
 ) -> etree._Element:
-    pins = [E.vcpupin(vcpu=str(vcpu), cpuset=cpu_list) for vcpu in range(order.vm.vcpus)]
+    pins = [E.vcpupin(vcpu=str(vcpu), cpuset=cpu_list) for vcpu in range(spec.vm.vcpus)]
     domain = E.domain(
-        E.name(order.vm.name),
-        E.uuid(order.uuid),
-        E.metadata(unfinished_element(order)),
-        E.memory(str(order.vm.memory_mib), unit="MiB"),
-        E.vcpu(str(order.vm.vcpus), placement="static"),
+        E.name(spec.vm.name),
+        E.uuid(spec.uuid),
+        E.metadata(unfinished_element(spec)),
+        E.memory(str(spec.vm.memory_mib), unit="MiB"),
+        E.vcpu(str(spec.vm.vcpus), placement="static"),
         E.cputune(*pins, E.emulatorpin(cpuset=cpu_list)),
         E.os(E.type("hvm", arch=platform.arch, machine=platform.machine), E.boot(dev="hd")),
         E.features(E.acpi()),  # a guest is asked to shut down through ACPI

@@ -1,4 +1,4 @@
-"""libvirt's errors."""
+"""libvirt's errors as those of a hypervisor."""
 
 import errno
 import threading
@@ -16,7 +16,7 @@ _last = threading.local()
 
 
 class LibvirtError(HypervisorError):
-    """libvirt answered with an error.
+    """libvirt reported an error.
 
     Attributes:
         number: libvirt's code, `libvirt.VIR_ERR_…`.
@@ -30,15 +30,15 @@ class LibvirtError(HypervisorError):
 
 
 def note_errors() -> None:
-    """Have libvirt tell its errors to this module and not to stderr: all are raised as well."""
+    """Let libvirt report errors here and not on stderr; each is raised as well."""
     libvirt.registerErrorHandler(_note, None)
 
 
 def completed(error: libvirt.libvirtError) -> libvirt.libvirtError:
-    """Return an error that knows what it is about; to be called in the thread that got it.
+    """Return an error with its details; call it in the thread that got the error.
 
-    The binding asks libvirt what went wrong only when it makes the exception. When Python happens
-    to free an object of libvirt's in between, and it may do so anywhere, libvirt has forgotten it.
+    The binding asks libvirt for the details only when it creates the exception. If Python frees an
+    object of libvirt's before that, which may happen anywhere, the details are lost.
     """
     if error.err is None:
         error.err = getattr(_last, "error", None)
@@ -46,16 +46,16 @@ def completed(error: libvirt.libvirtError) -> libvirt.libvirtError:
 
 
 def number_of(error: libvirt.libvirtError) -> int | None:
-    """Return libvirt's code of an error; to be called in the thread that got it."""
+    """Return libvirt's code of an error; call it in the thread that got the error."""
     number: int | None = completed(error).get_error_code()
     return number
 
 
 def is_of_connection(error: libvirt.libvirtError) -> bool:
-    """Return whether an error comes from talking to libvirt, not from what libvirt did."""
+    """Return whether an error is about the connection to libvirt, not about what libvirt did."""
     return bool(completed(error).get_error_domain() == libvirt.VIR_FROM_RPC)
 
 
 def _note(_context: None, error: tuple[object, ...]) -> None:
     _last.error = error
-    log.debug("libvirt", error=error[2])
+    log.debug("libvirt_error", error=error[2])

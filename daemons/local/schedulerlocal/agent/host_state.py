@@ -1,0 +1,94 @@
+"""What the agent knows of its host: the model, the VMs, and the view for readers."""
+
+from dataclasses import replace
+
+import structlog
+
+from schedulerlocal.agent.drift import Drift
+from schedulerlocal.agent.records import Records
+from schedulerlocal.agent.view import NOT_READY, View, view_of
+from schedulerlocal.clock import Clock
+from schedulerlocal.hypervisor import HypervisorError, ObservedVM
+from slackvm.model.host import Host
+from slackvm.model.labels import Labels
+from slackvm.model.plan import Plan
+
+log = structlog.get_logger()
+
+
+class LiveHost:
+    """A live host, as far as the agent knows it.
+
+    Only the operation that holds the lock changes it. Readers use `view` and `model`, which are
+    replaced and never changed.
+
+    Args:
+        host: the host's model, empty; it is put into the recorded state.
+        records: state file and operations log.
+        clock: the time.
+
+    Attributes:
+        host: the model that operations plan on and commit to.
+        vms: managed VMs by name, in the order of creation.
+        unmanaged: VMs that SlackVM did not create.
+        view: the host for readers.
+        model: a copy of the model for readers.
+    """
+
+    def __init__(self, host: Host, records: Records, clock: Clock) -> None:
+        self.host = host
+        self.vms: dict[str, ObservedVM] = {}
+        self.unmanaged: tuple[ObservedVM, ...] = ()
+        self.view = View()
+        self._records = records
+        self._clock = clock
+        records.restore(host, clock.now())
+        self.model = host.copy()
+
+    @property
+    def is_behind(self) -> bool:
+        """Whether something that was done could not be recorded yet."""
+        return self._records.is_behind
+
+    def is_unaccommodated(self, name: str) -> bool:
+        """Return whether the host has a managed VM without room for it."""
+        return name in self.vms and name not in self.host.vms
+
+    def commit(self, plan: Plan) -> None:
+        """Make a plan that was carried out the host's state, and record it."""
+        self.host.commit(plan)
+        self._records.commit(plan, self.host, self.vms, self._clock.now())
+
+    def log_refusal(self, plan: Plan, labels: Labels) -> None:
+        """Record a plan that was refused."""
+        self._records.log_refusal(plan, self._clock.now(), labels)
+
+    def correct(self, drift: Drift) -> None:
+        """Make the host agree with what the hypervisor has."""
+        # The VMs that are gone keep their UUIDs in the records until their plans are committed
+        self.vms.update(drift.vms)
+        for plan in drift.plans:
+            self.commit(plan)
+            log.info("model_corrected", op=plan.operation, vm=plan.name)
+        self.vms = dict(drift.vms)
+        self.unmanaged = drift.unmanaged
+        self._records.catch_up(self.host, self.vms)
+
+    def publish(self) -> None:
+        """Show readers the host as it is."""
+        self.model = self.host.copy()
+        self._show(view_of(self.host, self.vms, self.unmanaged))
+
+    def mark_not_ready(self, error: HypervisorError) -> None:
+        """Show readers that the hypervisor does not answer.
+
+        The VMs stay: a host that cannot be reached has not lost them.
+        """
+        if self.view.state != NOT_READY:
+            log.error("hypervisor_lost", error=str(error))
+        self._show(replace(self.view, state=NOT_READY, reason=str(error)))
+
+    def _show(self, view: View) -> None:
+        generation = self.view.generation
+        if replace(view, generation=generation) != self.view:
+            self.view = replace(view, generation=generation + 1)
