@@ -57,8 +57,8 @@ def draw(path: Path) -> None:
             visit.go()
             expect(visit.page.locator("#hosts .badge").filter(has_text="✓ ready")).to_have_count(3)
             fill(controller)
-            told = controller.get("/v1/vms")["total"]
-            expect(visit.page.locator("#cluster-facts")).to_contain_text(f"{told} VMs")
+            count = controller.get("/v1/vms")["total"]
+            expect(visit.page.locator("#cluster-facts")).to_contain_text(f"{count} VMs")
             visit.page.screenshot(path=path)
 
 

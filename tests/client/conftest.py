@@ -64,7 +64,7 @@ def host(_host: Daemon) -> Daemon:
 
 @pytest.fixture(params=["controller", "host"])
 def either(request: pytest.FixtureRequest) -> Served:
-    """The one, and then the other."""
+    """A controller, and then a host's daemon."""
     served: Served = request.getfixturevalue(request.param)
     return served
 

@@ -1,4 +1,4 @@
-"""Servers that are not what they should be: every connection gets what a test has written."""
+"""Servers that answer every connection with what a test has written."""
 
 import json
 import socket
@@ -8,7 +8,7 @@ from contextlib import contextmanager, suppress
 from typing import Any
 
 SILENCE = b""
-"""As an answer: none, and the connection stays open."""
+"""As an answer: nothing is sent, and the connection stays open."""
 
 
 class Impostor:
@@ -87,7 +87,7 @@ def ok(document: Any) -> bytes:
 
 
 def error(status: str, code: str, message: str, **headers: str) -> bytes:
-    """Return an error as SlackVM's daemons tell it."""
+    """Return an error as SlackVM's daemons send it."""
     document = {"error": {"code": code, "message": message}}
     return http(status, json.dumps(document), **headers)
 

@@ -21,8 +21,8 @@ def run(url: str, *arguments: str, expect: int = 0, **environment: str) -> tuple
     return result.stdout, result.stderr
 
 
-def told(served: Served, *arguments: str, expect: int = 0) -> str:
-    """Return all that a command prints for people."""
+def output_of(served: Served, *arguments: str, expect: int = 0) -> str:
+    """Return all that a command prints, stdout and stderr."""
     return "".join(run(served.url, *arguments, expect=expect))
 
 

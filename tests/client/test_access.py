@@ -1,4 +1,4 @@
-"""Tokens and TLS: what the client shows to a server, and what it demands of one."""
+"""Tokens and TLS certificates, of the client and of the server."""
 
 from collections.abc import Iterator
 from pathlib import Path
@@ -62,7 +62,7 @@ class TestTokens:
         assert "(unauthorized): set SLACKVM_TOKEN, in the environment or in .env" in errors
 
     @pytest.mark.parametrize("name", ["SLACKVM_TOKEN", "SCG_TOKEN", "SCG_READ_TOKEN"])
-    def test_a_wrong_one_is_told_by_its_name(self, guarded: Daemon, name: str) -> None:
+    def test_a_wrong_one_is_named(self, guarded: Daemon, name: str) -> None:
         errors = run(guarded.url, "list", expect=1, **{name: WRONG})[1]
         assert f"the value of {name} is not valid there; set SLACKVM_TOKEN" in errors
         assert WRONG not in errors
@@ -71,7 +71,7 @@ class TestTokens:
         run(guarded.url, "list", SLACKVM_TOKEN=READ)
         errors = run(guarded.url, *DEPLOY, expect=1, SCG_READ_TOKEN=READ)[1]
         assert "this token may only read (forbidden)" in errors
-        assert "the value of SCG_READ_TOKEN does not suffice" in errors
+        assert "the value of SCG_READ_TOKEN does not allow this" in errors
 
     def test_one_for_all_names_ends_at_the_first(self, guarded: Daemon) -> None:
         errors = run(guarded.url, "remove", "a", "b", "c", expect=1, SLACKVM_TOKEN=READ)[1]
@@ -87,14 +87,14 @@ class TestTokens:
         assert f"GET {guarded.url}/v1/vms: 200 in " in result.stderr
         assert FULL not in result.stdout + result.stderr
 
-    def test_one_that_is_none_is_told_without_its_value(self) -> None:
+    def test_an_invalid_token_is_refused_without_printing_it(self) -> None:
         errors = run("", "list", expect=2, SLACKVM_TOKEN="short and bad")[1]  # noqa: S106 - none
         assert "SLACKVM_TOKEN: the value is not allowed: a token has 16 or more" in errors
         assert "short and bad" not in errors
 
-    def test_netrc_has_no_say(self, tmp_path: Path) -> None:
-        """Where requests finds a password for a host there, it would take the token's place."""
-        (tmp_path / ".netrc").write_text("default login somebody password secret\n")
+    def test_netrc_is_ignored(self, tmp_path: Path) -> None:
+        """A password that requests finds there would replace the token."""
+        (tmp_path / ".netrc").write_text("default login user password secret\n")
         with answering(ok({"vms": []})) as server:
             for token in ("", FULL):
                 slackvm("list", f"--url={server.url}", HOME=str(tmp_path), SLACKVM_TOKEN=token)
@@ -129,19 +129,19 @@ class TestTls:
         url = secured.url.replace("127.0.0.1", "localhost")
         assert "SLACKVM_TLS_CA" in run(url, "list", expect=3, **files)[1]
 
-    def test_a_demanded_certificate_that_is_missing_is_told(
+    def test_a_missing_client_certificate_is_explained(
         self, secured: Daemon, files: dict[str, str]
     ) -> None:
         errors = run(secured.url, "list", expect=3, SLACKVM_TLS_CA=files["SLACKVM_TLS_CA"])[1]
-        assert "SLACKVM_TLS_KEY are for a server that demands one" in errors
+        assert "SLACKVM_TLS_KEY are for a server that requires a client certificate" in errors
 
     @pytest.mark.parametrize(
         ("name", "value", "reason"),
         [
             ("SLACKVM_TLS_CA", "/nowhere/ca.pem", "there is no file /nowhere/ca.pem"),
-            ("SLACKVM_TLS_CA", __file__, "no certificates"),
+            ("SLACKVM_TLS_CA", __file__, "not a file of certificates"),
             ("SLACKVM_TLS_KEY", "", "go together"),
-            ("SLACKVM_TLS_KEY", __file__, "no certificate with its key"),
+            ("SLACKVM_TLS_KEY", __file__, "not a certificate with its key"),
             ("SLACKVM_TLS_CERT", "/nowhere/cert.pem", "there is no file /nowhere/cert.pem"),
         ],
     )

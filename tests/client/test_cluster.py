@@ -1,11 +1,11 @@
-"""Hosts, and what is told of all of them together."""
+"""Hosts, and commands about the whole cluster."""
 
 import json
 
 import pytest
 
 from client.impostor import answering, ok
-from client.running import reply, rows, run, table, told, wait_until
+from client.running import output_of, reply, rows, run, table, wait_until
 from clusters.processes import Controller
 from live.daemons import Daemon
 
@@ -13,7 +13,7 @@ DEPLOY = ("--memory=4", "--image=/images/any.qcow2")
 
 
 class TestHosts:
-    """Which hosts there are, and which of them get VMs."""
+    """Hosts of the cluster, and which of them get VMs."""
 
     def test_they_are_listed(self, controller: Controller, hosts: list[Daemon]) -> None:
         found = rows(controller, "hosts")
@@ -24,12 +24,12 @@ class TestHosts:
 
     def test_a_cordoned_host_gets_no_vms(self, controller: Controller) -> None:
         for name in ("host0", "host2"):
-            assert told(controller, "cordon", name) == f"{name} is cordoned; 0 VMs on it\n"
-        told(controller, "deploy", "n", "--vcpus=1", *DEPLOY, "--count=3")
+            assert output_of(controller, "cordon", name) == f"{name} is cordoned; 0 VMs on it\n"
+        output_of(controller, "deploy", "n", "--vcpus=1", *DEPLOY, "--count=3")
         assert {row["HOST"] for row in rows(controller, "list")} == {"host1"}
         states = {row["HOST"]: row["STATE"] for row in rows_of_hosts(controller)}
         assert states == {"host0": "ready,cordoned", "host1": "ready", "host2": "ready,cordoned"}
-        assert "host0 is not cordoned" in told(controller, "uncordon", "host0")
+        assert "host0 is not cordoned" in output_of(controller, "uncordon", "host0")
         assert reply(controller, "uncordon", "host2")["cordoned"] is False
 
     def test_one_is_forgotten_and_added_again(
@@ -37,25 +37,29 @@ class TestHosts:
     ) -> None:
         hosts[1].deploy("own", 1, 1.0)
         wait_until(lambda: controller.get("/v1/vms")["total"] == 1)
-        assert "host1: 1 VMs are known on it" in told(
+        assert "host1: 1 VMs are known on it" in output_of(
             controller, "hosts", "forget", "host1", expect=1
         )
-        assert told(controller, "hosts", "forget", "host1", "--force") == "host1 is forgotten\n"
+        assert (
+            output_of(controller, "hosts", "forget", "host1", "--force") == "host1 is forgotten\n"
+        )
         assert {row["HOST"] for row in rows(controller, "hosts")} == {"host0", "host2"}
-        assert "host1, ready" in told(controller, "hosts", "add", hosts[1].url)
+        assert "host1, ready" in output_of(controller, "hosts", "add", hosts[1].url)
         assert len(rows(controller, "hosts")) == 3
 
-    def test_what_is_refused_is_told_by_name(self, controller: Controller, host: Daemon) -> None:
-        assert "nowhere: no host of this name" in told(controller, "cordon", "nowhere", expect=1)
-        assert "url: 'ftp://x' is not allowed: " in told(
+    def test_errors_name_the_host(self, controller: Controller, host: Daemon) -> None:
+        assert "nowhere: no host of this name" in output_of(
+            controller, "cordon", "nowhere", expect=1
+        )
+        assert "url: 'ftp://x' is not allowed: " in output_of(
             controller, "hosts", "add", "ftp://x", expect=2
         )
-        printed = told(host, "hosts", expect=1)
-        assert f"{host.url} is no controller; --url must name one for this" in printed
+        printed = output_of(host, "hosts", expect=1)
+        assert f"{host.url} is not a controller; --url must be the address of one" in printed
 
 
 def rows_of_hosts(controller: Controller) -> list[dict[str, str]]:
-    """Return what `slackvm status` tells of each host."""
+    """Return what `slackvm status` shows of each host."""
     output = run(controller.url, "status")[0]
     lines = output.partition("\n\nHOST")[2].replace("FREE GIB", "FREE_GIB").splitlines()
     return table(["HOST" + lines[0], *lines[1:]])
@@ -85,17 +89,17 @@ class TestStatus:
             assert (row["CPUS"], row["FREE"], row["VMS"]) == ("8", "3", "2")
             assert (row["M/C"], row["IDEAL"]) == ("0.50", "3.88")
 
-    def test_a_host_that_does_not_answer_is_told(
+    def test_a_host_that_does_not_answer_is_shown(
         self, controller: Controller, host: Daemon
     ) -> None:
-        """None listens at port 1."""
+        """Nothing listens at port 1."""
         added = reply(controller, "hosts", "add", "http://127.0.0.1:1")
         try:
             assert run(controller.url, "status")[0].startswith("4 hosts (3 ready, 1 unknown)")
             [row] = [row for row in rows_of_hosts(controller) if row["STATE"] == "unknown"]
             assert (row["ANSWERED"], row["M/C"]) == ("never", "-")
         finally:
-            told(controller, "hosts", "forget", added["name"])
+            output_of(controller, "hosts", "forget", added["name"])
         assert run(host.url, "status")[0].startswith("1 host (1 ready), 0 VMs")
 
     def test_programs_get_the_hosts(self, controller: Controller, host: Daemon) -> None:
@@ -107,25 +111,25 @@ class TestStatus:
 class TestPlan:
     """Where a VM would go."""
 
-    def test_a_host_tells_what_it_would_do(self, host: Daemon) -> None:
-        printed = told(host, "plan", "--vcpus=4", "--memory=2", "--level=2")
+    def test_a_host_shows_what_it_would_do(self, host: Daemon) -> None:
+        printed = output_of(host, "plan", "--vcpus=4", "--memory=2", "--level=2")
         assert "the host takes it, with a progress of " in printed
         assert "level 2.0 gains CPUs " in printed
         assert reply(host, "plan", "--vcpus=4", "--memory=2")["accepted"] is True
-        printed = told(host, "plan", "--vcpus=9", "--memory=2", expect=1)
+        printed = output_of(host, "plan", "--vcpus=9", "--memory=2", expect=1)
         assert "9 CPUs needed, 8 in total" in printed
         assert reply(host, "plan", "--vcpus=9", "--memory=2", expect=1)["needed"] == 9
         assert host.get("/v1/vms")["vms"] == []
 
-    def test_a_name_that_is_taken_is_told(self, host: Daemon) -> None:
+    def test_a_name_that_is_taken_is_refused(self, host: Daemon) -> None:
         host.deploy("web", 1, 1.0)
-        printed = told(host, "plan", "web", "--vcpus=1", "--memory=1", expect=1)
+        printed = output_of(host, "plan", "web", "--vcpus=1", "--memory=1", expect=1)
         assert "a VM of this name exists (name_taken)" in printed
 
-    def test_a_controller_tells_every_host(self, controller: Controller) -> None:
-        """The one that it marks is the one that gets the VM."""
+    def test_a_controller_shows_every_host(self, controller: Controller) -> None:
+        """The marked host is the one that gets the VM."""
         controller.deploy("first", 1, 3.0)
-        told(controller, "cordon", "host2")
+        output_of(controller, "cordon", "host2")
         size = ("--vcpus=7", "--memory=2", "--level=2")
         head, *hosts, last = run(controller.url, "plan", *size)[0].splitlines()
         assert head.split()[:2] == ["HOST", "SCORE"]
@@ -134,19 +138,21 @@ class TestPlan:
         assert last == f"{winner} is the best, by the policy progress"
         [refused] = [line for line in hosts if line.split()[0] == "host2"]
         assert refused.endswith("the host is cordoned (cordoned)")
-        told(controller, "deploy", "second", *size, "--image=/any")
+        output_of(controller, "deploy", "second", *size, "--image=/any")
         assert controller.get("/v1/vms/second")["host"] == winner
 
     def test_a_policy_can_be_asked_for(self, controller: Controller) -> None:
         size = ("--vcpus=1", "--memory=1")
-        printed = told(controller, "plan", *size, "--policy=first-fit")
+        printed = output_of(controller, "plan", *size, "--policy=first-fit")
         assert "by the policy first-fit" in printed
-        assert "there are progress, " in told(controller, "plan", *size, "--policy=best", expect=2)
+        assert "there are progress, " in output_of(
+            controller, "plan", *size, "--policy=best", expect=2
+        )
 
-    def test_what_no_host_takes_is_told_with_how_much_is_missing(
+    def test_a_vm_that_no_host_takes_is_shown_with_what_is_missing(
         self, controller: Controller
     ) -> None:
-        told(controller, "deploy", "n", "--vcpus=5", *DEPLOY, "--count=3")
+        output_of(controller, "deploy", "n", "--vcpus=5", *DEPLOY, "--count=3")
         lines = run(controller.url, "plan", "--vcpus=4", "--memory=1", expect=1)[0].splitlines()
         assert sum("4 CPUs needed, 3 free (no_cpu)" in line for line in lines) == 3
         assert lines[-1] == "no host takes it: 4 CPUs needed, 3 free"

@@ -1,4 +1,4 @@
-"""What the client does when a server is gone, hangs, or answers what it should not."""
+"""The client when a server is gone, hangs, or answers something invalid."""
 
 import json
 import socket
@@ -38,7 +38,7 @@ class TestNoAnswer:
         assert result.stdout == ""
         assert f"http://127.0.0.1:{port} cannot be reached: Connection refused" in result.stderr
 
-    def test_the_name_is_not_known(self) -> None:
+    def test_the_name_is_unknown(self) -> None:
         assert "cannot be reached" in run("http://host.invalid:8100", "list", expect=3)[1]
 
     @pytest.mark.parametrize(
@@ -55,10 +55,13 @@ class TestNoAnswer:
         assert "did not answer within 1 s (--timeout)" in errors
 
     def test_a_process_ends_while_the_server_hangs(self) -> None:
-        """What was left waiting does not keep it."""
+        """The thread that still waits does not keep the process from ending."""
         with answering(SILENCE) as server:
             result = slackvm("stop", "web", "--timeout=1", f"--url={server.url}", expect=3)
-        assert "whether it was done is not known" in result.stderr
+        assert (
+            "The outcome is unknown; check with `slackvm show NAME` before retrying"
+            in result.stderr
+        )
 
     @pytest.mark.parametrize("answer", [b"\x00\xff\r\n\r\n", b"220 mail\r\n", b"HTTP/1.1 abc\r\n"])
     def test_what_answers_does_not_speak_http(self, answer: bytes) -> None:
@@ -66,7 +69,7 @@ class TestNoAnswer:
             assert "cannot be reached" in run(server.url, "list", expect=3)[1]
 
 
-class TestAnswersOfSomebodyElse:
+class TestOtherServers:
     """Exit code 1, and nothing on stdout."""
 
     @pytest.mark.parametrize(
@@ -89,14 +92,14 @@ class TestAnswersOfSomebodyElse:
         ],
     )
     @pytest.mark.parametrize("form", ["--json", None])
-    def test_they_are_told_apart(self, answer: bytes, form: str | None) -> None:
+    def test_their_answers_are_errors(self, answer: bytes, form: str | None) -> None:
         arguments = ["list", form] if form else ["list"]
         with answering(answer) as server:
             output, errors = run(server.url, *arguments, expect=1)
         assert output == ""
         assert errors.startswith(f"Error: {server.url}/v1/vms answered ")
 
-    def test_a_redirect_is_told_and_not_followed(self) -> None:
+    def test_a_redirect_is_an_error_and_not_followed(self) -> None:
         with answering(ok({"vms": []})) as elsewhere:
             answer = http("302 Found", Location=f"{elsewhere.url}/v1/vms")
             with answering(answer) as server:
@@ -110,7 +113,7 @@ class TestAnswersOfSomebodyElse:
             printed = json.loads(run(server.url, "list", "--json")[0])
             assert printed["vms"][0]["mood"] == "good"
 
-    def test_nothing_that_is_told_does_something_to_a_terminal(self) -> None:
+    def test_control_characters_do_not_reach_the_terminal(self) -> None:
         """Escape sequences, a second line, text that turns, and rich's own markup."""
         hostile = "\x1b[2J\x9b2J\nroot\r\u202e[red]"
         harmless = r"\x1b[2J\x9b2J\nroot\r\u202e[red]"
@@ -124,20 +127,20 @@ class TestAnswersOfSomebodyElse:
                 r"\x1b[2J\x9b2J\nroot\r\u202e[red] (no_cpu)" in run(server.url, "list", expect=1)[1]
             )
 
-    def test_a_time_for_which_there_is_no_date_is_told_as_it_is(self) -> None:
+    def test_a_time_beyond_all_dates_is_shown_as_a_number(self) -> None:
         with answering(
             ok({**VM, "created": 1e30}), ok({"revision": "", "hosts": [], "ages": {}})
         ) as server:
             assert "1e+30" in run(server.url, "show", "web")[0]
 
-    def test_a_failure_inside_the_server_is_told_with_the_requests_name(self) -> None:
+    def test_an_error_inside_the_server_is_shown_with_the_request_id(self) -> None:
         answer = error("500 Internal Server Error", "internal", "an error", X_Request_Id="abc")
         with answering(answer) as server:
             assert "an error (internal), request abc" in run(server.url, "list", expect=1)[1]
 
 
 class TestTryingAgain:
-    """What is safe, and as long as there is time."""
+    """Requests that are safe to repeat, until the timeout."""
 
     @pytest.mark.parametrize(
         ("command", "answer"), [(("show", "web", "--json"), VM), (DEPLOY, {**VM, "summary": {}})]
@@ -149,7 +152,7 @@ class TestTryingAgain:
             assert len(set(server.requests)) == 1
 
     @pytest.mark.parametrize("command", ["remove", "stop", "restart"])
-    def test_but_not_for_what_would_be_done_twice(self, command: str) -> None:
+    def test_a_change_that_is_not_repeatable_is_sent_once(self, command: str) -> None:
         with answering(BUSY) as server:
             errors = run(server.url, command, "web", expect=1)[1]
             assert "web: too many changes (overloaded)" in errors
@@ -160,13 +163,13 @@ class TestTryingAgain:
             run(server.url, "show", "web", "--json")
             assert len(server.requests) == 2
 
-    def test_but_not_if_it_was_a_change(self) -> None:
+    def test_a_change_with_a_lost_answer_is_not_sent_again(self) -> None:
         with answering(b"\r\n") as server:
             assert "cannot be reached" in run(server.url, "stop", "web", expect=3)[1]
             assert len(server.requests) == 1
 
     @pytest.mark.parametrize("pause", ["3600", "99999999", "Fri, 31 Dec 2100 23:59:59 GMT"])
-    def test_who_is_to_come_back_too_late_is_told_why(self, pause: str) -> None:
+    def test_a_retry_that_would_be_too_late_shows_the_reason(self, pause: str) -> None:
         busy = error("503 Service Unavailable", "not_ready", "no hypervisor", Retry_After=pause)
         begun = time.monotonic()
         with answering(busy) as server:

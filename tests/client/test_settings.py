@@ -20,7 +20,7 @@ DEAD = "http://127.0.0.1:1"
 class TestWhereTheServerIs:
     """Options, then the environment, then `.env`, then the controller of this machine."""
 
-    def test_what_is_nearer_wins(self, host: Daemon, tmp_path: Path) -> None:
+    def test_options_override_the_environment_and_files(self, host: Daemon, tmp_path: Path) -> None:
         (tmp_path / ".env").write_text(f"SLACKVM_URL={host.url}\n")
         other = tmp_path / "other.env"
         other.write_text("SLACKVM_URL=http://127.0.0.1:2\n")
@@ -36,7 +36,7 @@ class TestWhereTheServerIs:
         assert done.returncode == 3, done.stderr
         assert ("cannot be reached" in done.stderr) == (stream == "1")
 
-    def test_the_controllers_own_settings_do(self, host: Daemon, tmp_path: Path) -> None:
+    def test_the_controllers_own_settings_give_the_url(self, host: Daemon, tmp_path: Path) -> None:
         port = urlsplit(host.url).port
         (tmp_path / ".env").write_text(f"SCG_URL=0.0.0.0\nSCG_PORT={port}\n")
         run("", "list")
@@ -50,7 +50,7 @@ class TestWhereTheServerIs:
             ({"slackvm_url": "https://ctl.example/slackvm/"}, "https://ctl.example/slackvm"),
         ],
     )
-    def test_what_they_lead_to(self, settings: dict[str, str], url: str) -> None:
+    def test_settings_give_this_url(self, settings: dict[str, str], url: str) -> None:
         assert base_url(ClientSettings(**settings)) == url
 
     @pytest.mark.parametrize(
@@ -66,15 +66,15 @@ class TestWhereTheServerIs:
             "http://a b",
         ],
     )
-    def test_what_is_no_url_is_told_with_what_is(self, url: str) -> None:
+    def test_an_invalid_url_is_refused_with_the_format(self, url: str) -> None:
         errors = run(url, "list", expect=2)[1]
         assert f"SLACKVM_URL: {url!r} is not allowed: http://HOST:PORT" in errors
 
     @pytest.mark.parametrize("url", ["http://a..b", "http://*.b", f"http://{'a' * 64}"])
-    def test_a_name_that_no_host_can_have_is_told(self, url: str) -> None:
+    def test_an_impossible_host_name_is_refused(self, url: str) -> None:
         assert f"SLACKVM_URL: {url!r} is not allowed: " in run(url, "list", expect=2)[1]
 
-    def test_a_password_in_it_is_refused_and_not_told(self) -> None:
+    def test_a_password_in_the_url_is_refused_and_not_printed(self) -> None:
         errors = run("http://me:secret@controller", "list", expect=2)[1]
         assert "a token goes in SLACKVM_TOKEN" in errors
         assert "secret" not in errors
@@ -95,12 +95,12 @@ class TestUsage:
     """Help, version, bad usage."""
 
     def test_every_command_has_help_with_examples(self) -> None:
-        for name in ("", *cli.commands, "hosts add", "hosts forget"):
+        for name in ("", *cli.commands, "hosts add", "hosts forget", "hosts label"):
             output = run("", *name.split(), "--help")[0]
             assert "Examples:" in output, name
             assert f"  slackvm {name}" in output or "slackvm completion bash" in output
 
-    def test_version_is_told(self) -> None:
+    def test_version_is_printed(self) -> None:
         assert slackvm("--version").stdout.startswith("slackvm, version ")
 
     @pytest.mark.parametrize(
@@ -120,13 +120,20 @@ class TestUsage:
                 "deploy web --vcpus=1 --memory=1 --image=",
                 "image: '' is not allowed",
             ),
+            ("list --label=app", "'--label': 'app' is not a label; a label is written key=value"),
+            ("list --label=", "'--label': '' is not a label; a label is written key=value"),
+            ("deploy web --vcpus=1 --memory=1 --image=/a --label=_=1", "'_' is not a label's key"),
+            ("plan --vcpus=1 --memory=1 --require=a=!", "'!' is not a value of the label a"),
+            ("plan --vcpus=1 --memory=1 --label=a=1 --label=a=2", "the label a is given twice"),
+            ("hosts label host1 rack", "'rack' is not a label; a label is written key=value"),
+            ("hosts label host1 rack- rack=b", "the label rack is given twice"),
             (f"list --search={'x' * 101}", "search: String should have at most"),
             (f"hosts add {'x' * 301}", "url: String should have at most"),
             (f"capacity {'--mix=1:1:1 ' * 101}", "mix: List should have at most"),
-            ("capacity --mix=2:4", "it is written VCPUS:GIB:LEVEL[@SHARE]"),
+            ("capacity --mix=2:4", "the format is VCPUS:GIB:LEVEL[@SHARE]"),
             ("capacity --mix=2:4:0.5", "'2:4:0.5' is not allowed: level: "),
             ("capacity --mix=2:4:1@0", "share: Input should be greater than 0"),
-            ("capacity --mix=2:4:1 --host=32@128", "it is written CPUS:GIB"),
+            ("capacity --mix=2:4:1 --host=32@128", "the format is CPUS:GIB"),
             ("capacity --mix=2:4:1 --count=3", "--count and --host go together"),
             ("list --timeout=0", "'--timeout': 0 is not in the range"),
             ("list --env-file=none", "--env-file: there is no file none"),
@@ -138,7 +145,7 @@ class TestUsage:
     ) -> None:
         assert reason in run(DEAD, *arguments.split(), expect=2)[1]
 
-    def test_a_missing_library_is_told_with_the_extra_that_brings_it(self) -> None:
+    def test_a_missing_library_is_reported_with_the_extra_that_brings_it(self) -> None:
         program = (
             "import sys; sys.modules['requests'] = None; sys.argv[1:] = ['list']; "
             "from schedulerclient.__main__ import main; main()"

@@ -1,4 +1,4 @@
-"""What a person at a terminal sees, and what a pipe gets; completion by bash."""
+"""Output on a terminal and in a pipe; completion by bash."""
 
 import os
 import pty
@@ -89,7 +89,7 @@ class TestPipes:
         shown = piped(host, "show", "web", PYTHONIOENCODING="latin-1")
         assert r"/images/\u2192.qcow2" in shown.stdout
 
-    def test_a_reader_that_has_enough_is_no_failure_to_tell(self, host: Daemon) -> None:
+    def test_a_closed_pipe_is_not_an_error(self, host: Daemon) -> None:
         for name in ("a", "b"):
             host.deploy(name, 1, 1.0)
         command = f"{sys.executable} -m schedulerclient list | true"
@@ -104,7 +104,7 @@ class TestPipes:
 
     @pytest.mark.skipif(not Path("/dev/full").exists(), reason="there is no /dev/full")
     @pytest.mark.parametrize("form", ["list", "--help"])
-    def test_a_full_disk_is_told(self, host: Daemon, form: str) -> None:
+    def test_a_full_disk_is_reported(self, host: Daemon, form: str) -> None:
         with Path("/dev/full").open("w") as full:
             result = subprocess.run(
                 [*COMMAND, "--url", host.url, form],
@@ -176,5 +176,5 @@ class TestCompletion:
     @pytest.mark.parametrize(
         ("shell", "begins"), [("zsh", "#compdef slackvm"), ("fish", "function")]
     )
-    def test_other_shells_get_scripts_of_theirs(self, shell: str, begins: str) -> None:
+    def test_other_shells_get_their_scripts(self, shell: str, begins: str) -> None:
         assert run("", "completion", shell)[0].startswith(begins)

@@ -4,7 +4,7 @@ import json
 
 import pytest
 
-from client.running import reply, rows, run, table, told
+from client.running import output_of, reply, rows, run, table
 from clusters.processes import Controller
 from command import slackvm
 from live.daemons import Daemon, Served
@@ -56,9 +56,9 @@ class TestTheLifeOfAVM:
         assert reply(either, "show", "web", expect=1)["error"]["code"] == "vm_not_found"
 
     def test_the_same_again_changes_nothing(self, host: Daemon) -> None:
-        told(host, "deploy", "web", *SIZE)
-        assert "it was there already" in told(host, "deploy", "web", *SIZE)
-        printed = told(host, "deploy", "web", *SIZE, "--level=3", expect=1)
+        output_of(host, "deploy", "web", *SIZE)
+        assert "it existed already" in output_of(host, "deploy", "web", *SIZE)
+        printed = output_of(host, "deploy", "web", *SIZE, "--level=3", expect=1)
         assert "web: a VM of this name exists (name_taken)" in printed
 
 
@@ -66,7 +66,7 @@ class TestMany:
     """One command, several VMs."""
 
     def test_as_many_as_fit(self, controller: Controller) -> None:
-        printed = told(controller, "deploy", "n", *SIZE, "--vcpus=7", "--count=4", expect=1)
+        printed = output_of(controller, "deploy", "n", *SIZE, "--vcpus=7", "--count=4", expect=1)
         assert "n-3 is running" in printed
         assert "n-4, 3 of 4 deployed: " in printed
         assert "7 CPUs needed, 1 free (no_cpu)" in printed
@@ -74,12 +74,12 @@ class TestMany:
         assert names == ["n-1", "n-2", "n-3"]
 
     def test_a_name_that_would_be_too_long_is_refused_before_the_first(self, host: Daemon) -> None:
-        assert "is not allowed" in told(host, "deploy", "x" * 62, *SIZE, "--count=3", expect=2)
+        assert "is not allowed" in output_of(host, "deploy", "x" * 62, *SIZE, "--count=3", expect=2)
         assert host.get("/v1/vms")["vms"] == []
 
-    def test_one_that_fails_does_not_keep_the_others(self, host: Daemon) -> None:
-        told(host, "deploy", "n", *SIZE, "--count=2")
-        printed = told(host, "remove", "n-1", "n-9", "n-2", expect=1)
+    def test_a_failure_for_one_vm_does_not_stop_the_others(self, host: Daemon) -> None:
+        output_of(host, "deploy", "n", *SIZE, "--count=2")
+        printed = output_of(host, "remove", "n-1", "n-9", "n-2", expect=1)
         assert "n-9: no VM of this name exists (vm_not_found)" in printed
         assert host.get("/v1/vms")["vms"] == []
 
@@ -103,11 +103,11 @@ class TestLists:
         found = reply(filled, "list", "--search=WEB", "--level=2")
         assert [vm["name"] for vm in found["vms"]] == ["web-2"]
         assert {row["HOST"] for row in rows(filled, "list", f"--host={place}")} == {place}
-        assert "there are no such VMs" in told(filled, "list", "--host=elsewhere")
+        assert "No VM matches." in output_of(filled, "list", "--host=elsewhere")
 
 
 class TestHostileNames:
-    """Names that are none never reach a server."""
+    """Invalid names never reach a server."""
 
     @pytest.mark.parametrize(
         "name", ["../hosts", "a b", "", ".", "ü", "a%2fb", "a/b", "a?b", "x" * 64, "-x", "\x1b[31m"]

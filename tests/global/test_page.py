@@ -97,9 +97,7 @@ def cells_drawn(canvas: Locator) -> int:
     )
 
 
-def test_every_host_tells_its_cpus_memory_vms_and_state(
-    visit: Visit, controller: Controller
-) -> None:
+def test_every_card_shows_cpus_memory_vms_and_state(visit: Visit, controller: Controller) -> None:
     visit.go()
     page = visit.page
     expect(page.locator("#cluster-facts")).to_have_text("3 hosts · all ready · 3 VMs · 24 CPUs")
@@ -117,8 +115,10 @@ def test_every_host_tells_its_cpus_memory_vms_and_state(
             f"{vnode['owned']} of level {float(level):g}:1"
             for level, vnode in sorted(host["levels"].items())
         ]
-        told = ", ".join([*owned, f"{host['cpus_free']} free"])
-        expect(shown.get_by_role("img", name=f"8 CPUs of {host['name']}: {told}")).to_be_visible()
+        message = ", ".join([*owned, f"{host['cpus_free']} free"])
+        expect(
+            shown.get_by_role("img", name=f"8 CPUs of {host['name']}: {message}")
+        ).to_be_visible()
         assert cells_drawn(shown.locator("canvas.grid")) > len(owned) + 1
     totals = page.get_by_role("region", name="CPUs by level").get_by_role("row")
     assert [row.split()[:4] for row in totals.all_inner_texts()[1:]] == [
@@ -183,18 +183,18 @@ def test_a_plan_that_no_host_takes_says_why_for_each(visit: Visit) -> None:
 
 
 @pytest.mark.parametrize(
-    ("field", "value", "told"),
+    ("field", "value", "message"),
     [("vcpus", "two", "Enter a number"), ("name", "-rf", "name"), ("level", "0.5", "level")],
 )
 def test_a_wrong_field_is_pointed_out(
-    browser: Browser, controller: Controller, field: str, value: str, told: str
+    browser: Browser, controller: Controller, field: str, value: str, message: str
 ) -> None:
     with visiting(browser, controller.url, refused={400}) as visit:
         visit.go("#/deploy")
         page = visit.page
         fill(page, **{"name": "a", "vcpus": "1", "level": "1", field: value})
         button(page, "Show the plan").click()
-        expect(page.get_by_role("alert").filter(has_text=told)).to_be_visible()
+        expect(page.get_by_role("alert").filter(has_text=message)).to_be_visible()
         expect(page.locator(f"#deploy input[name={field}]")).to_be_focused()
         expect(page.locator("[aria-invalid=true]")).to_have_count(1)
         expect(page.locator("#plan")).to_be_hidden()
@@ -251,7 +251,9 @@ def test_vms_are_searched(visit: Visit) -> None:
     expect(names).to_have_text(["batch"])
 
 
-def test_a_wrong_token_is_refused_and_told(browser: Browser, guarded: Controller) -> None:
+def test_a_wrong_token_is_refused_and_asked_for_again(
+    browser: Browser, guarded: Controller
+) -> None:
     with visiting(browser, guarded.url, refused={401}) as visit:
         visit.go()
         page = visit.page
@@ -373,7 +375,7 @@ def test_what_changes_leaves_focus_and_scroll_where_they_are(
     assert page.evaluate("grid.isConnected")
 
 
-def test_a_controller_that_does_not_answer_is_told_until_it_does(
+def test_a_banner_shows_that_the_controller_does_not_answer(
     browser: Browser, tmp_path: Path
 ) -> None:
     with socket.create_server(("127.0.0.1", 0)) as free:
@@ -398,7 +400,7 @@ def test_a_controller_that_does_not_answer_is_told_until_it_does(
 
 
 def many_hosts(controller: Controller, count: int) -> dict[str, Any]:
-    """Return what a controller of many hosts would tell, each of them a recorded one."""
+    """Return the reply of a controller of many hosts, each of them a recorded one."""
     reply = controller.get("/v1/hosts")
     recorded = reply["hosts"]
     hosts = [

@@ -30,9 +30,13 @@ def test_the_import_rules_are_kept() -> None:
         ("daemons/local/schedulerlocal/backends/memory/backend.py", "import slackvm.api.vms"),
         ("analysis/slackanalysis/workload/usage.py", "import schedulerlocal.replay.decisions"),
         ("analysis/slackanalysis/sweep/claims.py", "import slackanalysis.figures.style"),
-        ("daemons/client/schedulerclient/text.py", "import schedulerglobal.state.cluster"),
-        ("daemons/client/schedulerclient/text.py", "import slackvm.http.app"),
-        ("daemons/global/schedulerglobal/room.py", "import slackvm.formats.monitoring.reading"),
+        ("daemons/client/schedulerclient/output/text.py", "import schedulerglobal.state.cluster"),
+        ("daemons/client/schedulerclient/output/text.py", "import slackvm.http.app"),
+        ("daemons/client/schedulerclient/output/text.py", "import schedulerclient.session.server"),
+        (
+            "daemons/global/schedulerglobal/state/resources.py",
+            "import slackvm.formats.monitoring.reading",
+        ),
     ],
 )
 def test_a_broken_rule_is_found(

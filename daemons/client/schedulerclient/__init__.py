@@ -1,1 +1,1 @@
-"""The command `slackvm`: a controller, or the daemon of one host, asked from a terminal."""
+"""The command `slackvm`: requests to a controller, or to the daemon of one host."""

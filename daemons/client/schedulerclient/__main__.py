@@ -10,7 +10,7 @@ def main() -> None:
     try:
         run_command("slackvm", "schedulerclient.cli:cli", "client")
     except OSError as error:
-        # All others are told as what they are. Python would write once more at its end.
+        # A closed or full stdout; Python would try to write to it once more at exit.
         sys.stdout = None
         sys.exit(f"Error: stdout: {error.strerror}")
 

@@ -30,9 +30,9 @@ Settings: SLACKVM_URL, SLACKVM_TOKEN and others, from the environment or .env.
 @common_options
 @click.version_option(__version__, prog_name="slackvm")
 def cli() -> None:
-    """Deploy VMs on a cluster of SlackVM, and see how it is."""
+    """Deploy and manage VMs on a SlackVM cluster."""
     if isinstance(sys.stdout, io.TextIOWrapper):
-        # A name of somebody else's must not end a listing where the locale lacks a letter of it.
+        # A letter that the locale lacks must not end a listing.
         sys.stdout.reconfigure(errors="backslashreplace")
 
 
@@ -44,16 +44,16 @@ for name, place, summary in (
     ("restart", "vms:restart", "Restart VMs."),
     ("list", "listing:list_vms", "List the VMs."),
     ("show", "listing:show", "Show a VM: its CPUs, its addresses, and how to reach its console."),
-    ("plan", "planning:plan", "Tell where a VM would go, and why; nothing changes."),
-    ("capacity", "planning:capacity", "Tell how many more VMs of a mix fit; nothing changes."),
-    ("status", "status:status", "Show what the levels have, and what each host has left."),
-    ("hosts", "hosts:hosts", "List the hosts of the cluster, or change which they are."),
-    ("cordon", "hosts:cordon", "Let a host get no new VMs; those that it has stay."),
-    ("uncordon", "hosts:uncordon", "Let a host get new VMs again."),
+    ("plan", "planning:plan", "Show where a VM would go, and why; nothing changes."),
+    ("capacity", "planning:capacity", "Show how many more VMs of a mix fit; nothing changes."),
+    ("status", "status:status", "Show what each level uses, and what each host has left."),
+    ("hosts", "hosts:hosts", "List, add, label or forget hosts of the cluster."),
+    ("cordon", "hosts:cordon", "Cordon a host: it gets no new VMs; its VMs stay."),
+    ("uncordon", "hosts:uncordon", "Uncordon a host: it gets new VMs again."),
     (
         "completion",
         "completion:completion",
-        "Print what makes a shell complete commands, options, and names of VMs and hosts.",
+        "Print a script that completes commands, options, and names of VMs and hosts.",
     ),
 ):
     cli.add_lazy(name, f"schedulerclient.commands.{place}", summary)

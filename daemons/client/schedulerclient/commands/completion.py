@@ -1,4 +1,4 @@
-"""`slackvm completion`: what a shell needs to complete the command's words."""
+"""`slackvm completion`: scripts that complete command lines in a shell."""
 
 import click
 from click.shell_completion import get_completion_class
@@ -18,9 +18,9 @@ Examples:
 @click.argument("shell", type=click.Choice(["bash", "zsh", "fish"]))
 @click.pass_context
 def completion(context: click.Context, shell: str) -> None:
-    """Print what makes a shell complete commands, options, and names of VMs and hosts.
+    """Print a script that completes commands, options, and names of VMs and hosts.
 
-    Names are asked from the server; where it does not answer at once, there are none.
+    The server gives the names; if it does not answer within 2 seconds, no names are completed.
     """
     kind = get_completion_class(shell)
     if kind is None:

@@ -3,13 +3,14 @@
 import click
 
 from schedulerclient.commands.fields import checked, request, size_options
+from schedulerclient.commands.labels import label_option, labels_sent, require_option
 from schedulerclient.output import output
 from schedulerclient.output.failures import about
 from schedulerclient.output.text import amount, cpus, gib
-from schedulerclient.session.session import Client, asking
-from slackvm.api.cluster import Count
+from schedulerclient.session.session import Client, client_command
+from slackvm.api.cluster import ClusterVMRequest, Count
 from slackvm.api.fields import VmName
-from slackvm.api.vms import VMReply, VMRequest
+from slackvm.api.vms import VMReply
 
 read_name = checked(VmName)
 
@@ -20,6 +21,8 @@ Examples:
       a VM with CPUs of its own: level 1
   slackvm deploy web --vcpus 2 --memory 4 --level 3 --image /srv/base.qcow2 --clone
       three vCPUs may share a CPU; the VM writes to an overlay, the image stays as it is
+  slackvm deploy web --vcpus 2 --memory 4 --image /srv/web.qcow2 --label app=shop --require rack=b
+      a VM with the label app=shop, on a host with the label rack=b
   slackvm deploy web --vcpus 1 --memory 0.5 --level 2 --image /srv/base.qcow2 --clone --count 5
       web-1 to web-5
 """
@@ -28,10 +31,14 @@ Examples:
 @click.command(epilog=EXAMPLES)
 @click.argument("name", type=read_name)
 @size_options
-@click.option("--image", metavar="PATH", required=True, help="A qcow2 image, on the hosts.")
-@click.option("--clone", is_flag=True, help="Leave the image as it is: write to an overlay on it.")
+@click.option("--image", metavar="PATH", required=True, help="A qcow2 image on the hosts.")
+@click.option(
+    "--clone", is_flag=True, help="Keep the image as it is: the VM writes to an overlay on it."
+)
+@label_option
+@require_option
 @click.option("--count", type=checked(Count), metavar="N", help="Deploy NAME-1 to NAME-N.")
-@asking
+@client_command
 def deploy(
     client: Client,
     name: str,
@@ -40,23 +47,27 @@ def deploy(
     level: float,
     image: str,
     clone: bool,
+    labels: dict[str, str],
+    require: dict[str, str],
     count: int | None,
 ) -> None:
     """Create a VM and start it.
 
-    The same command again changes nothing. With --count, the first that is refused ends it; those
-    before it stay.
+    The same command again changes nothing. With --count, the command ends at the first VM that is
+    refused; the VMs before it stay.
     """
     names = [name] if count is None else [f"{name}-{number}" for number in range(1, count + 1)]
     requests = [
         request(
-            VMRequest,
+            ClusterVMRequest,
             name=read_name(each),
             vcpus=vcpus,
             memory_gib=memory,
             level=level,
             image=image,
             clone=clone,
+            labels=labels,
+            require=require,
         )
         for each in names
     ]
@@ -66,13 +77,16 @@ def deploy(
             _deploy(client, vm)
 
 
-def _deploy(client: Client, asked: VMRequest) -> None:
-    answer = client.server.change("POST", "/v1/vms", asked.model_dump(), repeatable=True)
-    if client.told(answer):
+def _deploy(client: Client, vm_request: ClusterVMRequest) -> None:
+    # A server of an earlier release refuses fields that it does not know, even if they are empty.
+    body = vm_request.model_dump(exclude_defaults=True)
+    with labels_sent(client.server, vm_request.labels or vm_request.require):
+        answer = client.server.change("POST", "/v1/vms", body, repeatable=True)
+    if client.printed_json(answer):
         return
     vm = answer.read(VMReply)
     output.show_line(
         f"{vm.name} is {vm.state} on {vm.host}: {amount(vm.vcpus, 'vCPU')} of level {vm.level} on "
         f"CPUs {cpus(vm.cpu_list)}, {gib(vm.memory_mib)} GiB"
-        + ("" if answer.status == 201 else "; it was there already")
+        + ("" if answer.status == 201 else "; it existed already")
     )

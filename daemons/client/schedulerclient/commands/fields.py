@@ -1,4 +1,4 @@
-"""What arguments and options hold, checked as the server does; names are completed by asking it."""
+"""Types of arguments and options, checked as the server does; completion of names."""
 
 from collections.abc import Callable, Iterable
 from typing import Any, TypeVar
@@ -18,13 +18,13 @@ Command = TypeVar("Command", bound=Callable[..., Any])
 Model = TypeVar("Model", bound=BaseModel)
 
 _COMPLETION_S = 2
-"""How long whoever completes a name waits for the server."""
+"""How long the completion of a name waits for the server."""
 
 _LONGEST_SHOWN = 100
 
 
 def checked(rules: Any) -> Callable[[str], Any]:
-    """Return what reads a value that keeps the rules of a field of a request.
+    """Return a function that reads a value and checks it by the rules of a request's field.
 
     Args:
         rules: the type of the field.
@@ -39,20 +39,20 @@ def checked(rules: Any) -> Callable[[str], Any]:
 def sizes(
     rules: Any, written: str, fields: tuple[str, ...], last: str | None = None
 ) -> Callable[[str], Any]:
-    """Return what reads several values with `:` between them, and perhaps one behind `@`.
+    """Return a function that reads several values with `:` between them, and one after `@`.
 
     Args:
         rules: a model of the values.
-        written: how they are written, for people.
+        written: the format, for error messages.
         fields: the model's fields with `:` between them, in order.
-        last: its field behind `@`.
+        last: the model's optional field after `@`.
     """
 
     def check(text: str) -> Any:
         front, at, behind = text.partition("@") if last else (text, "", "")
         parts = front.split(":")
         if len(parts) != len(fields):
-            raise click.BadParameter(f"{text!r} is not allowed: it is written {written}")
+            raise click.BadParameter(f"{text!r} is not allowed: the format is {written}")
         values = dict(zip(fields, parts, strict=True))
         return _read(rules, {**values, last: behind} if last and at else values, text)
 
@@ -60,7 +60,7 @@ def sizes(
 
 
 def size_options(command: Command) -> Command:
-    """Add the options that tell the size of a VM."""
+    """Add the options for the size of a VM."""
     for option in (
         click.option(
             "--level",
@@ -68,23 +68,25 @@ def size_options(command: Command) -> Command:
             metavar="N",
             default="1.0",
             show_default=True,
-            help="Oversubscription: how many vCPUs may share a CPU.",
+            help="Oversubscription level: how many vCPUs may share a CPU.",
         ),
         click.option(
             "--memory",
             type=checked(MemoryGib),
             metavar="GIB",
             required=True,
-            help="Memory in GiB; 0.5 is a half.",
+            help="Memory in GiB, such as 4 or 0.5.",
         ),
-        click.option("--vcpus", type=checked(Vcpus), metavar="N", required=True, help="vCPUs."),
+        click.option(
+            "--vcpus", type=checked(Vcpus), metavar="N", required=True, help="Number of vCPUs."
+        ),
     ):
         command = option(command)
     return command
 
 
 def request(model: type[Model], **given: Any) -> Model:
-    """Return a request with these fields, or refuse them as bad usage."""
+    """Return a request with these fields; invalid ones are bad usage."""
     try:
         return model(**given)
     except ValidationError as error:
@@ -92,7 +94,7 @@ def request(model: type[Model], **given: Any) -> Model:
 
 
 def _read(rules: Any, value: Any, text: str) -> Any:
-    # Made here: most options are not given, and an adapter takes a while to make.
+    # Made only for options that are given: making an adapter takes a while.
     adapter: TypeAdapter[Any] = TypeAdapter(rules)
     try:
         return adapter.validate_strings(value, strict=False)
@@ -107,7 +109,7 @@ def _reason(error: ValidationError, value: str = "") -> str:
 
 
 def _named(error: ValidationError) -> str:
-    """Return the value at fault where it is a text that can be shown in a line."""
+    """Return the invalid value, if it is a text that fits in a line."""
     value = error.errors(include_url=False)[0]["input"]
     is_short = isinstance(value, str) and len(value) <= _LONGEST_SHOWN
     return f"{value!r} is not allowed: " if is_short else ""
@@ -116,7 +118,7 @@ def _named(error: ValidationError) -> str:
 def _completion(
     known: Callable[[Server, str], Iterable[str]],
 ) -> Callable[[click.Context, click.Parameter, str], list[str]]:
-    """Return what completes one of the names that the server knows."""
+    """Return a function that completes a name from those that the server knows."""
 
     def complete(context: click.Context, parameter: click.Parameter, incomplete: str) -> list[str]:
         try:

@@ -5,40 +5,46 @@ from urllib.parse import quote
 import click
 
 from schedulerclient.commands.fields import checked, complete_host, request
+from schedulerclient.commands.labels import label_changes, labels_sent
 from schedulerclient.output import output
 from schedulerclient.output.failures import about
 from schedulerclient.output.text import age, amount
-from schedulerclient.session.session import Client, asking
-from slackvm.api.cluster import ClusterHostReply, HostName, HostRequest, HostsReply
+from schedulerclient.session.session import Client, client_command
+from slackvm.api.cluster import ClusterHostReply, HostName, HostPatch, HostRequest, HostsReply
+from slackvm.model.labels import format_labels
 
 name_argument = click.argument("name", type=checked(HostName), shell_complete=complete_host)
+
+COLUMNS = ("HOST", "STATE", "CORDONED", "ANSWERED", "VMS", "PENDING", "VERSION", "URL")
 
 HOSTS_EXAMPLES = """
 \b
 Examples:
   slackvm hosts
   slackvm hosts add http://host4:8099
+  slackvm hosts label host4 rack=b zone-
   slackvm hosts forget host4
 """
 
 
 @click.group(invoke_without_command=True, epilog=HOSTS_EXAMPLES)
-@asking
-def hosts(client: Client) -> None:
-    """List the hosts of the cluster, or change which they are."""
+@click.option("--wide", is_flag=True, help="Show labels too.")
+@client_command
+def hosts(client: Client, wide: bool) -> None:
+    """List, add, label or forget hosts of the cluster."""
     if click.get_current_context().invoked_subcommand is not None:
         return
     answer = client.server.get("/v1/hosts")
-    if client.told(answer):
+    if client.printed_json(answer):
         return
     output.show_table(
-        ("HOST", "STATE", "CORDONED", "ANSWERED", "VMS", "PENDING", "VERSION", "URL", "REASON"),
-        [_row(host) for host in answer.read(HostsReply).hosts],
+        (*COLUMNS, *(("LABELS",) if wide else ()), "REASON"),
+        [_row(host, wide=wide) for host in answer.read(HostsReply).hosts],
         numbers=("VMS",),
     )
 
 
-def _row(host: ClusterHostReply) -> tuple[str, ...]:
+def _row(host: ClusterHostReply, *, wide: bool) -> tuple[str, ...]:
     return (
         host.name,
         host.state,
@@ -48,19 +54,20 @@ def _row(host: ClusterHostReply) -> tuple[str, ...]:
         ",".join(host.pending),
         host.version,
         host.url,
+        *((format_labels(host.labels),) if wide else ()),
         host.reason,
     )
 
 
 @hosts.command(epilog="\n\b\nExamples:\n  slackvm hosts add http://host4:8099\n")
 @click.argument("address", metavar="HOST_URL")
-@asking
+@client_command
 def add(client: Client, address: str) -> None:
     """Add the host whose daemon listens at HOST_URL."""
     body = request(HostRequest, url=address).model_dump()
     with about(address):
         answer = client.server.change("POST", "/v1/hosts", body)
-    if not client.told(answer):
+    if not client.printed_json(answer):
         host = answer.read(ClusterHostReply)
         output.show_line(f"{host.url} is part of the cluster: {host.name}, {host.state}")
 
@@ -69,36 +76,63 @@ def add(client: Client, address: str) -> None:
     epilog="\n\b\nExamples:\n  slackvm hosts forget host4\n  slackvm hosts forget host4 --force\n"
 )
 @name_argument
-@click.option("--force", is_flag=True, help="Even if VMs are known on it: they are forgotten too.")
-@asking
+@click.option("--force", is_flag=True, help="Also if the host has VMs: they are forgotten too.")
+@client_command
 def forget(client: Client, name: str, force: bool) -> None:
-    """Take a host out of the cluster; its daemon and its VMs go on."""
+    """Remove a host from the cluster; its daemon and its VMs keep running."""
     with about(name):
         answer = client.server.change("DELETE", _path(name) + ("?force=true" if force else ""))
-    if not client.told(answer):
+    if not client.printed_json(answer):
         output.show_line(f"{name} is forgotten")
+
+
+LABEL_EXAMPLES = """
+\b
+Examples:
+  slackvm hosts label host1 rack=b
+  slackvm hosts label host1 rack=c zone-
+      another value for rack; zone gets the host's own value (SCL_LABELS) again
+"""
+
+
+@hosts.command(epilog=LABEL_EXAMPLES)
+@name_argument
+@click.argument("changes", nargs=-1, required=True, metavar="KEY=VALUE|KEY-...")
+@client_command
+def label(client: Client, name: str, changes: tuple[str, ...]) -> None:
+    """Override labels of a host in the controller.
+
+    KEY=VALUE sets a label; KEY- ends the override, and the host's own value counts again.
+    """
+    body = request(HostPatch, labels=label_changes(changes)).model_dump()
+    with about(name), labels_sent(client.server, changes):
+        answer = client.server.change("PATCH", _path(name), body, repeatable=True)
+    if not client.printed_json(answer):
+        host = answer.read(ClusterHostReply)
+        labelled = f"the labels {format_labels(host.labels)}" if host.labels else "no labels"
+        output.show_line(f"{host.name} has {labelled}")
 
 
 @click.command(epilog="\n\b\nExamples:\n  slackvm cordon host1\n")
 @name_argument
-@asking
+@client_command
 def cordon(client: Client, name: str) -> None:
-    """Let a host get no new VMs; those that it has stay."""
+    """Cordon a host: it gets no new VMs; its VMs stay."""
     _cordon(client, name, "cordon")
 
 
 @click.command(epilog="\n\b\nExamples:\n  slackvm uncordon host1\n")
 @name_argument
-@asking
+@client_command
 def uncordon(client: Client, name: str) -> None:
-    """Let a host get new VMs again."""
+    """Uncordon a host: it gets new VMs again."""
     _cordon(client, name, "uncordon")
 
 
 def _cordon(client: Client, name: str, verb: str) -> None:
     with about(name):
         answer = client.server.change("POST", f"{_path(name)}/{verb}")
-    if not client.told(answer):
+    if not client.printed_json(answer):
         host = answer.read(ClusterHostReply)
         word = "cordoned" if host.cordoned else "not cordoned"
         output.show_line(f"{host.name} is {word}; {amount(len(host.vms), 'VM')} on it")

@@ -6,22 +6,28 @@ from urllib.parse import urlsplit
 import click
 
 from schedulerclient.commands.fields import checked, complete_host, complete_vm, request
+from schedulerclient.commands.labels import labels_option, labels_sent
 from schedulerclient.output import output
 from schedulerclient.output.failures import about
 from schedulerclient.output.text import cpus, gib, moment
 from schedulerclient.session.inventory import find_vms, host_answer
 from schedulerclient.session.server import Server
-from schedulerclient.session.session import Client, asking
+from schedulerclient.session.session import Client, client_command
 from slackvm.api.cluster import HostName, HostsReply, VMsQuery
 from slackvm.api.fields import Level, VmName
 from slackvm.api.vms import VMReply, VMsReply
 from slackvm.http.auth import is_loopback
+from slackvm.model.labels import format_labels
+
+COLUMNS = ("NAME", "STATE", "HOST", "VCPUS", "GIB", "LEVEL", "ADDRESSES")
+WIDE_COLUMNS = ("IMAGE", "LABELS")
 
 LIST_EXAMPLES = """
 \b
 Examples:
   slackvm list
   slackvm list --host host1 --level 2
+  slackvm list --label app=shop --wide
   slackvm list --search web --json
 """
 
@@ -42,17 +48,32 @@ Examples:
     help="Only VMs on this host.",
 )
 @click.option("--level", type=checked(Level), metavar="N", help="Only VMs of this level.")
-@click.option("--search", metavar="TEXT", help="Only VMs with this in name or image, in any case.")
-@asking
-def list_vms(client: Client, host: str | None, level: float | None, search: str | None) -> None:
+@labels_option("--label", "labels", "Only VMs with this label. Can be given many times.")
+@click.option(
+    "--search",
+    metavar="TEXT",
+    help="Only VMs with this text in name, image or labels, in upper or lower case.",
+)
+@click.option("--wide", is_flag=True, help="Show images and labels too.")
+@client_command
+def list_vms(
+    client: Client,
+    host: str | None,
+    level: float | None,
+    labels: dict[str, str],
+    search: str | None,
+    wide: bool,
+) -> None:
     """List the VMs."""
-    query = request(VMsQuery, host=host or "", level=level, search=search or "")
-    answer = find_vms(client.server, query)
-    if client.told(answer):
+    label = format_labels(labels)
+    query = request(VMsQuery, host=host or "", level=level, label=label, search=search or "")
+    with labels_sent(client.server, labels):
+        answer = find_vms(client.server, query)
+    if client.printed_json(answer):
         return
     vms = answer.read(VMsReply).vms
     output.show_table(
-        ("NAME", "STATE", "HOST", "VCPUS", "GIB", "LEVEL", "ADDRESSES"),
+        (*COLUMNS, *(WIDE_COLUMNS if wide else ())),
         [
             (
                 vm.name,
@@ -62,6 +83,7 @@ def list_vms(client: Client, host: str | None, level: float | None, search: str 
                 gib(vm.memory_mib),
                 str(vm.level),
                 ",".join(vm.addresses),
+                *((vm.image, format_labels(vm.labels)) if wide else ()),
             )
             for vm in vms
         ],
@@ -69,17 +91,17 @@ def list_vms(client: Client, host: str | None, level: float | None, search: str 
     )
     if not vms:
         is_all = query == VMsQuery()
-        click.echo("there are no VMs" if is_all else "there are no such VMs", err=True)
+        click.echo("There are no VMs." if is_all else "No VM matches.", err=True)
 
 
 @click.command(epilog=SHOW_EXAMPLES)
 @click.argument("name", type=checked(VmName), shell_complete=complete_vm)
-@asking
+@client_command
 def show(client: Client, name: str) -> None:
-    """Show a VM: its CPUs, its addresses, and how to reach its console."""
+    """Show a VM: its CPUs, labels, addresses, and the command for its console."""
     with about(name):
         answer = client.server.get(f"/v1/vms/{name}")
-    if client.told(answer):
+    if client.printed_json(answer):
         return
     vm = answer.read(VMReply)
     output.show_fields(
@@ -91,6 +113,7 @@ def show(client: Client, name: str) -> None:
             ("vCPUs", str(vm.vcpus)),
             ("memory", f"{gib(vm.memory_mib)} GiB"),
             ("CPUs", cpus(vm.cpu_list)),
+            ("labels", format_labels(vm.labels)),
             ("image", vm.image + (", cloned" if vm.clone else "")),
             ("created", moment(vm.created)),
             ("addresses", ", ".join(vm.addresses)),
@@ -100,7 +123,7 @@ def show(client: Client, name: str) -> None:
 
 
 def _console(server: Server, vm: VMReply) -> str:
-    """Return the command that reaches the console of a VM, on libvirt."""
+    """Return the command that opens a VM's console through libvirt."""
     address = _address(server, vm.host)
     if is_loopback(address):
         libvirt = "qemu:///system"
@@ -110,11 +133,11 @@ def _console(server: Server, vm: VMReply) -> str:
 
 
 def _address(server: Server, name: str) -> str:
-    """Return where a host is, seen from here: the host of its daemon's URL."""
+    """Return a host's address as seen from here: that of its daemon's URL."""
     answer = host_answer(server)
     hosts = answer.read(HostsReply).hosts if answer.has("hosts") else []
-    # A URL may have been given without http://.
+    # The URL may have been given without http://.
     urls = [f"//{host.url.rpartition('//')[2]}" for host in hosts if host.name == name]
     address = urlsplit(urls[0]).hostname if urls else None
-    # Loopback is the controller's own there.
+    # A loopback address there is the controller's own machine.
     return server.host if address is None or is_loopback(address) else address

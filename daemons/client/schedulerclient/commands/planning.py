@@ -1,13 +1,14 @@
-"""`slackvm plan` and `slackvm capacity`: questions that change nothing."""
+"""`slackvm plan` and `slackvm capacity`, which change nothing."""
 
 import secrets
 
 import click
 
 from schedulerclient.commands.fields import checked, request, size_options, sizes
+from schedulerclient.commands.labels import label_option, labels_sent, require_option
 from schedulerclient.output import output
 from schedulerclient.output.text import amount, cpus
-from schedulerclient.session.session import Client, asking
+from schedulerclient.session.session import Client, client_command
 from slackvm.api.cluster import (
     CapacityReply,
     CapacityRequest,
@@ -29,8 +30,8 @@ PLAN_EXAMPLES = """
 \b
 Examples:
   slackvm plan --vcpus 2 --memory 4 --level 2
-      every host's score for such a VM, or why it refuses it
-  slackvm plan --vcpus 2 --memory 4 --policy first-fit
+      every host's score for such a VM, or the reason for its refusal
+  slackvm plan --vcpus 2 --memory 4 --policy first-fit --require rack=b
 """
 
 CAPACITY_EXAMPLES = """
@@ -54,36 +55,49 @@ Examples:
     metavar="NAME",
     help="Placement policy.  [default: the controller's]",
 )
-@asking
+@label_option
+@require_option
+@client_command
 def plan(
-    client: Client, name: str | None, vcpus: int, memory: float, level: float, policy: str | None
+    client: Client,
+    name: str | None,
+    vcpus: int,
+    memory: float,
+    level: float,
+    policy: str | None,
+    labels: dict[str, str],
+    require: dict[str, str],
 ) -> None:
-    """Tell where a VM would go, and why; nothing changes.
+    """Show where a VM would go, and why; nothing changes.
 
-    Higher scores are better. Ends with 1 where no host takes the VM.
+    Higher scores are better. The exit code is 1 if no host takes the VM.
     """
-    asked = request(
+    vm_request = request(
         ClusterPlanRequest,
-        # Any that no VM has.
+        # A name that no VM has.
         name=name or f"plan-{secrets.token_hex(8)}",
         vcpus=vcpus,
         memory_gib=memory,
         level=level,
         image="/any",
         policy=policy,
+        labels=labels,
+        require=require,
     )
-    body = asked.model_dump(exclude_none=True)
-    answer = client.server.question("/v1/plan", body)
-    # A host's daemon knows itself alone, and no policy.
+    # A server of an earlier release refuses fields that it does not know, even if they are empty.
+    body = vm_request.model_dump(exclude_defaults=True)
+    with labels_sent(client.server, labels or require):
+        answer = client.server.question("/v1/plan", body)
+    # The daemon of a host plans on that host alone, without a policy.
     if answer.has("hosts"):
         cluster = answer.read(ClusterPlanReply)
         accepted = cluster.accepted
-        if not client.told(answer):
+        if not client.printed_json(answer):
             _show_hosts(cluster)
     else:
         host = answer.read(PlanReply)
         accepted = host.accepted
-        if not client.told(answer):
+        if not client.printed_json(answer):
             _show_host(host)
     if not accepted:
         click.get_current_context().exit(1)
@@ -123,7 +137,7 @@ def _show_host(reply: PlanReply) -> None:
 
 
 def _refusal(host: HostVerdict) -> str:
-    return "" if host.accepted else f"{host.message or 'no reason is told'} ({host.code})"
+    return "" if host.accepted else f"{host.message or 'no reason given'} ({host.code})"
 
 
 def _number(value: float | None) -> str:
@@ -137,32 +151,33 @@ def _number(value: float | None) -> str:
     metavar=_MIX,
     multiple=True,
     required=True,
-    help="A size of VMs, and how many of them there are for each one of the other sizes (1). "
-    "Can be given many times.",
+    help="A size of VMs, and its share among the sizes (default: 1). Can be given many times.",
 )
 @click.option(
     "--count",
     type=checked(Count),
     metavar="N",
-    help="How many VMs, for the question of how many hosts.",
+    help="Number of VMs: show how many hosts they need.",
 )
 @click.option(
     "--host",
     type=sizes(HostSize, _HOST, ("cpus", "memory_gib")),
     metavar=_HOST,
-    help="The size of those hosts.",
+    help="Size of those hosts.",
 )
-@asking
+@client_command
 def capacity(
     client: Client, mix: tuple[MixPart, ...], count: int | None, host: HostSize | None
 ) -> None:
-    """Tell how many more VMs of a mix fit; nothing changes."""
+    """Show how many more VMs of a mix fit; nothing changes."""
     if (count is None) != (host is None):
-        raise click.UsageError("--count and --host go together: so many VMs, on hosts of that size")
-    asked = request(CapacityRequest, mix=list(mix), count=count, host=host)
-    body = asked.model_dump(exclude_none=True)
+        raise click.UsageError(
+            "--count and --host go together: that many VMs, on hosts of that size"
+        )
+    capacity_request = request(CapacityRequest, mix=list(mix), count=count, host=host)
+    body = capacity_request.model_dump(exclude_none=True)
     answer = client.server.question("/v1/capacity", body)
-    if client.told(answer):
+    if client.printed_json(answer):
         return
     reply = answer.read(CapacityReply)
     output.show_table(

@@ -8,7 +8,7 @@ import click
 from schedulerclient.output import output
 from schedulerclient.output.text import MIB_PER_GIB, age, amount, gib
 from schedulerclient.session.inventory import find_vms, host_answer
-from schedulerclient.session.session import Client, asking
+from schedulerclient.session.session import Client, client_command
 from slackvm.api.cluster import ClusterHostReply, HostsReply, VMsQuery
 from slackvm.api.hosts import HostReply
 from slackvm.api.vms import VMReply, VMsReply
@@ -18,30 +18,30 @@ EXAMPLES = """
 Examples:
   slackvm status
   slackvm status --url http://host1:8099
-      of one host, from its own daemon
+      one host, from its own daemon
   slackvm status --json | jq '.hosts[].cpus_free'
 """
 
 
 @click.command(epilog=EXAMPLES)
-@asking
+@client_command
 def status(client: Client) -> None:
-    """Show what the levels have, and what each host has left.
+    """Show what each level uses, and what each host has left.
 
-    M/C is the memory of its VMs, in GiB, for each CPU that its levels own. The closer it is to the
-    host's IDEAL, all its memory for each of all its CPUs, the less of either will stay unused. With
-    --json the hosts are told, as by `slackvm hosts`.
+    M/C is the memory of a host's VMs, in GiB, per CPU that its levels own; IDEAL is all of the
+    host's memory per CPU. The closer they are, the less CPU or memory stays unused. With --json the
+    output is that of `slackvm hosts --json`.
     """
     answer = host_answer(client.server)
-    if client.told(answer):
+    if client.printed_json(answer):
         return
     hosts: Sequence[HostReply] = (
         answer.read(HostsReply).hosts if answer.has("hosts") else [answer.read(HostReply)]
     )
     vms = find_vms(client.server, VMsQuery()).read(VMsReply).vms
     states = Counter(host.state for host in hosts)
-    told = ", ".join(f"{count} {state}" for state, count in states.items())
-    output.show_line(f"{amount(len(hosts), 'host')} ({told or 'none'}), {amount(len(vms), 'VM')}")
+    by_state = ", ".join(f"{count} {state}" for state, count in states.items()) or "none"
+    output.show_line(f"{amount(len(hosts), 'host')} ({by_state}), {amount(len(vms), 'VM')}")
     output.show_line("")
     output.show_table(
         ("LEVEL", "OWNED CPUS", "VCPUS", "VCPUS PER CPU", "VMS"),
@@ -57,7 +57,7 @@ def status(client: Client) -> None:
 
 
 def _levels(hosts: Sequence[HostReply], vms: Sequence[VMReply]) -> list[tuple[str, ...]]:
-    """Return a row per level: what all hosts together have of it."""
+    """Return a row per level, with the sums over all hosts."""
     owned: Counter[float] = Counter()
     allocation: Counter[float] = Counter()
     for host in hosts:

@@ -1,4 +1,4 @@
-"""`slackvm remove`, `start`, `stop`, `restart`: VMs that there are."""
+"""`slackvm remove`, `start`, `stop`, `restart`: operations on VMs."""
 
 from collections.abc import Callable
 
@@ -8,7 +8,7 @@ from schedulerclient.commands.fields import checked, complete_vm
 from schedulerclient.output import output
 from schedulerclient.output.failures import Denied, Failed, Unreachable, about
 from schedulerclient.session.server import Answer
-from schedulerclient.session.session import Client, asking
+from schedulerclient.session.session import Client, client_command
 from slackvm.api.fields import VmName
 from slackvm.api.vms import VMReply
 
@@ -31,11 +31,11 @@ Examples:
 
 @click.command(epilog=REMOVE_EXAMPLES)
 @names
-@asking
+@client_command
 def remove(client: Client, names: tuple[str, ...]) -> None:
     """Remove VMs; their images stay.
 
-    A clone's own writes are lost. One that cannot be removed does not keep the others.
+    What a clone has written is lost. If one VM cannot be removed, the others still are.
     """
     _each(
         client,
@@ -45,13 +45,13 @@ def remove(client: Client, names: tuple[str, ...]) -> None:
     )
 
 
-def _state_command(verb: str, about: str) -> click.Command:
+def _state_command(verb: str, help_text: str) -> click.Command:
     """Return the command that changes the state of VMs."""
     examples = f"\n\b\nExamples:\n  slackvm {verb} web\n  slackvm {verb} web-1 web-2\n"
 
-    @click.command(verb, help=about, epilog=examples)
+    @click.command(verb, help=help_text, epilog=examples)
     @names
-    @asking
+    @client_command
     def change(client: Client, names: tuple[str, ...]) -> None:
         _each(
             client,
@@ -76,26 +76,26 @@ def _state(name: str, answer: Answer) -> str:
 def _each(
     client: Client,
     names: tuple[str, ...],
-    ask: Callable[[str], Answer],
-    say: Callable[[str, Answer], str],
+    operation: Callable[[str], Answer],
+    summary: Callable[[str, Answer], str],
 ) -> None:
-    """Do something to each VM; what fails for one alone is told, and the others go on.
+    """Do an operation on each VM; a failure of one alone is printed, and the others go on.
 
     Raises:
-        Failed: it would fail for all.
+        Failed: the operation would fail for all.
     """
     client.waiting.expect(len(names))
     code = 0
     for name in names:
         try:
             with about(name):
-                answer = ask(name)
-                if not client.told(answer):
-                    output.show_line(say(name, answer))
+                answer = operation(name)
+                if not client.printed_json(answer):
+                    output.show_line(summary(name, answer))
         except (Denied, Unreachable):
             raise
         except Failed as failure:
-            client.tell_failure(failure)
+            client.print_failure_json(failure)
             failure.show()
             code = max(code, failure.exit_code)
     if code:

@@ -1,1 +1,1 @@
-"""What commands print: tables, JSON, numbers, errors."""
+"""Output: tables, JSON, numbers, errors."""

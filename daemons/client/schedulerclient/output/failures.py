@@ -1,4 +1,4 @@
-"""How `slackvm` ends when something is wrong: one line, and an exit code that says whose fault.
+"""Errors that end `slackvm` with one line on stderr and an exit code.
 
 0 done, 1 refused or failed, 2 usage or bad input, 3 unreachable.
 """
@@ -13,12 +13,12 @@ from schedulerclient.output.text import printable
 
 
 class Failed(click.ClickException):
-    """It was refused, or it failed.
+    """The server refused a request, or it failed.
 
     Args:
-        message: one line, whatever the server put into it.
-        code: the server's, for programs; empty: it gave none.
-        document: the server's whole reply, where it is JSON; None: there is none.
+        message: printed as one line, whatever the server put into it.
+        code: the server's error code; empty: it gave none.
+        document: the server's whole reply; None: it is not JSON.
     """
 
     def __init__(self, message: str, code: str = "", document: Any = None) -> None:
@@ -26,30 +26,37 @@ class Failed(click.ClickException):
         self.code = code
         self.document = document
 
+    @property
+    def field(self) -> str:
+        """The field of the request that the server refused; empty: it names none."""
+        error = self.document.get("error") if isinstance(self.document, dict) else None
+        field = error.get("field") if isinstance(error, dict) else None
+        return field.partition(".")[0] if isinstance(field, str) else ""
+
     def of(self, name: str) -> Self:
-        """Return the same failure as one of what `name` names."""
+        """Return the same failure with the name of the VM or host that it is about."""
         return type(self)(f"{name}: {self.message}", self.code, self.document)
 
 
 class BadInput(Failed):
-    """Input that the user must mend."""
+    """The user must correct the input."""
 
     exit_code = 2
 
 
 class Denied(Failed):
-    """The token does not allow it: nothing else would be allowed either."""
+    """The token does not allow the request; it would allow no other one like it."""
 
 
 class Unreachable(Failed):
-    """No answer came."""
+    """The server did not answer."""
 
     exit_code = 3
 
 
 @contextmanager
 def about(name: str) -> Iterator[None]:
-    """Let a failure of the block say what it is about, unless it would be the same for all."""
+    """Prefix failures of the block with a name, but those that would be the same for all."""
     try:
         yield
     except (Denied, Unreachable):

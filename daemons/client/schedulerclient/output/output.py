@@ -1,4 +1,4 @@
-"""Answers as they are printed: tables and lines for people, JSON for programs."""
+"""Printing: tables and lines for people, JSON for programs."""
 
 import json
 import os
@@ -19,14 +19,14 @@ _STYLES = {
     **dict.fromkeys(("not_ready", "overcommitted", "unknown", "crashed"), "red"),
     **dict.fromkeys(("stopped", "paused", "cordoned"), "yellow"),
 }
-"""How words look on a terminal."""
+"""Colours of words on a terminal; other words, as those of a later release, have none."""
 
 _EMPTY = "-"
 """How an empty cell is printed, so that columns can be counted."""
 
 
 def show_json(document: Any) -> None:
-    """Print a document in one line, in ASCII: nothing in it does anything to a terminal."""
+    """Print a document in one line, in ASCII: control characters are escaped."""
     click.echo(json.dumps(document))
 
 
@@ -41,7 +41,7 @@ def show_table(head: Sequence[str], rows: Iterable[Sequence[str]], numbers: Sequ
     Args:
         head: a name per column.
         rows: as many cells each; an empty one is printed as `-`, so that columns can be counted.
-        numbers: the columns whose cells stand at the right.
+        numbers: the columns whose cells are aligned right.
     """
     if not is_terminal(sys.stdout):
         cells = [tuple(head), *(tuple(map(_plain, row)) for row in rows)]
@@ -59,7 +59,7 @@ def show_table(head: Sequence[str], rows: Iterable[Sequence[str]], numbers: Sequ
 
 
 def show_fields(fields: Iterable[tuple[str, str]]) -> None:
-    """Print names and values, one a line."""
+    """Print names and values, one pair per line."""
     named = [(f"{name}:", value) for name, value in fields]
     if not is_terminal(sys.stdout):
         _print_lines([(name, _plain(value)) for name, value in named], [False, False])
@@ -75,10 +75,10 @@ def show_fields(fields: Iterable[tuple[str, str]]) -> None:
 
 
 def is_terminal(stream: TextIO | None) -> bool:
-    """Return whether a stream gets lines and colours: on a terminal, or where they are forced.
+    """Return whether a stream gets lines and colours: it is a terminal, or they are forced.
 
     Args:
-        stream: the stream; None: it was closed when the command began.
+        stream: the stream; None: it was closed when the command started.
     """
     if stream is None:
         return False

@@ -9,7 +9,7 @@ MIB_PER_GIB = 1024
 
 
 def printable(text: str) -> str:
-    """Return a text that may hold anything, in one line that does nothing to a terminal."""
+    """Return any text as one line, with control characters escaped."""
     return "".join(
         char if char.isprintable() else char.encode("unicode_escape").decode() for char in text
     )
@@ -40,7 +40,7 @@ def moment(seconds: float) -> str:
 
 
 def cpus(numbers: Iterable[int]) -> str:
-    """Return CPUs as Linux lists them, `-` where there are none."""
+    """Return CPUs as Linux lists them, `-` if there are no CPUs."""
     return format_cpu_list(numbers) or "-"
 
 

@@ -1,4 +1,4 @@
-"""What a person at a terminal sees while a server is asked."""
+"""The progress bar on a terminal during requests."""
 
 import sys
 from collections.abc import Iterator
@@ -12,26 +12,26 @@ if TYPE_CHECKING:
 
 
 class Waiting:
-    """A bar on stderr that moves, and fills where it is known how many requests there will be.
+    """A moving bar on stderr, which fills if the number of requests is known.
 
-    It is there during a request only, so that what is written between them is not disturbed.
+    It is visible only during a request, so that it does not disturb the output between requests.
 
     Args:
-        what: is done meanwhile; empty shows nothing, as where stderr is no terminal.
+        what: text beside the bar; if it is empty or stderr is not a terminal, there is no bar.
     """
 
     def __init__(self, what: str = "") -> None:
         self._bar = _bar(what) if what and is_terminal(sys.stderr) else None
 
     def expect(self, requests: int) -> None:
-        """Let so many requests fill the bar."""
+        """Set the number of requests that fill the bar."""
         if self._bar:
             progress, task = self._bar
             progress.update(task, total=requests)
 
     @contextmanager
     def seen(self) -> Iterator[None]:
-        """Be seen while the block runs; one request more is done then."""
+        """Show the bar while the block runs; one more request is done then."""
         if self._bar is None:
             yield
             return

@@ -1,1 +1,1 @@
-"""The server that a command asks: where it is, how it is asked."""
+"""The connection to the server: its address, requests, retries."""

@@ -1,4 +1,4 @@
-"""Work that ends in time, whatever it waits for."""
+"""A time limit on work that may wait for anything."""
 
 import threading
 from collections.abc import Callable
@@ -11,9 +11,9 @@ Result = TypeVar("Result")
 def within(seconds: float, work: Callable[[], Result]) -> Result:
     """Return what `work` returns, or raise what it raises.
 
-    It is done by a thread, which is left behind when the time is over and does not keep the process
-    from ending: timeouts of sockets count neither the look-up of a name nor an answer that comes
-    drop by drop.
+    A thread does the work. When the time is over the thread is left behind, and does not keep the
+    process from ending. Socket timeouts cover neither a name look-up nor an answer that arrives
+    byte by byte.
 
     Raises:
         TimeoutError: the time is over.
@@ -23,7 +23,7 @@ def within(seconds: float, work: Callable[[], Result]) -> Result:
     def run() -> None:
         try:
             future.set_result(work())
-        except BaseException as error:  # noqa: BLE001 - is raised by whoever waits
+        except BaseException as error:  # noqa: BLE001 - raised again by the caller
             future.set_exception(error)
 
     threading.Thread(target=run, daemon=True).start()

@@ -1,4 +1,4 @@
-"""Which VMs and hosts there are, whether the server is a controller or the daemon of one host."""
+"""The VMs and hosts that the server knows, be it a controller or the daemon of one host."""
 
 from dataclasses import replace
 from urllib.parse import urlencode
@@ -7,14 +7,15 @@ from schedulerclient.output.failures import BadInput, Failed
 from schedulerclient.session.server import Answer, Server
 from slackvm.api.cluster import ClusterVMsReply, VMsQuery
 from slackvm.api.vms import VMReply, VMsReply
+from slackvm.model.labels import format_labels, missing_labels
 
 
 def find_vms(server: Server, query: VMsQuery) -> Answer:
-    """Return an answer with all the VMs that are asked for, of all pages.
+    """Return an answer with all matching VMs, of all pages.
 
     Args:
-        server: who is asked. The daemon of a host tells all its VMs; those that are asked for are
-            then chosen here.
+        server: a controller; or the daemon of a host, which lists all its VMs: those that match
+            are then selected here.
         query: which VMs.
     """
     try:
@@ -24,9 +25,9 @@ def find_vms(server: Server, query: VMsQuery) -> Answer:
         answer = server.get("/v1/vms")
         if answer.has("total"):
             raise
-    told = answer.read(VMsReply).vms
+    listed = answer.read(VMsReply).vms
     if not answer.has("total"):
-        pairs = zip(told, answer.document["vms"], strict=True)
+        pairs = zip(listed, answer.document["vms"], strict=True)
         vms = [document for vm, document in pairs if _matches(vm, query)]
         return replace(answer, document={**answer.document, "vms": vms})
     vms = []
@@ -39,7 +40,7 @@ def find_vms(server: Server, query: VMsQuery) -> Answer:
 
 
 def host_answer(server: Server) -> Answer:
-    """Return what is told of all hosts of a cluster; or, by the daemon of one, of this."""
+    """Return all hosts of a controller's cluster; or, of a host's daemon, this host."""
     try:
         return server.get("/v1/hosts")
     except Failed as failure:
@@ -49,15 +50,17 @@ def host_answer(server: Server) -> Answer:
 
 
 def _page(server: Server, query: VMsQuery, after: str) -> Answer:
-    """Ask for VMs; those that come after the name `after`."""
+    """Ask for one page of VMs; those whose names come after `after`."""
     fields = {**query.model_dump(exclude_defaults=True), **({"after": after} if after else {})}
     return server.get("/v1/vms" + (f"?{urlencode(fields)}" if fields else ""))
 
 
 def _matches(vm: VMReply, query: VMsQuery) -> bool:
     text = query.search.lower()
+    searched = (vm.name, vm.image, format_labels(vm.labels))
     return (
         query.host in ("", vm.host)
         and query.level in (None, vm.level)
-        and (text in vm.name.lower() or text in vm.image.lower())
+        and any(text in each.lower() for each in searched)
+        and not missing_labels(vm.labels, query.labels)
     )

@@ -9,27 +9,31 @@ import click
 Command = TypeVar("Command", bound=Callable[..., Any])
 
 TIMEOUT_S = 60
-"""How long an answer may take where nothing else is asked for."""
+"""How long an answer may take without `--timeout`."""
 
 _GIVEN = "schedulerclient.session.options"
-"""Where a command line's contexts, which share it, keep the options that were given."""
+"""Key of the given options in the metadata that all contexts of a command line share."""
 
 
 def common_options(command: Command) -> Command:
     """Add the options that every command has.
 
-    They may stand before the command's name or behind it; what stands last counts.
+    They may be given before or after the command's name; the last one counts.
     """
     for option in (
-        _option("--env-file", type=click.Path(path_type=Path), help="Settings.  [default: ./.env]"),
-        _option("--verbose", "-v", is_flag=True, help="Tell each request on stderr."),
+        _option(
+            "--env-file",
+            type=click.Path(path_type=Path),
+            help="File with settings.  [default: ./.env]",
+        ),
+        _option("--verbose", "-v", is_flag=True, help="Log each request to stderr."),
         _option(
             "--timeout",
             type=click.IntRange(1, 86400),
             metavar="SECONDS",
             help=f"How long an answer may take, every retry included.  [default: {TIMEOUT_S}]",
         ),
-        _option("--json", is_flag=True, help="Print the reply as it comes, for programs."),
+        _option("--json", is_flag=True, help="Print the server's reply as JSON."),
         _option(
             "--url",
             metavar="URL",

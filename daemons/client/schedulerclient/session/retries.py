@@ -1,4 +1,4 @@
-"""Which requests are sent again, and until when."""
+"""Retries: which requests are sent again, and until when."""
 
 import math
 import time
@@ -11,13 +11,13 @@ from urllib3.exceptions import MaxRetryError, ResponseError
 from urllib3.util import Retry
 
 _LOST = 2
-"""How often a request is sent again whose answer was lost."""
+"""How often a request is sent again after its answer was lost."""
 
 _MANY = 1000
 
 
 class _UntilDeadline(Retry):
-    """Waits as long as the server asks for (`Retry-After`), unless that is too long.
+    """Waits as long as the server requests (`Retry-After`), if the deadline allows it.
 
     Attributes:
         deadline: in seconds of the monotonic clock.
@@ -34,10 +34,10 @@ class _UntilDeadline(Retry):
         _pool: ConnectionPool | None = None,
         _stacktrace: TracebackType | None = None,
     ) -> Self:
-        """Return what is left to be tried.
+        """Return the retries that are left.
 
         Raises:
-            MaxRetryError: nothing is.
+            MaxRetryError: none are left.
         """
         if response is not None:
             pause = self.get_retry_after(response) or 0.0
@@ -49,16 +49,16 @@ class _UntilDeadline(Retry):
 
 
 def retries(deadline: float | None) -> Retry:
-    """Return what is done about a request that fails.
+    """Return the retries of a request that fails.
 
     Args:
-        deadline: until when it may be sent again, in seconds of the monotonic clock: when the
-            server says that it cannot serve it now, or when its answer was lost. None: it is sent
-            once.
+        deadline: until when the request may be sent again, in seconds of the monotonic clock: after
+            the server reported that it cannot serve it now, or after its answer was lost. None: it
+            is sent once.
     """
     if deadline is None:
         return Retry(0, read=False)
-    patient = _UntilDeadline(
+    policy = _UntilDeadline(
         total=_MANY,
         connect=0,
         read=_LOST,
@@ -68,5 +68,5 @@ def retries(deadline: float | None) -> Retry:
         backoff_factor=0.2,
         raise_on_status=False,
     )
-    patient.deadline = deadline
-    return patient
+    policy.deadline = deadline
+    return policy

@@ -1,4 +1,4 @@
-"""The server: a controller or the daemon of a host, asked over REST."""
+"""The server: a controller or the daemon of a host, and requests to its REST interface."""
 
 import json
 import math
@@ -33,10 +33,10 @@ _REQUEST_ID = re.compile(r"[A-Za-z0-9._-]{1,64}")
 
 @dataclass(frozen=True, slots=True)
 class Answer:
-    """What the server answered when it did what was asked.
+    """A successful answer of the server.
 
     Attributes:
-        url: what was asked.
+        url: of the request.
         status: of HTTP.
         document: the reply, as JSON.
     """
@@ -46,14 +46,14 @@ class Answer:
     document: Any
 
     def has(self, field: str) -> bool:
-        """Tell whether the reply is an object with this field."""
+        """Return whether the reply is an object with this field."""
         return isinstance(self.document, dict) and field in self.document
 
     def read(self, model: type[Model]) -> Model:
-        """Return the reply as one of SlackVM's; what a newer server tells beside it is left out.
+        """Return the reply as a model; fields that a newer server adds are left out.
 
         Raises:
-            Failed: it is none.
+            Failed: the reply does not fit the model.
         """
         try:
             return model.model_validate(self.document, extra="ignore")
@@ -61,22 +61,22 @@ class Answer:
             detail = error.errors(include_url=False, include_input=False)[0]
             where = ".".join(map(str, detail["loc"])) or "the reply"
             raise Failed(
-                f"{self.url} answered with what slackvm {__version__} does not understand: "
+                f"{self.url} answered with a reply that slackvm {__version__} does not understand: "
                 f"{where}: {detail['msg']}"
             ) from None
 
 
 class Server:
-    """A server, with what it takes to ask it.
+    """A server, with the settings for requests to it.
 
     Args:
-        settings: where it is, and what it is shown.
-        timeout: seconds that an answer may take, with everything that is tried again.
-        waiting: what is seen meanwhile.
-        verbose: whether each request is told on stderr.
+        settings: its URL, the token and the certificates.
+        timeout: seconds that an answer may take, all retries included.
+        waiting: the progress display during a request.
+        verbose: whether each request is logged to stderr.
 
     Raises:
-        SettingsError: a setting cannot be used.
+        SettingsError: a setting is invalid.
     """
 
     def __init__(
@@ -94,7 +94,7 @@ class Server:
         self._verbose = verbose
         self._token = settings.token
         self._options: dict[str, Any] = {
-            # With each request: what is set for the session, the environment overrides.
+            # Given with each request: the environment would override settings of the session.
             "verify": address.trusted(settings),
             "cert": address.own_certificate(settings),
             "auth": self._authorise,
@@ -110,11 +110,11 @@ class Server:
             self._session.mount(scheme, self._adapter)
 
     def get(self, path: str) -> Answer:
-        """Ask for something. See `change` for what is raised."""
+        """Send a GET request. See `change` for the errors."""
         return self._ask("GET", path, None, repeatable=True, changes=False)
 
     def question(self, path: str, body: Mapping[str, Any]) -> Answer:
-        """Ask something that takes a body, sent as JSON. See `change` for what is raised."""
+        """Send a request with a JSON body that changes nothing. See `change` for the errors."""
         return self._ask("POST", path, body, repeatable=True, changes=False)
 
     def change(
@@ -125,21 +125,29 @@ class Server:
         *,
         repeatable: bool = False,
     ) -> Answer:
-        """Change something, and return what is answered.
+        """Send a request that changes something, and return the answer.
 
         Args:
-            method: of HTTP.
-            path: with a slash in front; every part of it quoted.
+            method: HTTP method.
+            path: begins with a slash; every part of it is quoted.
             body: sent as JSON.
-            repeatable: asking twice does no more than asking once.
+            repeatable: whether the request has the same effect when it is sent twice.
 
         Raises:
-            Failed: the server refuses or fails, or what answers is none of SlackVM's.
-            BadInput: the server says that the request is bad.
+            Failed: the server refuses or fails, or is not a SlackVM server.
+            BadInput: the server reports that the request is bad.
             Denied: the token does not allow it.
             Unreachable: no answer came.
         """
         return self._ask(method, path, body, repeatable=repeatable, changes=True)
+
+    def version(self) -> str:
+        """Return the release that the server runs; empty: it does not say."""
+        try:
+            version = self.get("/healthz").document["version"]
+        except (Failed, KeyError, TypeError):
+            return ""
+        return str(version)[:40]
 
     def _ask(
         self,
@@ -161,31 +169,31 @@ class Server:
             with self._waiting.seen():
                 response = within(self._timeout, request)
         except (TimeoutError, requests.Timeout):
-            self._time_is_over(changes=changes)
+            self._time_is_over(path, changes=changes)
         except (InvalidURL, LocationValueError) as error:
             raise BadInput(f"SLACKVM_URL: {self.url!r} is not allowed: {error}") from error
         except requests.RequestException as error:
             raise self._no_answer(error) from error
         if self._verbose:
             took = (time.monotonic() - begun) * 1000
-            told = f"{method} {url}: {response.status_code} in {took:.0f} ms"
-            click.echo(told + _request_id(response), err=True)
+            line = f"{method} {url}: {response.status_code} in {took:.0f} ms"
+            click.echo(line + _request_id(response), err=True)
         return self._judged(url, response)
 
     def _authorise(self, request: requests.PreparedRequest) -> requests.PreparedRequest:
-        """Show the token. As a function, so that requests does not look into ~/.netrc instead."""
+        """Add the token. As a function, so that requests does not read ~/.netrc instead."""
         if self._token is not None:
             request.headers["Authorization"] = f"Bearer {self._token.value.get_secret_value()}"
         return request
 
     def _judged(self, url: str, response: requests.Response) -> Answer:
-        """Return a good answer; raise what an error tells."""
+        """Return a successful answer; raise the error of another one."""
         status = response.status_code
         if 300 <= status < 400:
             where = response.headers.get("Location", "")
             raise Failed(
-                f"{url} redirects to {where!r}, and redirects are not followed: the token would "
-                "go there; give --url the address itself"
+                f"{url} redirects to {where!r}; slackvm does not follow it, so as not to send the "
+                "token there: give --url that address itself"
             )
         document = _json(response)
         if 200 <= status < 300 and document is not None:
@@ -194,27 +202,28 @@ class Server:
             error = ErrorReply.model_validate(document, extra="ignore").error
         except ValidationError:
             raise Failed(
-                f"{url} answered {status}, with nothing that SlackVM would say: does --url name a "
+                f"{url} answered {status}, but not as SlackVM does: is --url the address of a "
                 f"controller or a host's daemon?{_request_id(response)}"
             ) from None
         message = f"{error.message} ({error.code}){_request_id(response) if status >= 500 else ''}"
         if status in (401, 403):
             raise Denied(message + self._hint(status), error.code, document)
         if status == 404 and error.code == "not_found":
-            message += f": {self.url} is no controller; --url must name one for this"
-        # What is not found is bad input where a field names it, as a policy.
+            message += f": {self.url} is not a controller; --url must be the address of one"
+        # Not found is bad input where a field names what is missing, such as a policy.
         is_bad = status == 400 or (status == 404 and error.field is not None)
         raise (BadInput if is_bad else Failed)(message, error.code, document)
 
     def _hint(self, status: int) -> str:
-        """Return which setting would help."""
+        """Return which setting to change."""
         if self._token is not None:
-            trouble = "is not valid there" if status == 401 else "does not suffice"
+            trouble = "is not valid there" if status == 401 else "does not allow this"
             return f": the value of {self._token.name} {trouble}; set SLACKVM_TOKEN"
         return ": set SLACKVM_TOKEN, in the environment or in .env" if status == 401 else ""
 
-    def _time_is_over(self, *, changes: bool) -> NoReturn:
-        doubt = "; whether it was done is not known: look before you ask again" if changes else ""
+    def _time_is_over(self, path: str, *, changes: bool) -> NoReturn:
+        check = "slackvm hosts" if path.startswith("/v1/hosts") else "slackvm show NAME"
+        doubt = f". The outcome is unknown; check with `{check}` before retrying" if changes else ""
         raise Unreachable(
             f"{self.url} did not answer within {self._timeout:g} s (--timeout){doubt}"
         )
@@ -224,17 +233,17 @@ class Server:
         if isinstance(error, requests.exceptions.SSLError):
             message += (
                 "; SLACKVM_TLS_CA names the CA of its certificate, SLACKVM_TLS_CERT and "
-                "SLACKVM_TLS_KEY are for a server that demands one"
+                "SLACKVM_TLS_KEY are for a server that requires a client certificate"
             )
         elif isinstance(error, requests.exceptions.ProxyError):
             message += "; NO_PROXY names hosts that are reached without a proxy"
         else:
-            message += "; --url or SLACKVM_URL says where it is"
+            message += "; set its address with --url or SLACKVM_URL"
         return Unreachable(message)
 
 
 def _json(response: requests.Response) -> Any:
-    """Return the JSON of an answer; None: it is none."""
+    """Return the JSON of an answer; None: it is not JSON."""
     try:
         return json.loads(response.content, parse_float=_finite, parse_constant=_finite)
     except (ValueError, RecursionError):
@@ -244,18 +253,18 @@ def _json(response: requests.Response) -> Any:
 def _finite(text: str) -> float:
     number = float(text)
     if not math.isfinite(number):
-        raise ValueError(f"{text} is no number of JSON")
+        raise ValueError(f"{text} is not a JSON number")
     return number
 
 
 def _request_id(response: requests.Response) -> str:
-    """Return how the server's log names the request, where it says so."""
+    """Return the request's ID in the server's log, if the server gives one."""
     found = _REQUEST_ID.fullmatch(response.headers.get("X-Request-Id", ""))
     return f", request {found[0]}" if found else ""
 
 
 def _reason(error: BaseException) -> str:
-    """Return what the system says at the bottom of an error, else the error itself."""
+    """Return the operating system's message at the bottom of an error, or else the error."""
     deepest: BaseException | None = error
     while deepest is not None:
         if isinstance(deepest, OSError) and deepest.strerror:

@@ -1,4 +1,4 @@
-"""The session of a command: the server that it asks, and how replies are shown."""
+"""The session of a command: its server, and how replies are printed."""
 
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -19,34 +19,34 @@ Parameters = ParamSpec("Parameters")
 
 @dataclass(frozen=True, slots=True)
 class Client:
-    """What a command works with.
+    """The server of a command, and its output.
 
     Attributes:
-        server: who is asked.
-        waiting: what is seen meanwhile.
-        as_json: whether replies are printed as they are.
+        server: the server that gets the requests.
+        waiting: the progress display during a request.
+        as_json: whether replies are printed as JSON.
     """
 
     server: Server
     waiting: Waiting
     as_json: bool
 
-    def told(self, answer: Answer) -> bool:
-        """Print an answer for programs, where that is asked for, and tell whether it was."""
+    def printed_json(self, answer: Answer) -> bool:
+        """Print an answer as JSON if `--json` was given, and return whether it was."""
         if self.as_json:
             output.show_json(answer.document)
         return self.as_json
 
-    def tell_failure(self, failure: Failed) -> None:
-        """Print the reply that tells a failure for programs, where that is asked for."""
+    def print_failure_json(self, failure: Failed) -> None:
+        """Print the server's error reply as JSON if `--json` was given and there is one."""
         if self.as_json and failure.document is not None:
             output.show_json(failure.document)
 
 
-def asking(
+def client_command(
     function: Callable[Concatenate[Client, Parameters], None],
 ) -> Callable[Parameters, None]:
-    """Make a function that works with a client one that click can call, with the common options."""
+    """Make click call a function with a client, and add the common options."""
 
     @common_options
     @click.pass_context
@@ -61,7 +61,7 @@ def asking(
         try:
             function(client, *args, **kwargs)
         except Failed as failure:
-            client.tell_failure(failure)
+            client.print_failure_json(failure)
             raise
 
     return command
@@ -71,7 +71,7 @@ def server_of(context: click.Context, timeout: float, waiting: Waiting | None = 
     """Return the server that the options or the settings name.
 
     Raises:
-        BadInput: a setting cannot be used.
+        BadInput: a setting is invalid.
     """
     given = given_options(context)
     try:

@@ -1,18 +1,29 @@
-"""The cluster as its controller is asked and tells of it."""
+"""Requests to the controller, and its replies."""
 
+from collections.abc import Mapping
 from typing import Annotated
 
-from pydantic import Field, RootModel
+from pydantic import AfterValidator, Field, RootModel
 
 from slackvm.api.base import Inputs, Reply
-from slackvm.api.fields import DECIMAL, WHOLE, Level, MemoryGib, Vcpus
+from slackvm.api.fields import (
+    DECIMAL,
+    WHOLE,
+    LabelKey,
+    LabelMap,
+    LabelValue,
+    Level,
+    MemoryGib,
+    Vcpus,
+)
 from slackvm.api.hosts import HostReply
 from slackvm.api.prototype import StatusReply
 from slackvm.api.vms import VMReply, VMRequest
+from slackvm.model.labels import MOST_LABELS, parse_labels
 from slackvm.model.vm import LARGEST
 
 HostName = Annotated[str, Field(pattern=r"^[A-Za-z0-9\[][A-Za-z0-9._:\[\]-]{0,299}$")]
-"""A host's name; until it has told its name, host and port of its URL."""
+"""Name of a host; until it has first answered, host and port of its URL."""
 
 PolicyName = Annotated[str, Field(pattern=r"^[A-Za-z0-9][A-Za-z0-9._-]{0,62}$")]
 
@@ -32,9 +43,19 @@ NodeUrlText = Annotated[
 
 
 class HostRequest(Inputs):
-    """A host to be part of the cluster, by the URL of its daemon."""
+    """A host to add to the cluster, by the URL of its daemon."""
 
     url: NodeUrlText
+
+
+class HostPatch(Inputs):
+    """What to change of a host.
+
+    Attributes:
+        labels: by key, a value that overrides the host's own; None removes the override.
+    """
+
+    labels: dict[LabelKey, LabelValue | None] = Field(min_length=1, max_length=MOST_LABELS)
 
 
 class HostPath(Inputs):
@@ -44,33 +65,45 @@ class HostPath(Inputs):
 
 
 class HostsQuery(Inputs):
-    """Which hosts to tell of: those that have changed since a revision; without one, all."""
+    """Which hosts to return: those that have changed since a revision; without one, all."""
 
     since: str = Field(default="", max_length=100)
 
 
 class HostRemoval(Inputs):
-    """Whether a host is to be forgotten although VMs are known on it."""
+    """Whether to remove a host from the cluster even if it has VMs."""
 
     force: bool = False
 
 
+def _label_text(text: str) -> str:
+    parse_labels(text)
+    return text
+
+
 class VMsQuery(Inputs):
-    """Which VMs to tell of, by name in ascending order.
+    """Which VMs to return, by name in ascending order.
 
     Attributes:
         host: those on this host; empty: on any.
         level: those of this level.
-        search: those whose name or image holds this text, in any case.
+        label: those with all of these labels, `key=value,key=value`.
+        search: those whose name, image or labels contain this text, in any case.
         limit: at most so many.
         after: those whose names come after this one.
     """
 
     host: str = Field(default="", max_length=300)
     level: Level | None = None
+    label: Annotated[str, Field(max_length=5000), AfterValidator(_label_text)] = ""
     search: str = Field(default="", max_length=100)
     limit: Annotated[int, Field(ge=1, le=10_000), WHOLE] = 1000
     after: str = Field(default="", max_length=100)
+
+    @property
+    def labels(self) -> Mapping[str, str]:
+        """The labels of `label`, by key."""
+        return parse_labels(self.label)
 
 
 class ClusterVMsReply(Reply):
@@ -79,7 +112,7 @@ class ClusterVMsReply(Reply):
     Attributes:
         total: how many match, on all pages.
         vms: those of this page, by name in ascending order.
-        after: what to ask for as `after` to get the next page; None: there is none.
+        after: the value of `after` that returns the next page; None: this is the last one.
     """
 
     total: int
@@ -88,15 +121,17 @@ class ClusterVMsReply(Reply):
 
 
 class ClusterHostReply(HostReply):
-    """A host as the controller knows it.
+    """A host as the controller knows it; `labels` are those in effect.
 
     Attributes:
-        url: of its daemon, as it was given.
+        label_overrides: labels that were set in the controller; `labels` has them too.
+        url: URL of its daemon, as it was given.
         age_s: seconds since the host last answered; None: it never did.
-        cordoned: whether it shall get no VMs.
+        cordoned: whether it gets no VMs.
         pending: names of VMs that are being deployed on it, or may have been.
     """
 
+    label_overrides: dict[str, str] = Field(default_factory=dict)
     url: str
     age_s: float | None
     cordoned: bool
@@ -108,7 +143,7 @@ class HostsReply(Reply):
 
     Attributes:
         api_version: version of the REST interface that the controller speaks.
-        revision: what to ask for as `since` next time.
+        revision: the value of `since` for the next request.
         hosts: those that have changed.
         ages: seconds since each host last answered, all hosts by name, in the cluster's order.
     """
@@ -119,26 +154,40 @@ class HostsReply(Reply):
     ages: dict[str, float | None]
 
 
-class ClusterPlanRequest(VMRequest):
-    """A VM to create, for a dry run, and the policy that shall choose; empty: the cluster's."""
+class ClusterVMRequest(VMRequest):
+    """A VM to create on one of the hosts.
+
+    Attributes:
+        require: labels that the host must have, with these values.
+    """
+
+    require: LabelMap = Field(default_factory=dict)
+
+
+class ClusterPlanRequest(ClusterVMRequest):
+    """A VM to create, for a dry run.
+
+    Attributes:
+        policy: the policy that chooses; None: the cluster's.
+    """
 
     policy: PolicyName | None = None
 
 
 class HostVerdict(Reply):
-    """What a placement makes of one host.
+    """The result of a placement for one host.
 
     Attributes:
         host: its name.
         accepted: whether it takes the VM.
-        code: why not, for programs; the next three likewise.
-        message: for people.
-        needed: how much it takes, where the refusal is about an amount.
-        free: how much of it there is.
-        score: the policy's, the higher the better; None where the host is refused, or taken only
-            when no other is left.
+        code: why not, for programs.
+        message: why not, for people.
+        needed: the amount that the VM needs, if the refusal is about an amount.
+        free: the amount that is free.
+        score: the policy's, the higher the better; None if the host is refused, or taken only when
+            no other is left.
         parts: what the score is made of: `added_cpus`, and with progress `current`, `potential`
-            and `ideal` in MiB per CPU and the factor `penalty`. A user's own policy has none.
+            and `ideal` in MiB per CPU and the factor `penalty`; of another policy what it explains.
     """
 
     host: str
@@ -159,7 +208,7 @@ class ClusterPlanReply(Reply):
         code: why not: `name_taken`, or of the hosts' reasons the one most likely to pass.
         message: the same for people.
         host: the best host.
-        policy: what has chosen.
+        policy: the policy that chose.
         hosts: all hosts, in the cluster's order.
     """
 
@@ -190,12 +239,12 @@ class HostSize(Inputs):
 class CapacityRequest(Inputs):
     """A mix of VMs.
 
-    VMs are dealt out by share, in an order that is always the same, and placed by the cluster's
+    VMs are generated by share, in an order that is always the same, and placed by the cluster's
     policy, up to the first that no host takes.
 
     Attributes:
         mix: the sizes, with their shares.
-        count: how many VMs, for the question of how many empty hosts they need; with `host`.
+        count: how many VMs, to calculate how many empty hosts they need; with `host`.
         host: the size of those hosts; with `count`.
     """
 
@@ -217,7 +266,7 @@ class CapacityReply(Reply):
     Attributes:
         vms: on the cluster as it is.
         hosts: the same per host.
-        hosts_needed: hosts of the given size that `count` VMs need; None where `count` or `host`
+        hosts_needed: hosts of the given size that `count` VMs need; None if `count` or `host`
             was not given.
     """
 
@@ -227,4 +276,4 @@ class CapacityReply(Reply):
 
 
 class ClusterStatusReply(RootModel[dict[str, StatusReply]]):
-    """Every host as the prototype told it, by its URL as it was given."""
+    """Every host in the form of the prototype, by its URL as it was given."""

@@ -75,12 +75,11 @@ def _labels(labels: dict[str, str]) -> dict[str, str]:
     return labels
 
 
+LabelKey = Annotated[str, Field(pattern=f"^{KEY_PATTERN}$")]
+
+LabelValue = Annotated[str, Field(pattern=f"^{VALUE_PATTERN}$")]
+
 LabelMap = Annotated[
-    dict[
-        Annotated[str, Field(pattern=f"^{KEY_PATTERN}$")],
-        Annotated[str, Field(pattern=f"^{VALUE_PATTERN}$")],
-    ],
-    Field(max_length=MOST_LABELS),
-    AfterValidator(_labels),
+    dict[LabelKey, LabelValue], Field(max_length=MOST_LABELS), AfterValidator(_labels)
 ]
 """Labels of a host or a VM, or those that a request requires."""

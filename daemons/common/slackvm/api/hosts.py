@@ -1,16 +1,22 @@
-"""Hosts as they are told of."""
+"""Replies about a host."""
 
-from typing import Literal
+from typing import Any
 
-from pydantic import Field
+from pydantic import Field, model_validator
 
-from slackvm.api.base import Reply
+from slackvm.api.base import Reply, Word
 
-HostState = Literal["ready", "not_ready", "overcommitted", "unknown"]
-"""`unknown` is what a controller says of a host that does not answer it."""
+READY = "ready"
+NOT_READY = "not_ready"
+OVERCOMMITTED = "overcommitted"
+UNKNOWN = "unknown"
+"""State, in the controller, of a host that does not answer."""
 
-HypervisorKind = str
-"""Name of a hypervisor backend; with `memory` the VMs of a host are simulated."""
+HostState = Word
+"""`READY`, `NOT_READY`, `OVERCOMMITTED` or `UNKNOWN`; a host in any other state takes no VMs."""
+
+HypervisorKind = Word
+"""Name of a backend; with `memory` the VMs are simulated."""
 
 
 class LevelReply(Reply):
@@ -21,7 +27,7 @@ class LevelReply(Reply):
         allocation: vCPUs of its VMs.
         largest: vCPUs of its largest VM.
         memory_mib: memory of its VMs.
-        cpu_list: its CPUs in the order in which they were taken.
+        cpu_list: its CPUs, in the order in which it took them.
         pin_list: CPUs that its VMs may use, ascending.
     """
 
@@ -34,27 +40,29 @@ class LevelReply(Reply):
 
 
 class SummaryReply(Reply):
-    """A host in numbers: what a placement needs to know of it.
+    """A host in numbers: what a placement needs to know.
 
     Attributes:
-        name: the host's.
-        version: of its daemon.
-        instance: another one after each start of the daemon; generations of one can be compared.
+        name: name of the host.
+        version: version of its daemon.
+        boot_id: identifies this start of the daemon; generations with the same one can be compared.
+        instance: `boot_id` under its name of release 0.1.0. Either may be given.
         generation: counted up with every change.
         state: whether VMs can be deployed on it.
-        reason: why not, where the hypervisor cannot be asked.
-        hypervisor: where its VMs are; None: a controller was never told.
+        reason: why not, if the hypervisor does not answer.
+        hypervisor: the backend; None: the host has never answered the controller.
         cpus: CPUs that it offers.
-        cpus_free: CPUs that nobody owns.
+        cpus_free: CPUs that no vNode owns.
         memory_mib: memory that it offers.
-        memory_free_mib: memory that nobody has.
+        memory_free_mib: memory that no VM has.
         offered: levels that it offers; None: any.
         levels: its vNodes by level, in the order of creation.
     """
 
     name: str
     version: str
-    instance: str
+    boot_id: str
+    instance: str = ""
     generation: int
     state: HostState
     reason: str
@@ -65,6 +73,16 @@ class SummaryReply(Reply):
     memory_free_mib: int
     offered: list[float] | None
     levels: dict[str, LevelReply]
+
+    @model_validator(mode="before")
+    @classmethod
+    def _name_both(cls, fields: Any) -> Any:
+        """Give `boot_id` and `instance` the value of the one that is there."""
+        if isinstance(fields, dict):
+            boot_id = fields.get("boot_id", fields.get("instance"))
+            if boot_id is not None:
+                return {**fields, "boot_id": boot_id, "instance": boot_id}
+        return fields
 
 
 class CPUReply(Reply):
@@ -77,12 +95,12 @@ class CPUReply(Reply):
 
 
 class ForeignReply(Reply):
-    """A VM of somebody else, with the CPUs that it is pinned to."""
+    """A VM that SlackVM does not manage, with the CPUs that it is pinned to."""
 
     name: str
     vcpus: int
     memory_mib: int
-    state: str
+    state: Word
     cpu_list: list[int]
 
 
@@ -91,11 +109,11 @@ class HostReply(SummaryReply):
 
     Attributes:
         api_version: version of the REST interface that it speaks (`API_VERSION`); a release that
-            does not say is of version 1.
+            does not state one speaks version 1.
         labels: short texts by key.
         topology: its CPUs.
         vms: names of its VMs.
-        foreign: VMs of somebody else.
+        foreign: VMs that SlackVM does not manage.
         foreign_unpinned: how many of those that run may use any CPU.
     """
 

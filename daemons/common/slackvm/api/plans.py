@@ -1,4 +1,4 @@
-"""Plans as they are told of."""
+"""Plans of a host."""
 
 from slackvm.api.base import Reply
 
@@ -15,12 +15,12 @@ class PlanReply(Reply):
     """What a deploy would do on a host.
 
     Attributes:
-        accepted: whether it would be done.
+        accepted: whether the host would take the VM.
         code: why not, for programs.
         message: why not, for people.
-        needed: how much it takes, where the refusal is about an amount.
-        free: how much of it there is.
-        score: progress of the host for the VM; None where it is refused.
+        needed: the amount that the VM needs, if the refusal is about an amount.
+        free: the amount that is free.
+        score: progress of the host for the VM; None if it is refused.
         vnodes: vNodes whose CPUs would change.
         pins: CPUs that each VM of the host would be pinned to.
     """

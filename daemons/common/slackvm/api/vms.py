@@ -1,10 +1,10 @@
-"""VMs as they are asked for and told of."""
+"""Requests about VMs, and replies."""
 
-from typing import Annotated, Literal
+from typing import Annotated, Literal, Self
 
-from pydantic import Field
+from pydantic import Field, model_validator
 
-from slackvm.api.base import Inputs, Reply
+from slackvm.api.base import Inputs, Reply, Word
 from slackvm.api.fields import (
     DECIMAL,
     ImagePath,
@@ -20,8 +20,8 @@ from slackvm.model.vm import VM
 
 GuestState = Literal["running", "stopped", "paused", "crashed"]
 
-VMState = Literal[GuestState, "unknown"]
-"""`unknown` is what a controller says of a VM whose host does not answer it."""
+VMState = Word
+"""A `GuestState`; in the controller also `unknown`: the host of the VM does not answer."""
 
 
 class VMRequest(Inputs):
@@ -30,11 +30,11 @@ class VMRequest(Inputs):
     Attributes:
         name: its name.
         vcpus: its vCPUs.
-        memory_gib: its memory.
+        memory_gib: its memory in GiB.
         level: its oversubscription level.
         image: a qcow2 image.
-        clone: make an overlay on the image, instead of running on the image itself.
-        labels: short texts by key; kept with the VM.
+        clone: create an overlay on the image, instead of using the image itself.
+        labels: short texts by key, kept with the VM.
     """
 
     name: VmName
@@ -46,38 +46,57 @@ class VMRequest(Inputs):
     labels: LabelMap = Field(default_factory=dict)
 
     def vm(self) -> VM:
-        """Return the VM that is asked for."""
+        """Return the size of the VM for the domain model."""
         return VM(self.name, self.vcpus, memory_mib(self.memory_gib), self.level)
 
 
-AttemptName = Annotated[str, Field(pattern=r"^[A-Za-z0-9-]{1,64}$")]
+IdempotencyKey = Annotated[str, Field(pattern=r"^[A-Za-z0-9-]{1,64}$")]
 
 
-class AttemptRequest(VMRequest):
-    """A VM to create, as a controller asks a host for it.
+class HostVMRequest(VMRequest):
+    """A VM to create, as the controller sends it to a host.
 
     Attributes:
-        attempt: what this request can be withdrawn by.
+        idempotency_key: the same in all requests of one reservation; `cancel` takes it.
+        attempt: the key under its name of release 0.1.0.
     """
 
-    attempt: AttemptName | None = None
+    idempotency_key: IdempotencyKey | None = None
+    attempt: IdempotencyKey | None = None
+
+    @model_validator(mode="after")
+    def _is_one_key(self) -> Self:
+        if None not in (self.idempotency_key, self.attempt) and self.attempt != self.key:
+            raise ValueError("idempotency_key and attempt are two names of one key")
+        return self
+
+    @property
+    def key(self) -> str | None:
+        """The idempotency key, under either name; None: there is none."""
+        return self.attempt if self.idempotency_key is None else self.idempotency_key
+
+
+class CancelRequest(Inputs):
+    """Requests to create a VM that the host must refuse from now on.
+
+    Attributes:
+        idempotency_key: the key that they carry.
+    """
+
+    idempotency_key: IdempotencyKey
 
 
 class WithdrawRequest(Inputs):
-    """A request to create a VM that shall count no more.
+    """`CancelRequest` of release 0.1.0."""
 
-    Attributes:
-        attempt: what it bears.
-    """
-
-    attempt: AttemptName
+    attempt: IdempotencyKey
 
 
 class RemovalQuery(Inputs):
-    """Which VM of a name is to be removed.
+    """Which VM of a name to remove.
 
     Attributes:
-        created: only one that was created then; left out: any.
+        created: only the one that was created at this time, in seconds since the epoch; None: any.
     """
 
     created: Annotated[float, Field(ge=0), DECIMAL] | None = None
@@ -95,16 +114,16 @@ class VMReply(Reply):
     Attributes:
         name: its name.
         vcpus: its vCPUs.
-        memory_mib: its memory.
+        memory_mib: its memory in MiB.
         level: its oversubscription level.
-        image: the image that it was made from.
+        image: the image that it was created from.
         clone: whether its disk is an overlay on the image.
         state: whether it runs.
         host: the host that it is on.
         cpu_list: CPUs that it may use, ascending.
         created: seconds since the epoch.
-        addresses: network addresses, as far as they are known.
-        labels: short texts by key, as its request gave them.
+        addresses: its network addresses, if known.
+        labels: short texts by key, from its request.
     """
 
     name: str
@@ -122,23 +141,23 @@ class VMReply(Reply):
 
 
 class VMsReply(Reply):
-    """All VMs."""
+    """All VMs of a host."""
 
     vms: list[VMReply]
 
 
-class WithdrawReply(Reply):
-    """What came of requests to create a VM.
+class CancelReply(Reply):
+    """The result of cancelling requests to create a VM.
 
     Attributes:
-        vm: the VM of that name; None: there is none, and no request that bears the attempt, not
-            even one that is still on its way, will make it.
+        vm: the VM of that name. None: there is none, and no request with the key will create it,
+            not even one that is still on its way.
     """
 
     vm: VMReply | None
 
 
 class ChangedReply(VMReply):
-    """A VM that was created or whose state was changed, and its host since then."""
+    """A VM that was created, or whose state was changed, and its host after that."""
 
     summary: SummaryReply

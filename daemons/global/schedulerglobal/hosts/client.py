@@ -30,7 +30,7 @@ from schedulerglobal.hosts.transport import TotalTimeoutAdapter
 from schedulerglobal.hosts.url import HostUrl
 from slackvm.api.errors import ErrorReply
 from slackvm.api.hosts import HostReply, SummaryReply
-from slackvm.api.vms import ChangedReply, VMReply, VMRequest, VMsReply, WithdrawReply
+from slackvm.api.vms import CancelReply, ChangedReply, VMReply, VMRequest, VMsReply
 
 Model = TypeVar("Model", bound=BaseModel)
 
@@ -136,7 +136,7 @@ class HostClient:
         """
         path = f"/v1/vms/{quote(name, '')}/withdraw"
         body = {"attempt": attempt}
-        vm = self._ask("POST", url, path, self.timeout_s, body).parsed(WithdrawReply).vm
+        vm = self._ask("POST", url, path, self.timeout_s, body).parsed(CancelReply).vm
         if vm is not None:
             check_vm(vm, vm.host)
         return vm

@@ -74,7 +74,7 @@ export class Bar {
   #filled = h("span");
   element = h("span.bar", this.#filled, { ariaHidden: "true" });
 
-  /** @param {number} share 0 to 1; NaN is none */
+  /** @param {number} share 0 to 1; NaN shows an empty bar */
   fill(share) {
     this.#filled.style.width = `${100 * Math.min(Math.max(share || 0, 0), 1)}%`;
   }

@@ -224,7 +224,7 @@ def bare(reply: ChangedReply) -> VMReply:
 _NEVER_TOLD = HostReply(
     name="",
     version="",
-    instance="",
+    boot_id="",
     generation=0,
     state=UNKNOWN,
     reason="",

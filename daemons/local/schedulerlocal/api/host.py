@@ -26,14 +26,14 @@ from slackvm.api.errors import RestError
 from slackvm.api.hosts import HostReply, SummaryReply
 from slackvm.api.plans import PlanReply
 from slackvm.api.vms import (
-    AttemptRequest,
+    CancelReply,
     ChangedReply,
+    HostVMRequest,
     RemovalQuery,
     VMPath,
     VMReply,
     VMRequest,
     VMsReply,
-    WithdrawReply,
     WithdrawRequest,
 )
 from slackvm.http.endpoints import AnyEndpoint, Endpoint, Request, Response
@@ -116,11 +116,11 @@ def endpoints(host: LocalHost) -> list[AnyEndpoint]:
     """Return the endpoints of a host, but for the prototype's."""
     agent = host.agent
 
-    def create(call: Request[None, AttemptRequest]) -> Response:
+    def create(call: Request[None, HostVMRequest]) -> Response:
         asked = call.input
         with rest_errors():
             view, is_new = agent.deploy(
-                asked.vm(), asked.image, asked.clone, asked.labels, asked.attempt
+                asked.vm(), asked.image, asked.clone, asked.labels, asked.key
             )
         return host.changed(201 if is_new else 200, view, asked.name)
 
@@ -144,7 +144,7 @@ def endpoints(host: LocalHost) -> list[AnyEndpoint]:
         with rest_errors():
             found = agent.cancel(call.path.name, call.input.attempt)
         vm = host.told(agent.view, found) if found else None
-        return Response(200, WithdrawReply(vm=vm))
+        return Response(200, CancelReply(vm=vm))
 
     def changing(verb: str) -> Callable[[Request[VMPath, None]], Response]:
         def change(call: Request[VMPath, None]) -> Response:
@@ -166,7 +166,7 @@ def endpoints(host: LocalHost) -> list[AnyEndpoint]:
             handler=create,
             answers={201: ChangedReply, 200: ChangedReply},
             errors={400: "The image cannot be had.", 409: REFUSED, 503: NOT_NOW, 504: NO_ANSWER},
-            input=AttemptRequest,
+            input=HostVMRequest,
             changes=True,
             tags=("vms",),
         ),
@@ -207,7 +207,7 @@ def endpoints(host: LocalHost) -> list[AnyEndpoint]:
             path="/v1/vms/{name}/withdraw",
             summary="Tell the VM, or else refuse from now on the requests that bear an attempt.",
             handler=cancel,
-            answers={200: WithdrawReply},
+            answers={200: CancelReply},
             errors={503: NOT_NOW},
             parameters=VMPath,
             input=WithdrawRequest,

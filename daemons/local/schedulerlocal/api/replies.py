@@ -66,7 +66,7 @@ def summary_reply(view: View, host: Identity) -> SummaryReply:
     return SummaryReply(
         name=host.name,
         version=__version__,
-        instance=host.boot_id,
+        boot_id=host.boot_id,
         generation=view.generation,
         state=view.state,
         reason=view.reason,

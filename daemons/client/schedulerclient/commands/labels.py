@@ -1,0 +1,88 @@
+"""Labels on the command line, written `KEY=VALUE`."""
+
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
+from typing import Any, TypeVar
+
+import click
+
+from schedulerclient.output.failures import BadInput
+from schedulerclient.session.server import Server
+from slackvm.model.labels import parse_labels
+
+Command = TypeVar("Command", bound=Callable[..., Any])
+
+
+def labels_option(name: str, parameter: str, about: str) -> Callable[[Command], Command]:
+    """Return an option that takes a label and can be given many times.
+
+    Args:
+        name: the option, `--label`.
+        parameter: the function's parameter that gets the labels, as a dict.
+        about: its help.
+    """
+    return click.option(
+        name,
+        parameter,
+        metavar="KEY=VALUE",
+        multiple=True,
+        callback=lambda _context, _parameter, texts: _parse(texts),
+        help=about,
+    )
+
+
+label_option = labels_option("--label", "labels", "A label of the VM. Can be given many times.")
+require_option = labels_option(
+    "--require", "require", "Use only hosts with this label. Can be given many times."
+)
+
+
+def label_changes(texts: Sequence[str]) -> dict[str, str | None]:
+    """Read changes of labels: `KEY=VALUE` sets one; `KEY-` removes it, as None.
+
+    Raises:
+        click.BadParameter: a text is neither, a key comes twice, or a label is not allowed.
+    """
+    removed = [text.removesuffix("-") for text in texts if _is_removal(text)]
+    given = [text for text in texts if not _is_removal(text)]
+    # The keys are checked like those of labels, and must differ from them.
+    _parse([*given, *(f"{key}=" for key in removed)])
+    return {**_parse(given), **dict.fromkeys(removed)}
+
+
+@contextmanager
+def labels_sent(server: Server, labels: object) -> Iterator[None]:
+    """Explain why the server refuses labels, if it does not know them.
+
+    Args:
+        server: the server that gets a request in the block.
+        labels: the labels in the request; if there are none, nothing is explained.
+
+    Raises:
+        BadInput: the server is of a release without labels, or is a host and cannot choose one.
+    """
+    try:
+        yield
+    except BadInput as failure:
+        field = failure.field
+        if not labels or field not in ("labels", "label", "require"):
+            raise
+        release = f"runs SlackVM {server.version() or 'of an unknown version'}"
+        need = "a controller" if field == "require" else "a server"
+        message = (
+            f"{server.url} {release} and does not accept {field}: {need} of 0.2.0 or later does"
+        )
+        raise BadInput(message, failure.code, failure.document) from None
+
+
+def _is_removal(text: str) -> bool:
+    return text.endswith("-") and "=" not in text
+
+
+def _parse(texts: Sequence[str]) -> dict[str, str]:
+    if not all(text.strip() for text in texts):
+        raise click.BadParameter("'' is not a label; a label is written key=value")
+    try:
+        return parse_labels(",".join(texts))
+    except ValueError as error:
+        raise click.BadParameter(str(error)) from None
