@@ -1,13 +1,13 @@
 """Requests to the controller, and its replies."""
 
-from collections.abc import Mapping
 from typing import Annotated
 
-from pydantic import AfterValidator, Field, RootModel
+from pydantic import Field, RootModel
 
 from slackvm.api.base import Inputs, Reply
 from slackvm.api.fields import (
     DECIMAL,
+    ONLY_THESE_KEYS,
     WHOLE,
     LabelKey,
     LabelMap,
@@ -19,7 +19,7 @@ from slackvm.api.fields import (
 from slackvm.api.hosts import HostReply
 from slackvm.api.prototype import StatusReply
 from slackvm.api.vms import VMReply, VMRequest
-from slackvm.model.labels import MOST_LABELS, parse_labels
+from slackvm.model.labels import KEY_PATTERN, MOST_LABELS, VALUE_PATTERN, Labels
 from slackvm.model.vm import LARGEST
 
 HostName = Annotated[str, Field(pattern=r"^[A-Za-z0-9\[][A-Za-z0-9._:\[\]-]{0,299}$")]
@@ -42,6 +42,10 @@ NodeUrlText = Annotated[
 """The URL of a host's daemon."""
 
 
+_LABEL = f"{KEY_PATTERN}={VALUE_PATTERN}"
+_LABEL_LIST = f"^({_LABEL}(,{_LABEL})*)?$"
+
+
 class HostRequest(Inputs):
     """A host to add to the cluster, by the URL of its daemon."""
 
@@ -55,7 +59,9 @@ class HostPatch(Inputs):
         labels: by key, a value that overrides the host's own; None removes the override.
     """
 
-    labels: dict[LabelKey, LabelValue | None] = Field(min_length=1, max_length=MOST_LABELS)
+    labels: dict[LabelKey, LabelValue | None] = Field(
+        min_length=1, max_length=MOST_LABELS, json_schema_extra=ONLY_THESE_KEYS
+    )
 
 
 class HostPath(Inputs):
@@ -76,11 +82,6 @@ class HostRemoval(Inputs):
     force: bool = False
 
 
-def _label_text(text: str) -> str:
-    parse_labels(text)
-    return text
-
-
 class VMsQuery(Inputs):
     """Which VMs to return, by name in ascending order.
 
@@ -95,15 +96,15 @@ class VMsQuery(Inputs):
 
     host: str = Field(default="", max_length=300)
     level: Level | None = None
-    label: Annotated[str, Field(max_length=5000), AfterValidator(_label_text)] = ""
+    label: Annotated[str, Field(max_length=2000, pattern=_LABEL_LIST)] = ""
     search: str = Field(default="", max_length=100)
     limit: Annotated[int, Field(ge=1, le=10_000), WHOLE] = 1000
     after: str = Field(default="", max_length=100)
 
-    @property
-    def labels(self) -> Mapping[str, str]:
-        """The labels of `label`, by key."""
-        return parse_labels(self.label)
+    def matches(self, labels: Labels) -> bool:
+        """Return whether a VM with these labels has all those of `label`."""
+        pairs = (pair.partition("=") for pair in self.label.split(",") if pair)
+        return all(labels.get(key) == value for key, _, value in pairs)
 
 
 class ClusterVMsReply(Reply):

@@ -5,6 +5,7 @@ import re
 from typing import Annotated
 
 from pydantic import AfterValidator, BeforeValidator, Field
+from pydantic.config import JsonDict
 
 from slackvm.model.labels import KEY_PATTERN, MOST_LABELS, VALUE_PATTERN, check_labels
 from slackvm.model.vm import LARGEST, MILLI, milli_level
@@ -79,7 +80,12 @@ LabelKey = Annotated[str, Field(pattern=f"^{KEY_PATTERN}$")]
 
 LabelValue = Annotated[str, Field(pattern=f"^{VALUE_PATTERN}$")]
 
+ONLY_THESE_KEYS: JsonDict = {"additionalProperties": False}
+"""Beside the patterns of keys that pydantic puts into the schema of a map."""
+
 LabelMap = Annotated[
-    dict[LabelKey, LabelValue], Field(max_length=MOST_LABELS), AfterValidator(_labels)
+    dict[LabelKey, LabelValue],
+    Field(max_length=MOST_LABELS, json_schema_extra=ONLY_THESE_KEYS),
+    AfterValidator(_labels),
 ]
 """Labels of a host or a VM, or those that a request requires."""

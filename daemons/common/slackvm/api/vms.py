@@ -1,8 +1,8 @@
 """Requests about VMs, and replies."""
 
-from typing import Annotated, Literal, Self
+from typing import Annotated, Literal
 
-from pydantic import Field, model_validator
+from pydantic import Field
 
 from slackvm.api.base import Inputs, Reply, Word
 from slackvm.api.fields import (
@@ -58,17 +58,11 @@ class HostVMRequest(VMRequest):
 
     Attributes:
         idempotency_key: the same in all requests of one reservation; `cancel` takes it.
-        attempt: the key under its name of release 0.1.0.
+        attempt: the key under its name of release 0.1.0, used where `idempotency_key` is None.
     """
 
     idempotency_key: IdempotencyKey | None = None
     attempt: IdempotencyKey | None = None
-
-    @model_validator(mode="after")
-    def _is_one_key(self) -> Self:
-        if None not in (self.idempotency_key, self.attempt) and self.attempt != self.key:
-            raise ValueError("idempotency_key and attempt are two names of one key")
-        return self
 
     @property
     def key(self) -> str | None:
