@@ -7,7 +7,7 @@ from schedulerclient.output.failures import BadInput, Failed
 from schedulerclient.session.server import Answer, Server
 from slackvm.api.cluster import ClusterVMsReply, VMsQuery
 from slackvm.api.vms import VMReply, VMsReply
-from slackvm.model.labels import format_labels, missing_labels
+from slackvm.model.labels import format_labels
 
 
 def find_vms(server: Server, query: VMsQuery) -> Answer:
@@ -62,5 +62,5 @@ def _matches(vm: VMReply, query: VMsQuery) -> bool:
         query.host in ("", vm.host)
         and query.level in (None, vm.level)
         and any(text in each.lower() for each in searched)
-        and not missing_labels(vm.labels, query.labels)
+        and query.matches(vm.labels)
     )
