@@ -105,6 +105,8 @@ def telling(**changes: Any) -> Answer:
         "version": "1",
         "instance": "abcd",
         "generation": 1,
+        "api_version": 1,
+        "labels": {},
         "state": "ready",
         "reason": "",
         "hypervisor": "memory",

@@ -44,7 +44,7 @@ def stepping(owner: type, name: str) -> None:
     setattr(owner, name, wrapped)
 
 
-for name in ("reserve", "confirm", "release", "set_vms", "note"):
+for name in ("reserve", "confirm", "release", "set_vms", "write_lines"):
     stepping(SqliteStore, name)
 for name in ("deploy", "remove", "withdraw"):
     stepping(HostClient, name)

@@ -10,19 +10,20 @@ import pytest
 from clusters.processes import EPYC, LAPTOP, Running, running
 from model.hosts import LEVELS, TOPOLOGIES
 from model.test_placement import random_vm
-from schedulerglobal.hosts.replies import Picture, check_picture
+from schedulerglobal.hosts.replies import HostReport, check_report
 from schedulerglobal.hosts.url import parse_host_url
-from schedulerglobal.reservations import reservations as orders
+from schedulerglobal.reservations import reservations
 from schedulerglobal.scheduling.placement import choose
 from schedulerglobal.state.cluster import Cluster
+from schedulerglobal.state.vms import VMSpec as RequestedVM
 from schedulerglobal.store.ledger import Ledger
 from schedulerglobal.store.sqlite import SqliteStore
-from schedulerglobal.sync import reports as hearing
+from schedulerglobal.sync.reports import apply_report, mark_unreachable
 from schedulerlocal.agent.view import view_of
 from schedulerlocal.api.replies import Identity, host_reply, vm_reply
 from schedulerlocal.clock import Clock
 from schedulerlocal.hypervisor import RUNNING, ObservedVM, VMSpec
-from slackvm.api.vms import VMRequest, VMsReply
+from slackvm.api.vms import VMsReply
 from slackvm.formats.journal import Journal
 from slackvm.model import POLICIES, VM, Host, PlacementRequest
 from slackvm.model.refusal import Refusal
@@ -50,7 +51,7 @@ def random_host(chance: random.Random) -> Host:
     return host
 
 
-def picture(host: Host, name: str, generation: int) -> Picture:
+def report(host: Host, name: str, generation: int) -> HostReport:
     """Return what the local daemon of such a host tells."""
     pins = host.pins()
     guests = {
@@ -70,8 +71,8 @@ def picture(host: Host, name: str, generation: int) -> Picture:
     offered = None if host.levels is None else tuple(sorted(host.levels))
     identity = Identity(name, host.topology, offered, "memory", "abcd")
     vms = [vm_reply(view, guest, name, []) for guest in guests.values()]
-    told = Picture(f"abcd-{generation}", host_reply(view, identity), VMsReply(vms=vms))
-    check_picture(told)
+    told = HostReport(f"abcd-{generation}", host_reply(view, identity), VMsReply(vms=vms))
+    check_report(told)
     return told
 
 
@@ -93,13 +94,13 @@ def test_in_any_state_and_for_any_request(cluster: Cluster) -> None:
     codes = set()
     for generation in range(1, ROUNDS + 1):
         hosts = [random_host(chance) for _ in range(HOSTS)]
-        for number, (member, host) in enumerate(zip(cluster.members, hosts, strict=True)):
-            told = picture(host, f"host{number}", generation)
-            assert hearing.saw(cluster, member, told, clock.now())
+        for number, (member, host) in enumerate(zip(cluster.hosts, hosts, strict=True)):
+            told = report(host, f"host{number}", generation)
+            assert apply_report(cluster, member, told, clock.now())
         for number in range(12):
             vm = random_vm(chance, f"new{number}")
             choice = choose(cluster, POLICIES["progress"], PlacementRequest(vm))
-            for member, host in zip(cluster.members, hosts, strict=True):
+            for member, host in zip(cluster.hosts, hosts, strict=True):
                 refusal = host.plan_deploy(vm).refusal
                 codes.add(refusal.code if refusal else "")
                 assert choice.refusal(member) == refusal
@@ -113,36 +114,30 @@ def test_what_is_reserved_counts_as_what_is_there(cluster: Cluster) -> None:
     """VMs ordered since the host told of itself, in any number and order, and given back."""
     chance = random.Random(2)
     hosts = [random_host(chance) for _ in range(HOSTS)]
-    for number, (member, host) in enumerate(zip(cluster.members, hosts, strict=True)):
-        hearing.saw(cluster, member, picture(host, f"host{number}", 1), 0.0)
+    for number, (member, host) in enumerate(zip(cluster.hosts, hosts, strict=True)):
+        apply_report(cluster, member, report(host, f"host{number}", 1), 0.0)
     ordered = []
     for number in range(300):
         if ordered and chance.random() < 0.4:
             order = ordered.pop(chance.randrange(len(ordered)))
-            orders.release(cluster, order, "no_cpu")
-            hosts[order.member.index].commit(hosts[order.member.index].plan_remove(order.name))
+            reservations.release(cluster, order, "no_cpu")
+            hosts[order.host.index].commit(hosts[order.host.index].plan_remove(order.name))
         vm = random_vm(chance, f"new{number}")
-        request = VMRequest(
-            name=vm.name,
-            vcpus=vm.vcpus,
-            memory_gib=vm.memory_mib / 1024,
-            level=vm.level,
-            image="/i.qcow2",
-        )
+        spec = RequestedVM(vm, "/i.qcow2")
         try:
-            order = orders.reserve(cluster, POLICIES["progress"], request, {})
-        except orders.NobodyError:
+            order = reservations.reserve(cluster, POLICIES["progress"], spec, {})
+        except reservations.NoHostError:
             assert all(not host.plan_deploy(vm).accepted for host in hosts)
             continue
-        target = hosts[order.member.index]
+        target = hosts[order.host.index]
         scores = [host.progress(vm) for host in hosts]
         best = max(score for score in scores if score is not None)
-        assert scores.index(best) == order.member.index
+        assert scores.index(best) == order.host.index
         target.commit(target.plan_deploy(vm))
         ordered.append(order)
     probe = VM("probe", 2, 2048, 2.0)
     choice = choose(cluster, POLICIES["progress"], PlacementRequest(probe))
-    assert [choice.refusal(member) for member in cluster.members] == [
+    assert [choice.refusal(member) for member in cluster.hosts] == [
         host.plan_deploy(probe).refusal for host in hosts
     ]
     assert len(ordered) > 50
@@ -152,17 +147,17 @@ def test_refusals_that_only_a_controller_gives(cluster: Cluster) -> None:
     chance = random.Random(3)
     empty = Host(TOPOLOGIES["laptop"])
     for number in range(3):
-        told = picture(empty, f"host{number}", 1)
-        hearing.saw(cluster, cluster.members[number], told, 0.0)
-    cluster.cordon(cluster.members[0], cordoned=True)
-    hearing.lost(cluster, cluster.members[1], "no answer in time")
+        told = report(empty, f"host{number}", 1)
+        apply_report(cluster, cluster.hosts[number], told, 0.0)
+    cluster.cordon(cluster.hosts[0], cordoned=True)
+    mark_unreachable(cluster, cluster.hosts[1], "no answer in time")
     choice = choose(cluster, POLICIES["first-fit"], PlacementRequest(random_vm(chance, "vm")))
-    cordoned, lost, free, never = (choice.refusal(member) for member in cluster.members[:4])
+    cordoned, lost, free, never = (choice.refusal(member) for member in cluster.hosts[:4])
     assert cordoned == Refusal("cordoned")
     assert lost == Refusal("host_unreachable", reason="no answer in time")
     assert free is None
     assert never == Refusal("host_unreachable", reason="not asked yet")
-    assert choice.member is cluster.members[2]
+    assert choice.host is cluster.hosts[2]
 
 
 @pytest.fixture(scope="module")

@@ -128,7 +128,7 @@ def test_vms_of_a_host_that_is_down_are_known_after_a_restart(
 @pytest.mark.parametrize(
     ("harm", "told"),
     [
-        ("PRAGMA user_version = 7", "its version is 7, and this controller knows 1"),
+        ("PRAGMA user_version = 7", "its version is 7, written by a later release"),
         ("", "file is not a database"),
     ],
     ids=["another version", "damaged"],

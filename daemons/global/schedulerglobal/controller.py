@@ -1,4 +1,4 @@
-"""The controller: puts the parts together, and lets them run until it is told."""
+"""The controller: puts the parts together, and runs them until it is closed."""
 
 import threading
 import time
@@ -13,6 +13,7 @@ from schedulerglobal.api import vms as vms_api
 from schedulerglobal.hosts.client import HostClient
 from schedulerglobal.hosts.url import HostUrl, parse_host_list
 from schedulerglobal.metrics import ClusterCollector, Counters
+from schedulerglobal.operations.claims import Claims
 from schedulerglobal.operations.vms import VMOperations
 from schedulerglobal.reservations.recovery import ReservationRecovery
 from schedulerglobal.state.cluster import Cluster
@@ -30,24 +31,24 @@ from slackvm.http.metrics import Metrics
 from slackvm.model.policies import POLICIES
 from slackvm.settings import GlobalSettings, SettingsError
 
-CHANGES_AT_ONCE = 32
-"""VMOperations under way; most of their time they wait for hosts."""
+OPERATIONS_AT_ONCE = 32
+"""Operations under way; most of their time they wait for hosts."""
 
 _TIMEOUT_S = 5.0
 
 _SILENCE_S = 60.0
-"""A poller that shows no life for so long is taken for hung."""
+"""A poller that does nothing for so long hangs."""
 
 
 class Controller:
-    """The controller with its REST interface's application; once started it looks at its hosts.
+    """The controller, with the application of its REST interface; once started it polls its hosts.
 
     Args:
         settings: the settings.
-        tokens: who may ask what.
+        tokens: authenticate requests.
 
     Raises:
-        ValueError: something of it cannot be had; says which setting.
+        ValueError: a setting cannot be used; names it.
     """
 
     def __init__(self, settings: GlobalSettings, tokens: Tokens) -> None:
@@ -58,23 +59,24 @@ class Controller:
             raise SettingsError(f"SCL_TLS_CA: there is no file {settings.scl_tls_ca}")
         metrics = Metrics()
         counters = Counters(metrics.registry)
-        self._nodes = HostClient(
+        self._client = HostClient(
             settings.scl_token.get_secret_value(),
             settings.scg_timeout,
             settings.scl_tls_ca,
             certificate if settings.scg_tls_cert else None,
         )
         self.cluster = self._open_cluster(settings, urls)
-        settler = ReservationRecovery(self.cluster, self._nodes)
-        self._poller = Poller(self.cluster, self._nodes, settler, counters, settings.scg_delay)
+        recovery = ReservationRecovery(self.cluster, self._client)
+        self._poller = Poller(self.cluster, self._client, recovery, counters, settings.scg_delay)
         self._thread = threading.Thread(target=self._poller.run, name="poller", daemon=True)
-        changes = VMOperations(self.cluster, policy, self._nodes, self._poller, settler, counters)
+        claims = Claims(self.cluster, self._client, self._poller, recovery)
+        operations = VMOperations(claims, policy, counters)
         metrics.registry.register(ClusterCollector(self.cluster))
         self.app = RestApp(
             [
                 *page.endpoints(files(__package__) / "page", "SlackVM global scheduler\n"),
-                *prototype_api.endpoints(self.cluster, changes),
-                *vms_api.endpoints(self.cluster, changes),
+                *prototype_api.endpoints(self.cluster, operations),
+                *vms_api.endpoints(self.cluster, operations),
                 *hosts_api.endpoints(self.cluster, self._poller),
                 *questions_api.endpoints(self.cluster, settings.scg_policy, policy),
                 *health_api.endpoints(self.cluster),
@@ -83,38 +85,38 @@ class Controller:
             version=__version__,
             tokens=tokens,
             metrics=metrics,
-            changes_at_once=CHANGES_AT_ONCE,
+            changes_at_once=OPERATIONS_AT_ONCE,
         )
 
     @property
     def status(self) -> str:
         """How many hosts it has."""
-        return f"{len(self.cluster.members)} hosts"
+        return f"{len(self.cluster.hosts)} hosts"
 
     def start(self) -> None:
-        """Look at the hosts from now on, in a thread of its own."""
+        """Poll the hosts from now on, in a thread of its own."""
         self._thread.start()
-        for member in self.cluster.members:
-            self._poller.soon(member)
+        for host in self.cluster.hosts:
+            self._poller.poll_soon(host)
 
     def close(self) -> None:
-        """End the thread and close what is open; hosts and their VMs go on without the controller.
+        """End the thread and close what is open; hosts and their VMs keep running.
 
-        Nothing is answered any more by then.
+        By then no request is answered any more.
         """
         self._poller.stop()
         if self._thread.is_alive():
             self._thread.join(_TIMEOUT_S)
-        self._nodes.close()
+        self._client.close()
         with self.cluster.lock:
             self.cluster.ledger.close()
 
     def is_alive(self) -> bool:
-        """Return whether it looks at its hosts, and nothing holds up the cluster."""
+        """Return whether it polls its hosts, and no thread keeps the cluster's lock."""
         if not self.cluster.lock.acquire(timeout=_SILENCE_S):
             return False
         self.cluster.lock.release()
-        return time.monotonic() - self._poller.seen_at < _SILENCE_S
+        return time.monotonic() - self._poller.active_at < _SILENCE_S
 
     def _open_cluster(self, settings: GlobalSettings, urls: list[HostUrl]) -> Cluster:
         store = SqliteStore(Path(settings.scg_store.removeprefix("sqlite:///")))

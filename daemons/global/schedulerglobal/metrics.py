@@ -1,4 +1,4 @@
-"""What Prometheus is told of the cluster and of the controller's work."""
+"""Metrics of the cluster and of the controller's work."""
 
 from collections import Counter as Tally
 from collections.abc import Iterable, Iterator
@@ -8,68 +8,68 @@ from prometheus_client.core import CounterMetricFamily, GaugeMetricFamily, Metri
 
 from schedulerglobal.state.cluster import Cluster
 from schedulerglobal.state.host import HostRecord
-from slackvm.api.hosts import HostState
 from slackvm.model.codes import Code
 
 MIB = 1024 * 1024
 
-_STATES: tuple[HostState, ...] = ("ready", "not_ready", "overcommitted", "unknown")
+_STATES = ("ready", "not_ready", "overcommitted", "unknown", "other")
+"""`other`: a state of a later release."""
 
 
 class Counters:
-    """What the controller counts as it goes.
+    """Counters of the controller's work.
 
     Args:
-        registry: where Prometheus finds it.
+        registry: the registry of the metrics.
     """
 
     def __init__(self, registry: CollectorRegistry) -> None:
-        self._looks = Histogram(
+        self._polls = Histogram(
             "slackvm_look_seconds",
-            "Seconds that looks at hosts took, by what came of them.",
+            "Duration of polls of hosts, by result.",
             ["result"],
             registry=registry,
         )
         self._placements = Counter(
             "slackvm_placements",
-            "VMs asked for, by how that ended.",
+            "Requests to deploy a VM, by outcome and error code.",
             ["outcome", "code"],
             registry=registry,
         )
         self._hosts_asked = Histogram(
             "slackvm_placement_hosts_asked",
-            "Hosts that were asked for one VM, one after another.",
+            "Hosts that one deploy asked in turn.",
             buckets=(0, 1, 2, 3, 5, 10),
             registry=registry,
         )
 
-    def looked(self, result: str, seconds: float) -> None:
-        """Count a look at a host: `same`, `changed` or `failed`."""
-        self._looks.labels(result).observe(seconds)
+    def count_poll(self, result: str, seconds: float) -> None:
+        """Count a poll of a host: `same`, `changed` or `failed`."""
+        self._polls.labels(result).observe(seconds)
 
-    def placed(self, outcome: str, code: str, hosts_asked: int) -> None:
-        """Count a VM that was asked for: `placed`, `again`, `refused` or `failed`."""
-        # A host of another release may answer with any word.
-        told = code if Code.parse(code) or not code else "other"
-        self._placements.labels(outcome, told).inc()
+    def count_placement(self, outcome: str, code: str, hosts_asked: int) -> None:
+        """Count a request to deploy a VM: `placed`, `again`, `refused` or `failed`."""
+        # A host of another release may reply with any word.
+        label = code if Code.parse(code) or not code else "other"
+        self._placements.labels(outcome, label).inc()
         self._hosts_asked.observe(hosts_asked)
 
 
 class ClusterCollector:
-    """Collects at each scrape what is known of the cluster; no host is asked."""
+    """Collects what is known of the cluster at each scrape; no host is asked."""
 
     def __init__(self, cluster: Cluster) -> None:
         self._cluster = cluster
 
     def describe(self) -> Iterator[Metric]:
-        """Yield nothing: what is collected depends on the cluster."""
+        """Yield nothing: the metrics depend on the cluster."""
         yield from ()
 
     def collect(self) -> Iterator[Metric]:
         """Yield all metrics."""
         with self._cluster.lock:
-            members = list(self._cluster.members)
-            families = [*_hosts(members), *_sizes(members), *_levels(members)]
+            hosts = self._cluster.hosts
+            families = [*_hosts(hosts), *_sizes(hosts), *_levels(hosts)]
             errors, is_behind = self._cluster.ledger.errors, self._cluster.ledger.is_behind
         yield from families
         yield CounterMetricFamily(
@@ -79,56 +79,56 @@ class ClusterCollector:
         )
         yield GaugeMetricFamily(
             "slackvm_store_behind",
-            "1 when something that is known could not be written down yet.",
+            "1 while something could not be written to the store or the operations log yet.",
             value=float(is_behind),
         )
 
 
-def _hosts(members: list[HostRecord]) -> Iterable[Metric]:
-    states = Tally(member.room.state for member in members)
-    hosts = GaugeMetricFamily("slackvm_cluster_hosts", "Hosts.", labels=["state"])
+def _hosts(hosts: list[HostRecord]) -> Iterable[Metric]:
+    states = Tally(_state(host) for host in hosts)
+    counted = GaugeMetricFamily("slackvm_cluster_hosts", "Hosts.", labels=["state"])
     for state in _STATES:
-        hosts.add_metric([state], states[state])
-    ages = [member.age_s for member in members if member.age_s is not None]
+        counted.add_metric([state], states[state])
+    ages = [host.age_s for host in hosts if host.age_s is not None]
     return [
-        hosts,
+        counted,
         GaugeMetricFamily(
             "slackvm_cluster_hosts_cordoned",
-            "Hosts that shall get no VMs.",
-            value=sum(member.cordoned for member in members),
+            "Cordoned hosts.",
+            value=sum(host.cordoned for host in hosts),
         ),
         GaugeMetricFamily(
             "slackvm_cluster_oldest_age_seconds",
-            "Seconds since the host answered that has not answered for longest.",
+            "Longest time since a host last replied, in seconds.",
             value=max(ages, default=0.0),
         ),
         GaugeMetricFamily(
             "slackvm_cluster_orders",
-            "VMs that are being deployed, or may have been.",
-            value=sum(len(member.orders) for member in members),
+            "Reservations: VMs that are being deployed, or may have been.",
+            value=sum(len(host.reservations) for host in hosts),
         ),
     ]
 
 
-def _sizes(members: list[HostRecord]) -> Iterable[Metric]:
+def _sizes(hosts: list[HostRecord]) -> Iterable[Metric]:
     for name, text, field, unit in (
-        ("cpus", "CPUs that hosts offer to VMs.", "cpus", 1),
-        ("cpus_free", "CPUs that nobody owns.", "cpus_free", 1),
-        ("memory_bytes", "Memory for VMs.", "memory_mib", MIB),
-        ("memory_free_bytes", "Memory that no VM has.", "memory_free_mib", MIB),
+        ("cpus", "CPUs that hosts offer.", "cpus", 1),
+        ("cpus_free", "CPUs that no vNode owns.", "cpus_free", 1),
+        ("memory_bytes", "Memory that hosts offer.", "memory_mib", MIB),
+        ("memory_free_bytes", "Memory that no VM uses.", "memory_free_mib", MIB),
     ):
         family = GaugeMetricFamily(f"slackvm_cluster_{name}", text, labels=["state"])
         sums = Tally[str]()
-        for member in members:
-            if member.told:
-                sums[member.room.state] += getattr(member.told, field) * unit
+        for host in hosts:
+            if host.report:
+                sums[_state(host)] += getattr(host.report, field) * unit
         for state in _STATES:
             family.add_metric([state], sums[state])
         yield family
 
 
-def _levels(members: list[HostRecord]) -> Iterable[Metric]:
-    vms = Tally(vm.level for member in members for vm in member.vms.values())
+def _levels(hosts: list[HostRecord]) -> Iterable[Metric]:
+    vms = Tally(vm.vm.level for host in hosts for vm in host.vms.values())
     counted = GaugeMetricFamily("slackvm_cluster_vms", "VMs.", labels=["level"])
     for number, count in sorted(vms.items()):
         counted.add_metric([str(number)], count)
@@ -140,9 +140,14 @@ def _levels(members: list[HostRecord]) -> Iterable[Metric]:
     ):
         family = GaugeMetricFamily(f"slackvm_cluster_{name}", text, labels=["level"])
         sums = Tally[str]()
-        for member in members:
-            for level, vnode in member.told.levels.items() if member.told else ():
+        for host in hosts:
+            for level, vnode in host.report.levels.items() if host.report else ():
                 sums[level] += getattr(vnode, field) * unit
         for level, value in sorted(sums.items()):
             family.add_metric([level], value)
         yield family
+
+
+def _state(host: HostRecord) -> str:
+    state = host.resources.state
+    return state if state in _STATES else "other"

@@ -3,7 +3,7 @@
 from collections.abc import Callable
 
 from schedulerglobal.hosts.url import HostUrl, parse_host_url
-from schedulerglobal.operations import errors as told
+from schedulerglobal.operations import errors
 from schedulerglobal.state.cluster import Cluster
 from schedulerglobal.state.host import HostRecord
 from schedulerglobal.sync.poller import Poller
@@ -30,39 +30,39 @@ def endpoints(cluster: Cluster, poller: Poller) -> list[AnyEndpoint]:
     def hosts(call: Request[None, HostsQuery]) -> Response:
         with cluster.lock:
             revision = cluster.revision
-            hosts = [member.reply() for member in cluster.changed_since(call.input.since)]
-            ages = {member.name: member.age_s for member in cluster.members}
+            hosts = [host.reply() for host in cluster.changed_since(call.input.since)]
+            ages = {host.name: host.age_s for host in cluster.hosts}
         return Response(
             200, HostsReply(api_version=API_VERSION, revision=revision, hosts=hosts, ages=ages)
         )
 
     def add(call: Request[None, HostRequest]) -> Response:
-        with told.store_errors_told():
-            member, is_new = cluster.add(_url(call.input.url))
+        with errors.from_store():
+            host, is_new = cluster.add(_url(call.input.url))
         if is_new:
-            poller.look(member)
-            poller.soon(member)
-        return _answer(cluster, member, 201 if is_new else 200)
+            poller.poll(host)
+            poller.poll_soon(host)
+        return _answer(cluster, host, 201 if is_new else 200)
 
     def forget(call: Request[HostPath, HostRemoval]) -> Response:
-        with cluster.lock, told.store_errors_told():
-            member = _find(cluster, call.path.name)
-            if member.names and not call.input.force:
+        with cluster.lock, errors.from_store():
+            host = _find(cluster, call.path.name)
+            if host.vm_names and not call.input.force:
                 message = (
-                    f"{len(member.names)} VMs are known on it; with force=true they are forgotten "
+                    f"{len(host.vm_names)} VMs are known on it; with force=true they are forgotten "
                     "here, and go on there"
                 )
                 raise RestError(Code.HAS_VMS, message)
-            answer = _answer(cluster, member)
-            cluster.forget(member)
+            answer = _answer(cluster, host)
+            cluster.forget(host)
         return answer
 
     def cordoning(*, cordoned: bool) -> Callable[[Request[HostPath, None]], Response]:
         def cordon(call: Request[HostPath, None]) -> Response:
-            with cluster.lock, told.store_errors_told():
-                member = _find(cluster, call.path.name)
-                cluster.cordon(member, cordoned=cordoned)
-                return _answer(cluster, member)
+            with cluster.lock, errors.from_store():
+                host = _find(cluster, call.path.name)
+                cluster.cordon(host, cordoned=cordoned)
+                return _answer(cluster, host)
 
         return cordon
 
@@ -120,9 +120,9 @@ def endpoints(cluster: Cluster, poller: Poller) -> list[AnyEndpoint]:
     ]
 
 
-def _answer(cluster: Cluster, member: HostRecord, status: int = 200) -> Response:
+def _answer(cluster: Cluster, host: HostRecord, status: int = 200) -> Response:
     with cluster.lock:
-        return Response(status, member.reply())
+        return Response(status, host.reply())
 
 
 def _url(text: str) -> HostUrl:
@@ -133,7 +133,7 @@ def _url(text: str) -> HostUrl:
 
 
 def _find(cluster: Cluster, name: str) -> HostRecord:
-    member = cluster.find_host(name)
-    if member is None:
+    host = cluster.find_host(name)
+    if host is None:
         raise RestError(Code.HOST_NOT_FOUND, Code.HOST_NOT_FOUND.text)
-    return member
+    return host

@@ -31,7 +31,7 @@ def endpoints(cluster: Cluster, changes: VMOperations) -> list[AnyEndpoint]:
 
     def status(_: Request[None, None]) -> Response:
         with cluster.lock:
-            hosts = {member.url.given: member.summary_reply() for member in cluster.members}
+            hosts = {host.url.given: host.summary_reply() for host in cluster.hosts}
         return Response(
             200, ClusterStatusReply({url: told_as_prototype(host) for url, host in hosts.items()})
         )

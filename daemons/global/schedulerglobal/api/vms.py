@@ -2,7 +2,7 @@
 
 from collections.abc import Callable
 
-from schedulerglobal.operations import errors as told
+from schedulerglobal.operations import errors
 from schedulerglobal.operations.vms import VMOperations
 from schedulerglobal.state.cluster import Cluster
 from slackvm.api.cluster import ClusterVMsReply, VMsQuery
@@ -29,12 +29,14 @@ def endpoints(cluster: Cluster, changes: VMOperations) -> list[AnyEndpoint]:
         name = call.path.name
         with cluster.lock:
             holders = cluster.holders(name)
-            for member in holders:
-                if name in member.vms:
-                    return Response(200, member.vm_reply(name))
+            for host in holders:
+                if name in host.vms:
+                    return Response(200, host.vm_reply(host.vms[name]))
         if holders:
-            raise told.not_known(holders[0], "it was asked for this VM")
-        raise told.no_vm()
+            raise errors.outcome_unknown(
+                holders[0], "it is creating this VM, or may have created it"
+            )
+        raise errors.no_vm()
 
     def remove(call: Request[VMPath, None]) -> Response:
         return Response(200, changes.remove(call.path.name))
@@ -106,13 +108,13 @@ def endpoints(cluster: Cluster, changes: VMOperations) -> list[AnyEndpoint]:
 def page(cluster: Cluster, query: VMsQuery) -> ClusterVMsReply:
     """Return the VMs that a query asks for."""
     with cluster.lock:
-        there = [(vm, member) for member in cluster.members for vm in member.vms.values()]
+        there = [(vm, host) for host in cluster.hosts for vm in host.vms.values()]
     text = query.search.lower()
     found = [
-        (vm, member)
-        for vm, member in there
-        if query.host in ("", member.name)
-        and query.level in (None, vm.level)
+        (vm, host)
+        for vm, host in there
+        if query.host in ("", host.name)
+        and query.level in (None, vm.vm.level)
         and (not text or text in vm.name.lower() or text in vm.image.lower())
     ]
     found.sort(key=lambda pair: (pair[0].name, pair[1].ordinal))
@@ -120,6 +122,6 @@ def page(cluster: Cluster, query: VMsQuery) -> ClusterVMsReply:
     shown = rest[: query.limit]
     return ClusterVMsReply(
         total=len(found),
-        vms=[member.told_vm(vm) for vm, member in shown],
+        vms=[host.vm_reply(vm) for vm, host in shown],
         after=shown[-1][0].name if len(rest) > len(shown) else None,
     )

@@ -18,10 +18,10 @@ from urllib3.exceptions import (
 from schedulerglobal.hosts.replies import (
     ConnectError,
     HostError,
+    HostReport,
     OutcomeUnknownError,
-    Picture,
     RefusedError,
-    check_picture,
+    check_report,
     check_summary,
     check_vm,
     checked_error,
@@ -94,7 +94,7 @@ class HostClient:
         for scheme in ("http://", "https://"):
             self._session.mount(scheme, adapter)
 
-    def picture(self, url: HostUrl, known: str = "") -> Picture | None:
+    def report(self, url: HostUrl, known: str = "") -> HostReport | None:
         """Return all that a host tells of itself; None where it is as it was at `known`, an ETag.
 
         Raises:
@@ -108,9 +108,9 @@ class HostClient:
                 return None
             vms = self._get(url, "/v1/vms", "", timeout_s)
             if vms.etag == told.etag:
-                picture = Picture(told.etag, told.parsed(HostReply), vms.parsed(VMsReply))
-                check_picture(picture)
-                return picture
+                report = HostReport(told.etag, told.parsed(HostReply), vms.parsed(VMsReply))
+                check_report(report)
+                return report
         raise OutcomeUnknownError("changes faster than it can be looked at")
 
     def deploy(
@@ -141,9 +141,9 @@ class HostClient:
             check_vm(vm, vm.host)
         return vm
 
-    def remove(self, url: HostUrl, vm: VMReply, timeout_s: float) -> SummaryReply:
-        """Have a VM removed, and no other one of its name."""
-        path = f"/v1/vms/{quote(vm.name, '')}?created={vm.created!r}"
+    def remove(self, url: HostUrl, name: str, created: float, timeout_s: float) -> SummaryReply:
+        """Have the VM removed that was created then, and no other one of its name."""
+        path = f"/v1/vms/{quote(name, '')}?created={created!r}"
         summary = self._ask("DELETE", url, path, timeout_s).parsed(SummaryReply)
         check_summary(summary)
         return summary

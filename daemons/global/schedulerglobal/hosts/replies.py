@@ -49,7 +49,7 @@ class RefusedError(HostError):
 
 
 @dataclass(frozen=True, slots=True)
-class Picture:
+class HostReport:
     """All that a host told of itself at one moment.
 
     Attributes:
@@ -63,19 +63,19 @@ class Picture:
     vms: VMsReply
 
 
-def check_picture(picture: Picture) -> None:
+def check_report(report: HostReport) -> None:
     """Refuse what a host cannot be.
 
     Raises:
         OutcomeUnknownError: a name, number or level is none.
     """
-    check_summary(picture.host)
-    for vm in picture.vms.vms:
-        check_vm(vm, picture.host.name)
-    names = [vm.name for vm in picture.vms.vms]
+    check_summary(report.host)
+    for vm in report.vms.vms:
+        check_vm(vm, report.host.name)
+    names = [vm.name for vm in report.vms.vms]
     if len(set(names)) < len(names):
         raise OutcomeUnknownError("told a VM twice")
-    if sorted(names) != sorted(picture.host.vms):
+    if sorted(names) != sorted(report.host.vms):
         raise OutcomeUnknownError("told VMs otherwise than it lists them")
 
 

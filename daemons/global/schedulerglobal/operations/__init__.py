@@ -1,1 +1,1 @@
-"""VMOperations to VMs that clients ask for."""
+"""Operations on VMs that clients request, each carried out by one host."""

@@ -1,4 +1,4 @@
-"""What goes wrong, as errors of REST."""
+"""Errors of operations, as REST clients see them."""
 
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -11,9 +11,9 @@ from slackvm.model.codes import Code
 from slackvm.model.refusal import Refusal
 
 
-def name_taken(where: str) -> RestError:
+def name_taken(message: str) -> RestError:
     """Return that there is another VM of that name."""
-    return RestError(Code.NAME_TAKEN, f"another VM of this name is {where}")
+    return RestError(Code.NAME_TAKEN, message)
 
 
 def no_vm() -> RestError:
@@ -22,7 +22,7 @@ def no_vm() -> RestError:
 
 
 def no_host(refusal: Refusal) -> RestError:
-    """Return that no host takes a VM, for a reason that is the most likely to pass."""
+    """Return that no host takes a VM, for the reason that is most likely to pass."""
     message = f"no host takes it: {refusal.message}"
     code = Code.parse(refusal.code)
     if code is not None and code.status == 409:
@@ -30,12 +30,12 @@ def no_host(refusal: Refusal) -> RestError:
     return not_now(refusal.code, message)
 
 
-def by_host(member: HostRecord, error: RefusedError) -> RestError:
+def refused_by_host(host: HostRecord, error: RefusedError) -> RestError:
     """Return what a host refused."""
     detail = error.detail
-    message = f"host {member.name}: {detail.message}"
+    message = f"host {host.name}: {detail.message}"
     if error.status in (401, 403):
-        return not_now(Code.NOT_READY, f"{message}; it does not let this controller in")
+        return not_now(Code.NOT_READY, f"{message}; the host refuses this controller's token")
     if error.status in (400, 404, 409):
         return RestError(
             detail.code,
@@ -48,21 +48,24 @@ def by_host(member: HostRecord, error: RefusedError) -> RestError:
     return not_now(detail.code, message)
 
 
-def not_known(member: HostRecord, error: HostError | str) -> RestError:
-    """Return that it is not known whether a host did something, or will."""
-    message = f"host {member.name}: {error}; whether it was done is not known yet. Ask again"
+def outcome_unknown(host: HostRecord, error: HostError | str) -> RestError:
+    """Return that it is unknown whether a host did something, or will."""
+    message = (
+        f"host {host.name}: {error}; the outcome is unknown. Check with `slackvm show` before "
+        "retrying"
+    )
     return not_now(Code.OUTCOME_UNKNOWN, message)
 
 
 def not_now(code: str, message: str) -> RestError:
-    """Return that something cannot be done at this moment."""
+    """Return that something is not possible at this moment."""
     return RestError(code, message, status=503, headers={"Retry-After": "5"})
 
 
 @contextmanager
-def store_errors_told() -> Iterator[None]:
+def from_store() -> Iterator[None]:
     """Turn an error of the store into one of REST."""
     try:
         yield
     except StoreError as error:
-        raise not_now(error.code, f"the controller's store cannot be written: {error}") from error
+        raise not_now(error.code, f"the controller cannot write its store: {error}") from error

@@ -1,4 +1,4 @@
-"""Finding out what came of orders whose answers were lost."""
+"""Finding out what became of reservations whose replies were lost."""
 
 import time
 from collections.abc import Iterator
@@ -6,67 +6,76 @@ from contextlib import contextmanager
 
 from schedulerglobal.hosts.client import HostClient
 from schedulerglobal.hosts.replies import HostError
-from schedulerglobal.reservations import reservations as orders
+from schedulerglobal.reservations import reservations
 from schedulerglobal.state.cluster import Cluster
 from schedulerglobal.state.host import HostRecord, Reservation
+from schedulerglobal.state.vms import VMRecord
+from slackvm.model.codes import Code
 
 
 class ReservationRecovery:
-    """Settles orders: their hosts are told to refuse their requests, and tell what they have.
+    """Ends reservations: cancels their requests at the host, which replies which VM it has.
 
     Args:
         cluster: the cluster.
-        nodes: asks the hosts.
+        client: asks the hosts.
     """
 
-    def __init__(self, cluster: Cluster, nodes: HostClient) -> None:
+    def __init__(self, cluster: Cluster, client: HostClient) -> None:
         self._cluster = cluster
-        self._nodes = nodes
+        self._client = client
 
-    def settle_all(self, member: HostRecord) -> None:
-        """Settle the orders of a host that nobody waits for, as far as it answers."""
+    def recover_all(self, host: HostRecord) -> None:
+        """Recover the reservations of a host that no thread has claimed, as far as it answers."""
         with self._cluster.lock:
-            left = [order for order in member.orders.values() if not order.busy]
-            for order in left:
-                order.busy = True
-        for number, order in enumerate(left):
+            left = [each for each in host.reservations.values() if not each.claimed]
+            for reservation in left:
+                reservation.claimed = True
+        for number, reservation in enumerate(left):
             try:
-                self.settle(order)
+                self.recover(reservation)
             except HostError:
                 for other in left[number + 1 :]:
-                    orders.leave_open(self._cluster, other)
+                    reservations.give_back(self._cluster, other)
                 return
 
-    def settle(self, order: Reservation) -> None:
-        """End an order of this thread's: none of its requests can be carried out any more.
+    def recover(self, reservation: Reservation) -> None:
+        """End a reservation that this thread has claimed.
 
         Raises:
-            HostError: the host does not tell; the order is left open.
+            HostError: the host does not answer; the reservation is given back.
         """
-        with self.left_open_on_failure(order):
-            self._settle(order)
+        with self.given_back_on_failure(reservation):
+            self._recover(reservation)
 
-    def is_off(self, order: Reservation) -> bool:
-        """Settle an order of this thread's; tell whether that was possible and the VM is not there.
+    def is_cancelled(self, reservation: Reservation) -> bool:
+        """Cancel a reservation that this thread has claimed.
 
-        Otherwise it stays this thread's.
+        Returns:
+            Whether the host answered and the VM does not exist. Otherwise the reservation stays
+            claimed by this thread.
         """
         try:
-            self._settle(order)
+            self._recover(reservation)
         except HostError:
             return False
-        return not order.done
+        return not reservation.confirmed
 
     @contextmanager
-    def left_open_on_failure(self, order: Reservation) -> Iterator[None]:
-        """Let others find out about an order if this thread cannot."""
+    def given_back_on_failure(self, reservation: Reservation) -> Iterator[None]:
+        """Let other threads recover a reservation if this one fails."""
         try:
             yield
         except BaseException:
-            orders.leave_open(self._cluster, order)
+            reservations.give_back(self._cluster, reservation)
             raise
 
-    def _settle(self, order: Reservation) -> None:
+    def _recover(self, reservation: Reservation) -> None:
         asked_at = time.monotonic()
-        vm = self._nodes.withdraw(order.member.url, order.name, order.attempt)
-        orders.settle(self._cluster, order, vm, asked_at)
+        host = reservation.host
+        reply = self._client.withdraw(host.url, reservation.name, reservation.idempotency_key)
+        vm = None if reply is None else VMRecord.from_reply(reply)
+        if vm is not None and reservation.spec.describes(vm):
+            reservations.confirm(self._cluster, reservation, vm, None, asked_at)
+        else:
+            reservations.release(self._cluster, reservation, Code.CANCELLED)

@@ -27,7 +27,7 @@ def capacity(cluster: Cluster, policy: Policy, request: CapacityRequest) -> Capa
     if request.count is not None and request.host is not None:
         needed = hosts_needed(policy, request.mix, request.count, request.host)
     with cluster.lock:
-        fleet = Fleet(member.summary() for member in cluster.members)
+        fleet = Fleet(host.summary() for host in cluster.hosts)
     taken = [0] * len(fleet)
     for number, vm in enumerate(dealt(request.mix)):
         host = place(fleet, PlacementRequest(vm), policy).host

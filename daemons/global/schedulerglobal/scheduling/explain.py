@@ -26,10 +26,10 @@ def plan(
     """
     with cluster.lock, np.errstate(divide="ignore", invalid="ignore"):
         choice = choose(cluster, policy, request)
-        hosts = [member.name for member in choice.members]
-        refusals = [choice.refusal(member) for member in choice.members]
-        why = None if choice.member else choice.why_not()
-        best = choice.member
+        hosts = [host.name for host in choice.hosts]
+        refusals = [choice.refusal(host) for host in choice.hosts]
+        why = None if choice.host else choice.why_not()
+        best = choice.host
         if cluster.holders(request.vm.name):
             # Names are looked at first, as when a VM is deployed.
             best, why = None, Refusal(Code.NAME_TAKEN)

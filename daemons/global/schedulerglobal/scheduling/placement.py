@@ -17,31 +17,31 @@ class Decision:
 
     Attributes:
         request: the VM, its labels, and the labels that its host must have.
-        members: all hosts.
+        hosts: all hosts.
         placement: what the policy makes of them, by their index.
         refused: hosts that refuse for reasons beside their room.
         refusal_of: returns why the host of an index refuses by its room.
     """
 
     request: PlacementRequest
-    members: list[HostRecord]
+    hosts: list[HostRecord]
     placement: Placement
     refused: Mapping[HostRecord, Refusal]
     refusal_of: Callable[[int, PlacementRequest], Refusal | None]
 
     @property
-    def member(self) -> HostRecord | None:
+    def host(self) -> HostRecord | None:
         """The best host; None: no host takes it."""
-        host = self.placement.host
-        return None if host is None else self.members[host]
+        index = self.placement.host
+        return None if index is None else self.hosts[index]
 
-    def refusal(self, member: HostRecord) -> Refusal | None:
+    def refusal(self, host: HostRecord) -> Refusal | None:
         """Return why a host does not take it; None where it does."""
-        return self.refused.get(member) or self.refusal_of(member.index, self.request)
+        return self.refused.get(host) or self.refusal_of(host.index, self.request)
 
     def why_not(self) -> Refusal:
         """Return why no host takes it: what is most likely to pass."""
-        refusals = [refusal for member in self.members if (refusal := self.refusal(member))]
+        refusals = [refusal for host in self.hosts if (refusal := self.refusal(host))]
         return most_transient(refusals)
 
 
@@ -59,10 +59,8 @@ def choose(
         request: the VM, its labels, and the labels that its host must have.
         refused: hosts that already refused it.
     """
-    taken = {
-        member: Refusal(Code.NAME_TAKEN) for member in cluster.foreign_holders(request.vm.name)
-    }
+    taken = {host: Refusal(Code.NAME_TAKEN) for host in cluster.unmanaged_holders(request.vm.name)}
     refused = {**taken, **(refused or {})}
-    excluded = [member.index for member in refused if not member.forgotten]
+    excluded = [host.index for host in refused if not host.forgotten]
     placement = place(cluster.fleet, request, policy, excluded)
-    return Decision(request, cluster.members, placement, refused, cluster.fleet.refusal)
+    return Decision(request, cluster.hosts, placement, refused, cluster.fleet.refusal)

@@ -1,200 +1,220 @@
-"""The hosts of the cluster and who has which VM. One lock guards it all."""
+"""The hosts of the cluster. One lock guards them all."""
 
 import secrets
 import threading
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
+
+import structlog
 
 from schedulerglobal.hosts.url import HostUrl, parse_host_url
-from schedulerglobal.state.host import HostRecord, Reservation, model_vm
-from schedulerglobal.state.log_entries import host_entry
-from schedulerglobal.state.resources import HostResources
-from schedulerglobal.store.base import Store, Stored
+from schedulerglobal.state.host import HostRecord, Reservation
+from schedulerglobal.state.log_entries import host_entry, resources_entry
+from schedulerglobal.state.names import NameIndex
+from schedulerglobal.state.vms import VMRecord, VMSpec
+from schedulerglobal.store.base import Store
 from schedulerglobal.store.ledger import Ledger
+from schedulerglobal.store.records import Stored, StoredHost
+from slackvm.model.labels import check_labels
 from slackvm.model.placement import Fleet
+
+log = structlog.get_logger()
 
 
 class Cluster:
-    """The hosts in the order in which they came, and who holds which name.
+    """The hosts in the order in which they were added, and which VM is where.
 
-    Whoever changes a member says so by `changed`.
+    Whoever changes a host record calls `changed` before it gives the lock back.
 
     Args:
-        store: what must not be forgotten.
-        ledger: writes it down.
+        store: keeps what must not be forgotten.
+        ledger: writes to the store and to the operations log.
 
     Attributes:
-        lock: held by whoever reads or changes members.
-        settled: told whenever an order ends or is left open, and when a host was first looked at.
-        fleet: the hosts for placements, by the index of each member.
-        members: the hosts.
+        lock: held by whoever reads or changes hosts.
+        progress: notified when a reservation ends or is given back, and when a host was polled
+            for the first time.
+        fleet: the hosts for placements, by the index of each.
+        hosts: the hosts.
     """
 
     def __init__(self, store: Store, ledger: Ledger) -> None:
         self.lock = threading.RLock()
-        self.settled = threading.Condition(self.lock)
+        self.progress = threading.Condition(self.lock)
         self.fleet = Fleet([])
-        self.members: list[HostRecord] = []
+        self.hosts: list[HostRecord] = []
         self.store = store
         self.ledger = ledger
-        self._boot = secrets.token_hex(4)
+        self._boot_id = secrets.token_hex(4)
         self._revision = 0
         self._ordinal = 0
-        # By name: hosts that have a VM of that name or shall have it; and somebody else's VMs.
-        self._holders: dict[str, list[HostRecord]] = {}
-        self._foreign: dict[str, list[HostRecord]] = {}
+        self._holders = NameIndex()
+        self._unmanaged = NameIndex()
 
     @property
     def revision(self) -> str:
-        """What the present state of the cluster is called."""
-        return f"{self._boot}-{self._revision}"
+        """The name of the cluster's present state."""
+        return f"{self._boot_id}-{self._revision}"
 
     @property
     def is_known(self) -> bool:
-        """Whether every host was looked at since the controller started."""
+        """Whether every host was polled since the controller started."""
         with self.lock:
-            return all(member.looked_at for member in self.members)
+            return all(host.was_polled for host in self.hosts)
 
     def changed_since(self, revision: str) -> list[HostRecord]:
-        """Return the hosts that have changed since a revision; all, if it is none of ours."""
-        boot, _, number = revision.partition("-")
-        is_ours = boot == self._boot and number.isascii() and number.isdigit() and len(number) < 19
-        since = int(number) if is_ours else -1
-        return [member for member in self.members if member.revision > since]
+        """Return the hosts that have changed since a revision; all, if it is not one of ours."""
+        boot_id, _, number = revision.partition("-")
+        is_number = number.isascii() and number.isdigit() and len(number) < 19
+        since = int(number) if boot_id == self._boot_id and is_number else -1
+        return [host for host in self.hosts if host.revision > since]
 
     def restore(self, stored: Stored, urls: Iterable[HostUrl]) -> None:
-        """Take over what an earlier life of the controller knew, and the hosts that are listed.
+        """Add the hosts, VMs and reservations of the store, and the hosts that are listed.
 
         Raises:
-            StoreError: a host that is new cannot be written down.
+            StoreError: a host that is new cannot be written.
         """
         with self.lock:
-            for host in stored.hosts:
-                member = HostRecord(
-                    parse_host_url(host.url), host.ordinal, host.name, host.cordoned
-                )
-                member.vms = {vm.name: vm for vm in stored.vms.get(host.ordinal, [])}
-                for order in stored.orders:
-                    if order.host == host.ordinal:
-                        # What came of it is not known: the requests may still be on their way.
-                        member.orders[order.request.name] = Reservation(
-                            order.request, member, order.attempt, busy=False, lost=True
-                        )
-                vms = [model_vm(vm) for vm in member.vms.values()]
-                vms += [order.request.vm() for order in member.orders.values()]
-                member.room = HostResources(vms={vm.name: vm for vm in vms})
-                self._insert(member)
+            for each in stored.hosts:
+                self._restore_host(each, stored)
             for url in urls:
                 self.add(url)
 
     def add(self, url: HostUrl) -> tuple[HostRecord, bool]:
-        """Let a host be part of the cluster; return it, and whether it is new.
+        """Add a host to the cluster; return it, and whether it is new.
 
-        A host whose daemon is now asked with TLS, or no longer, stays the host that it was.
-
-        Raises:
-            StoreError: it cannot be written down.
-        """
-        with self.lock:
-            for member in self.members:
-                if member.url.place == url.place:
-                    self._ask_at(member, url)
-                    return member, False
-            member = HostRecord(url, self._ordinal + 1)
-            self.ledger.write_durably(lambda lines: self.store.set_host(member.stored, lines))
-            self._insert(member)
-            return member, True
-
-    def forget(self, member: HostRecord) -> None:
-        """Let a host be no part of the cluster any more; its VMs and orders are forgotten.
+        A host whose URL changes between http and https stays the same host.
 
         Raises:
-            StoreError: it cannot be written down.
+            StoreError: it cannot be written.
         """
         with self.lock:
-            entry = host_entry("forget", member)
+            for host in self.hosts:
+                if host.url.place == url.place:
+                    self._set_url(host, url)
+                    return host, False
+            host = HostRecord(url, self._ordinal + 1)
+            self._write_host(host.stored)
+            self._insert(host)
+            return host, True
+
+    def forget(self, host: HostRecord) -> None:
+        """Remove a host from the cluster, with its VMs and reservations.
+
+        Raises:
+            StoreError: it cannot be written.
+        """
+        with self.lock:
             self.ledger.write_durably(
-                lambda lines: self.store.forget_host(member.ordinal, lines), entry
+                lambda lines: self.store.forget_host(host.ordinal, lines),
+                host_entry("forget", host),
             )
-            self.members.remove(member)
-            self.fleet.remove(member.index)
-            for index, other in enumerate(self.members):
+            self.hosts.remove(host)
+            self.fleet.remove(host.index)
+            for index, other in enumerate(self.hosts):
                 other.index = index
-            _index(self._holders, member, member.names, set())
-            _index(self._foreign, member, member.room.foreign, set())
-            member.forgotten = True
+            self._holders.update(host, ())
+            self._unmanaged.update(host, ())
+            host.forgotten = True
             self._revision += 1
-            self.settled.notify_all()
+            self.progress.notify_all()
 
-    def cordon(self, member: HostRecord, *, cordoned: bool) -> None:
-        """Let a host get no VMs, or again.
+    def cordon(self, host: HostRecord, *, cordoned: bool) -> None:
+        """Let a host get no new VMs, or again.
 
         Raises:
-            StoreError: it cannot be written down.
+            StoreError: it cannot be written.
         """
         with self.lock:
-            if member.cordoned == cordoned:
+            if host.cordoned == cordoned:
                 return
-            entry = host_entry("cordon" if cordoned else "uncordon", member)
-            stored = member.stored._replace(cordoned=cordoned)
+            entry = host_entry("cordon" if cordoned else "uncordon", host)
+            stored = host.stored._replace(cordoned=cordoned)
             self.ledger.write_durably(lambda lines: self.store.set_host(stored, lines), entry)
-            member.cordoned = cordoned
-            self.changed(member)
+            host.cordoned = cordoned
+            self.changed(host)
+
+    def override_labels(self, host: HostRecord, labels: Mapping[str, str | None]) -> None:
+        """Replace labels of a host in the controller; None gives the host's own value back.
+
+        Raises:
+            ValueError: a label is not allowed, or there are too many.
+            StoreError: it cannot be written.
+        """
+        with self.lock:
+            merged = {**host.label_overrides, **labels}
+            overrides = {key: value for key, value in merged.items() if value is not None}
+            check_labels(overrides)
+            if overrides == host.label_overrides:
+                return
+            before, facts = host.label_overrides, host.facts()
+            host.label_overrides = overrides
+            stored, entries = host.stored, resources_entry(host, facts)
+            try:
+                self.ledger.write_durably(
+                    lambda lines: self.store.set_host(stored, lines), *entries
+                )
+            except BaseException:
+                host.label_overrides = before
+                raise
+            self.changed(host)
 
     def find_host(self, name: str) -> HostRecord | None:
         """Return a host by its name."""
         with self.lock:
-            return next((member for member in self.members if member.name == name), None)
+            return next((host for host in self.hosts if host.name == name), None)
 
     def holders(self, name: str) -> list[HostRecord]:
-        """Return the hosts that have a VM of that name, or on which one is ordered."""
-        return sorted(self._holders.get(name, ()), key=lambda member: member.ordinal)
+        """Return the hosts that have a VM or reservation of that name."""
+        return self._holders.find(name)
 
-    def foreign_holders(self, name: str) -> list[HostRecord]:
-        """Return the hosts on which somebody else has a VM of that name."""
-        return list(self._foreign.get(name, ()))
+    def unmanaged_holders(self, name: str) -> list[HostRecord]:
+        """Return the hosts with a VM of that name that SlackVM does not manage."""
+        return self._unmanaged.find(name)
 
-    def changed(self, member: HostRecord, room: HostResources | None = None) -> None:
-        """Take note of what has changed of a member.
-
-        Args:
-            member: the host; its VMs and orders may be others now.
-            room: what it has from now on; None: what it had.
-        """
-        if member.forgotten:
+    def changed(self, host: HostRecord) -> None:
+        """Update everything that is computed from a host record."""
+        if host.forgotten:
             return
         self._revision += 1
-        member.revision = self._revision
-        names = {*member.vms, *member.orders}
-        _index(self._holders, member, member.names, names)
-        member.names = names
-        if room is not None:
-            _index(self._foreign, member, member.room.foreign, room.foreign)
-            member.room = room
-        self.fleet.update(member.index, member.summary())
+        host.revision = self._revision
+        self._holders.update(host, host.vm_names)
+        self._unmanaged.update(host, host.resources.unmanaged)
+        self.fleet.update(host.index, host.summary())
 
-    def _ask_at(self, member: HostRecord, url: HostUrl) -> None:
-        if member.url.base != url.base:
-            stored = member.stored._replace(url=url.given)
-            self.ledger.write_durably(lambda lines: self.store.set_host(stored, lines))
-            member.url = url
+    def _restore_host(self, stored: StoredHost, everything: Stored) -> None:
+        self._ordinal = max(self._ordinal, stored.ordinal)
+        try:
+            url = parse_host_url(stored.url)
+        except ValueError as error:
+            log.error("store_row_skipped", table="hosts", key=stored.ordinal, reason=str(error))
+            return
+        host = HostRecord(url, stored.ordinal, stored.name, stored.cordoned)
+        host.label_overrides, host.api_version = stored.label_overrides, stored.api_version
+        for vm in everything.vms.get(stored.ordinal, []):
+            host.vms[vm.name] = VMRecord.from_stored(vm)
+        for each in everything.reservations:
+            if each.host == stored.ordinal:
+                # Requests that an earlier process of the controller sent may still be on their way.
+                host.reservations[each.name] = Reservation(
+                    VMSpec.from_stored(each),
+                    host,
+                    each.idempotency_key,
+                    claimed=False,
+                    outcome_unknown=True,
+                )
+        self._insert(host)
 
-    def _insert(self, member: HostRecord) -> None:
-        self._ordinal = max(self._ordinal, member.ordinal)
-        self.members.append(member)
-        member.index = self.fleet.add(member.summary())
-        self.changed(member)
+    def _set_url(self, host: HostRecord, url: HostUrl) -> None:
+        if host.url.base != url.base:
+            self._write_host(host.stored._replace(url=url.given))
+            host.url = url
 
+    def _write_host(self, stored: StoredHost) -> None:
+        self.ledger.write_durably(lambda lines: self.store.set_host(stored, lines))
 
-def _index(
-    index: dict[str, list[HostRecord]],
-    member: HostRecord,
-    before: Iterable[str],
-    after: Iterable[str],
-) -> None:
-    before, after = set(before), set(after)
-    for name in before - after:
-        index[name].remove(member)
-        if not index[name]:
-            del index[name]
-    for name in after - before:
-        index.setdefault(name, []).append(member)
+    def _insert(self, host: HostRecord) -> None:
+        self._ordinal = max(self._ordinal, host.ordinal)
+        self.hosts.append(host)
+        host.index = self.fleet.add(host.summary())
+        self.changed(host)

@@ -2,231 +2,241 @@
 
 import time
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
+from typing import Any
 
-from schedulerglobal.hosts.replies import Picture
+from schedulerglobal.hosts.replies import HostReport
 from schedulerglobal.hosts.url import HostUrl
 from schedulerglobal.state.resources import UNKNOWN, HostResources
-from schedulerglobal.store.base import StoredHost, StoredReservation
+from schedulerglobal.state.vms import VMRecord, VMSpec
+from schedulerglobal.store.records import StoredHost, StoredReservation
 from slackvm.api.cluster import ClusterHostReply
 from slackvm.api.hosts import HostReply, LevelReply, SummaryReply
-from slackvm.api.vms import ChangedReply, VMReply, VMRequest
+from slackvm.api.vms import ChangedReply, VMReply
+from slackvm.model.labels import Labels
 from slackvm.model.summary import HostSummary
 from slackvm.model.vm import VM
 
 
 @dataclass(slots=True, eq=False)
 class Reservation:
-    """A VM that a host was chosen for, until it is known whether it came to be.
+    """A VM that a host was chosen for, until it is known whether the host created it.
 
     Attributes:
-        request: what was asked for.
-        member: the host.
-        attempt: what the requests to the host bear, so that they can be withdrawn.
-        busy: whether a thread is about to find out what came of it; the others wait.
-        again: the host has such a VM already; it is asked whether it is what was asked for.
-        lost: an answer was lost, so requests that bear the attempt may still be on their way.
-        done: the VM is there.
+        spec: the VM.
+        host: the host.
+        idempotency_key: what the requests to the host carry, so that they can be cancelled.
+        claimed: whether a thread is finding out what became of it; other threads wait.
+        repeated: the host has such a VM already, and is asked whether it is the same.
+        outcome_unknown: a reply was lost, so a request may still be on its way to the host.
+        confirmed: the VM exists.
     """
 
-    request: VMRequest
-    member: "HostRecord"
-    attempt: str
-    busy: bool = True
-    again: bool = False
-    lost: bool = False
-    done: bool = False
+    spec: VMSpec
+    host: "HostRecord"
+    idempotency_key: str
+    claimed: bool = True
+    repeated: bool = False
+    outcome_unknown: bool = False
+    confirmed: bool = False
 
     @property
     def name(self) -> str:
         """The VM's name."""
-        return self.request.name
+        return self.spec.name
 
     @property
     def stored(self) -> StoredReservation:
         """What must not be forgotten of it."""
-        return StoredReservation(self.request, self.member.ordinal, self.attempt)
+        return self.spec.to_stored(self.host.ordinal, self.idempotency_key)
 
 
 @dataclass(slots=True, eq=False)
 class HostRecord:
-    """A host: what it told last, and what was ordered on it since. Guarded by the cluster's lock.
+    """A host: its last report, and what was reserved on it since. Guarded by the cluster's lock.
+
+    All else about a host is computed from these fields.
 
     Attributes:
         url: of its daemon.
-        ordinal: its place among all hosts that there ever were.
-        known_as: the name that it told; empty: it never did.
-        cordoned: whether it shall get no VMs.
+        ordinal: its number among all hosts that the cluster ever had.
+        reported_name: the name that it reported; empty: it never did.
+        cordoned: whether it gets no new VMs.
+        label_overrides: labels that replace those that it reports.
+        api_version: version of the REST interface that it last reported; 1 where it never did.
         revision: the cluster's revision in which it last changed.
-        told: itself, as it told last; None: it did not since the controller started.
-        etag: version of the last whole picture; empty: there is none.
+        report: what it last reported of itself; None: nothing since the controller started.
+        etag: version of the last whole report; empty: the next one must be whole.
         vms: its VMs by name.
-        orders: VMs that are being deployed on it, or may have been, by name.
-        removing: names of VMs that are being removed from it, with how often that was asked.
-        room: what placements go by, orders included.
-        last_seen: when it last answered, on the monotonic clock; None: never.
-        looked_at: whether it was asked since the controller started.
-        forgotten: whether it is no part of the cluster any more.
-        index: its place among the hosts that there are.
-        names: of its VMs and orders, as the cluster's index has them.
+        reservations: VMs that are being deployed on it, or may have been, by name.
+        removing: names of VMs that are being removed from it, each with the number of requests.
+        resources: what placements depend on beside its VMs.
+        last_seen: when it last replied, on the monotonic clock; None: never.
+        was_polled: whether it was polled since the controller started.
+        forgotten: whether it is no longer part of the cluster.
+        index: its position among the cluster's hosts.
     """
 
     url: HostUrl
     ordinal: int
-    known_as: str = ""
+    reported_name: str = ""
     cordoned: bool = False
+    label_overrides: dict[str, str] = field(default_factory=dict)
+    api_version: int = 1
     revision: int = 0
-    told: HostReply | None = None
+    report: HostReply | None = None
     etag: str = ""
-    vms: dict[str, VMReply] = field(default_factory=dict)
-    orders: dict[str, Reservation] = field(default_factory=dict)
+    vms: dict[str, VMRecord] = field(default_factory=dict)
+    reservations: dict[str, Reservation] = field(default_factory=dict)
     removing: dict[str, int] = field(default_factory=dict)
-    room: HostResources = field(default_factory=HostResources)
+    resources: HostResources = field(default_factory=HostResources)
     last_seen: float | None = None
-    looked_at: bool = False
+    was_polled: bool = False
     forgotten: bool = False
     index: int = -1
-    names: set[str] = field(default_factory=set)
 
     @property
     def name(self) -> str:
-        """Its name; until it has told one, host and port of its URL."""
-        return self.known_as or self.url.place
+        """Its name; until it has reported one, host and port of its URL."""
+        return self.reported_name or self.url.place
 
     @property
     def age_s(self) -> float | None:
-        """Seconds since it last answered."""
+        """Seconds since it last replied."""
         return None if self.last_seen is None else round(time.monotonic() - self.last_seen, 3)
 
     @property
     def is_unknown(self) -> bool:
         """Whether it does not answer."""
-        return self.room.state == UNKNOWN
+        return self.resources.state == UNKNOWN
+
+    @property
+    def labels(self) -> Labels:
+        """Its labels: those that it reports, and the overrides."""
+        reported = self.report.labels if self.report else {}
+        return {**reported, **self.label_overrides}
+
+    @property
+    def vm_names(self) -> set[str]:
+        """Names of its VMs and reservations."""
+        return {*self.vms, *self.reservations}
+
+    @property
+    def placed_vms(self) -> dict[str, VM]:
+        """VMs that are or will be on it, by name: these count in placements."""
+        reserved = {name: each.spec.vm for name, each in self.reservations.items()}
+        return {**reserved, **{name: each.vm for name, each in self.vms.items()}}
 
     @property
     def stored(self) -> StoredHost:
         """What must not be forgotten of it."""
-        return StoredHost(self.ordinal, self.url.given, self.known_as, self.cordoned)
-
-    def is_older(self, instance: str, generation: int, asked_at: float) -> bool:
-        """Tell whether what a host said is older than what is known.
-
-        Generations of one instance can be compared. Of another instance only this is known: if the
-        host was asked after it last answered, then the instance that is known is gone.
-        """
-        if self.told is None or self.last_seen is None:
-            return False
-        if instance == self.told.instance:
-            return generation < self.told.generation
-        return asked_at < self.last_seen
-
-    def room_of(self, picture: Picture) -> HostResources:
-        """Return what placements go by according to a picture; VMs that are ordered count too."""
-        told = {vm.name: model_vm(vm) for vm in picture.vms.vms}
-        room = HostResources.told(picture.host, told)
-        for order in self.orders.values():
-            if order.name not in told:
-                room = room.with_vm(order.request.vm())
-        return room
-
-    def take_picture(self, picture: Picture) -> None:
-        """Take over a whole picture."""
-        self.told, self.etag = picture.host, picture.etag
-        self.known_as = picture.host.name
-        self.vms = {vm.name: vm for vm in picture.vms.vms}
-
-    def take_summary(self, summary: SummaryReply, steps: int) -> None:
-        """Take over a host in numbers, told after a change.
-
-        Args:
-            summary: the host.
-            steps: how many generations the change counts. Where there are more since the whole
-                picture, more has changed than is known, and the next look must be a whole one.
-        """
-        if self.told is None:
-            return
-        grown = summary.generation - self.told.generation
-        is_known = summary.instance == self.told.instance and grown in (0, steps)
-        self.etag = f"{summary.instance}-{summary.generation}" if self.etag and is_known else ""
-        fields = {name: getattr(summary, name) for name in SummaryReply.model_fields}
-        self.told = self.told.model_copy(update=fields)
-        self.vms = {name: self._pinned(vm) for name, vm in self.vms.items()}
+        return StoredHost(
+            self.ordinal,
+            self.url.given,
+            self.reported_name,
+            self.cordoned,
+            self.label_overrides,
+            self.api_version,
+        )
 
     def summary(self) -> HostSummary:
         """Return the host in numbers, for placements."""
-        return self.room.summary(self.name, cordoned=self.cordoned)
+        vms = self.placed_vms.values()
+        return self.resources.summary(self.name, vms, self.labels, cordoned=self.cordoned)
+
+    def facts(self) -> dict[str, Any]:
+        """Return all that placements depend on, as the operations log has it."""
+        return self.resources.facts(self.placed_vms.values(), self.labels)
+
+    def is_older(self, boot_id: str, generation: int, asked_at: float) -> bool:
+        """Return whether a reply is older than what is known.
+
+        Generations of one boot can be compared. Of another boot only this is known: if the host
+        was asked after it last replied, then the boot that is known has ended.
+        """
+        if self.report is None or self.last_seen is None:
+            return False
+        if boot_id == self.report.instance:
+            return generation < self.report.generation
+        return asked_at < self.last_seen
+
+    def take_report(self, report: HostReport, vms: Mapping[str, VMRecord]) -> None:
+        """Replace what is known by a whole report, whose VMs are given as records."""
+        self.report, self.etag = report.host, report.etag
+        self.reported_name = report.host.name
+        self.api_version = report.host.api_version
+        self.vms = dict(vms)
+        self.resources = HostResources.from_report(report.host, [vm.vm for vm in vms.values()])
+        self.last_seen = time.monotonic()
+
+    def take_summary(self, summary: SummaryReply, steps: int) -> None:
+        """Update what is known by the summary in the reply to a change.
+
+        Args:
+            summary: the host.
+            steps: how many generations the change counts. Where there are more since the last
+                report, more has changed than is known, and the next report must be a whole one.
+        """
+        self.last_seen = time.monotonic()
+        if self.report is None:
+            return
+        passed = summary.generation - self.report.generation
+        is_known = summary.instance == self.report.instance and passed in (0, steps)
+        self.etag = f"{summary.instance}-{summary.generation}" if self.etag and is_known else ""
+        self.report = self.report.model_copy(update=dict(summary))
+        self.vms = {name: self._with_pins(vm) for name, vm in self.vms.items()}
 
     def reply(self) -> ClusterHostReply:
-        """Return the host as it is told to clients."""
-        told = self.told or _NEVER_TOLD
-        fields = {name: getattr(told, name) for name in HostReply.model_fields}
-        fields |= {
+        """Return the host as clients see it."""
+        fields = {
+            **dict(self.report or _NO_REPORT),
+            "api_version": self.api_version,
             "name": self.name,
-            "state": self.room.state,
-            "reason": self.room.reason,
+            "state": self.resources.state,
+            "reason": self.resources.reason,
+            "labels": self.labels,
+            "label_overrides": self.label_overrides,
             "vms": list(self.vms),
             "url": self.url.given,
             "age_s": self.age_s,
             "cordoned": self.cordoned,
-            "pending": list(self.orders),
+            "pending": list(self.reservations),
         }
         return ClusterHostReply(**fields)
 
     def summary_reply(self) -> SummaryReply:
-        """Return the host in numbers, as it told them last."""
-        told = self.told or _NEVER_TOLD
-        return SummaryReply(
-            **{
-                **{name: getattr(told, name) for name in SummaryReply.model_fields},
-                "name": self.name,
-                "state": self.room.state,
-                "reason": self.room.reason,
-            }
-        )
+        """Return the host in numbers, as it last reported them."""
+        report = dict(self.report or _NO_REPORT)
+        fields = {name: value for name, value in report.items() if name not in _NOT_IN_SUMMARY}
+        state = {"name": self.name, "state": self.resources.state, "reason": self.resources.reason}
+        return SummaryReply(**{**fields, **state})
 
-    def vm_reply(self, name: str) -> VMReply:
-        """Return a VM by name as it is told to clients."""
-        return self.told_vm(self.vms[name])
-
-    def told_vm(self, vm: VMReply) -> VMReply:
-        """Return a VM as it is told to clients: of a host that does not answer, no state."""
-        return vm.model_copy(update={"state": UNKNOWN}) if self.is_unknown else vm
+    def vm_reply(self, vm: VMRecord) -> VMReply:
+        """Return one of its VMs as clients see it; while the host does not answer, as `unknown`."""
+        return vm.to_reply(self.name, UNKNOWN if self.is_unknown else vm.state)
 
     def changed_reply(self, name: str) -> ChangedReply:
-        """Return a VM with its host as it is told to clients."""
-        vm = self.vm_reply(name)
-        fields = {field: getattr(vm, field) for field in VMReply.model_fields}
-        return ChangedReply(**fields, summary=self.summary_reply())
+        """Return a VM and its host as clients see them after a change."""
+        vm = self.vm_reply(self.vms[name])
+        return ChangedReply(**{**dict(vm), "summary": self.summary_reply()})
 
-    def _pinned(self, vm: VMReply) -> VMReply:
-        """Return a VM with the CPUs that its vNode is told to use."""
-        levels: Mapping[str, LevelReply] = self.told.levels if self.told else {}
-        vnode = levels.get(str(vm.level))
+    def _with_pins(self, vm: VMRecord) -> VMRecord:
+        """Return a VM with the CPUs that its vNode uses now."""
+        levels: Mapping[str, LevelReply] = self.report.levels if self.report else {}
+        vnode = levels.get(str(vm.vm.level))
         if vnode is None or vm.cpu_list == vnode.pin_list:
             return vm
-        return vm.model_copy(update={"cpu_list": vnode.pin_list})
+        return replace(vm, cpu_list=vnode.pin_list)
 
 
-def model_vm(vm: VMReply) -> VM:
-    """Return a VM that a host told of as the model knows VMs.
+_NOT_IN_SUMMARY = HostReply.model_fields.keys() - SummaryReply.model_fields.keys()
 
-    Raises:
-        ValueError: it is out of range.
-    """
-    return VM(vm.name, vm.vcpus, vm.memory_mib, vm.level)
-
-
-def bare(reply: ChangedReply) -> VMReply:
-    """Return a VM that was changed, without its host."""
-    return VMReply(**{field: getattr(reply, field) for field in VMReply.model_fields})
-
-
-_NEVER_TOLD = HostReply(
+_NO_REPORT = HostReply(
     name="",
     version="",
     boot_id="",
     generation=0,
-    state=UNKNOWN,
+    state="unknown",
     reason="",
     hypervisor=None,
     cpus=0,

@@ -1,69 +1,86 @@
 """Entries of the controller's operations log."""
 
 import time
+from collections.abc import Mapping
 from typing import Any
 
 from schedulerglobal.state.host import HostRecord
-from schedulerglobal.state.resources import HostResources
+from schedulerglobal.state.vms import VMSpec
 from slackvm.formats.operations import ACCEPTED, REFUSED, Operation
 from slackvm.model.codes import Code
 from slackvm.model.vm import VM
 
 
 def start_entry(policy: str) -> Operation:
-    """Return that the controller starts; it knows no host's state yet."""
+    """Return that the controller starts; no host's state is known yet."""
     return _entry("start", policy=policy)
 
 
-def host_entry(op: str, member: HostRecord) -> Operation:
-    """Return that something is done to a host: `cordon`, `uncordon`, `forget`."""
-    return _entry(op, host=member.name)
+def host_entry(op: str, host: HostRecord) -> Operation:
+    """Return an operation on a host: `cordon`, `uncordon` or `forget`."""
+    return _entry(op, host=host.name)
 
 
-def room_entry(
-    member: HostRecord, room: HostResources, known: HostResources | None, name: str | None = None
-) -> list[Operation]:
-    """Return that a host has other room than is known; nothing where it has not.
+def resources_entry(host: HostRecord, before: Mapping[str, Any] | None) -> list[Operation]:
+    """Return what of a host's facts has changed; nothing where nothing has.
 
     Args:
-        member: the host.
-        room: what it has.
-        known: what it should have; None: it is heard of for the first time since the start.
-        name: its name, where that is not what it was.
+        host: the host as it is now.
+        before: its facts before; None: this is its first report since the controller started.
     """
-    told = room.difference(known)
-    if not told:
+    now = host.facts()
+    changed = {
+        name: value for name, value in now.items() if before is None or before[name] != value
+    }
+    if not changed:
         return []
-    if known is None:
-        told["cordoned"] = member.cordoned
-    return [_entry("host", host=name or member.name, room={"position": member.ordinal, **told})]
+    if before is None:
+        changed["cordoned"] = host.cordoned
+    return [_entry("host", host=host.name, room={"position": host.ordinal, **changed})]
 
 
 def vm_entry(
-    op: str,
-    member: HostRecord | None,
-    vm: VM,
-    outcome: str = ACCEPTED,
-    code: str | None = None,
-    excluded: list[str] | None = None,
+    op: str, host: HostRecord | None, vm: VM, outcome: str = ACCEPTED, code: str | None = None
 ) -> Operation:
-    """Return that something is done to a VM."""
+    """Return an operation on a VM."""
+    return _entry(op, **_of_vm(host, vm), outcome=outcome, code=code)
+
+
+def reserve_entry(
+    host: HostRecord | None, spec: VMSpec, excluded: list[str], code: str | None = None
+) -> Operation:
+    """Return that a host was chosen for a VM, or why there is none.
+
+    Args:
+        host: the host; None: no host takes it.
+        spec: the VM.
+        excluded: names of hosts that had refused the same request before.
+        code: why no host takes it.
+    """
     return _entry(
-        op,
-        name=vm.name,
-        vcpus=vm.vcpus,
-        memory_mib=vm.memory_mib,
-        level=vm.level,
-        host=member.name if member else "",
-        outcome=outcome,
+        "reserve",
+        **_of_vm(host, spec.vm),
+        outcome=ACCEPTED if host else REFUSED,
         code=code,
         excluded=excluded or None,
+        labels=dict(spec.labels) or None,
+        require=dict(spec.require) or None,
     )
 
 
 def no_vm_entry(name: str) -> Operation:
-    """Return that a VM was to be removed that there is not."""
+    """Return that a VM was to be removed that does not exist."""
     return _entry("remove", name=name, outcome=REFUSED, code=Code.VM_NOT_FOUND)
+
+
+def _of_vm(host: HostRecord | None, vm: VM) -> dict[str, Any]:
+    return {
+        "name": vm.name,
+        "vcpus": vm.vcpus,
+        "memory_mib": vm.memory_mib,
+        "level": vm.level,
+        "host": host.name if host else "",
+    }
 
 
 def _entry(op: str, **fields: Any) -> Operation:

@@ -5,7 +5,8 @@ from dataclasses import replace
 
 import structlog
 
-from schedulerglobal.store.base import Lines, Store, StoreError
+from schedulerglobal.store.base import Store, StoreError
+from schedulerglobal.store.records import Lines
 from slackvm.formats.journal import Journal
 from slackvm.formats.operations import Operation
 from slackvm.model.codes import Code
@@ -84,7 +85,7 @@ class Ledger:
 
     def log_only(self, *operations: Operation) -> None:
         """Log operations that change nothing in the store."""
-        self.write_eventually(self._store.note, *operations)
+        self.write_eventually(self._store.write_lines, *operations)
 
     def catch_up(self) -> None:
         """Write what could not be written before."""
@@ -126,7 +127,7 @@ class Ledger:
                 self._kept += 1
             if self._kept >= _KEPT_LINES:
                 self._journal.sync()
-                self._store.logged(self._journal.seq)
+                self._store.drop_lines(self._journal.seq)
                 self._kept = 0
         except (OSError, StoreError) as error:
             self._failed(error)

@@ -1,60 +1,36 @@
-"""The store in a file of SQLite, which one controller has to itself."""
+"""The store as an SQLite file, which one controller has to itself."""
 
+import json
 import os
 import sqlite3
-from collections.abc import Collection, Iterator, Sequence
+from collections.abc import Callable, Collection, Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
+from typing import Any, TypeVar
 
-from schedulerglobal.store.base import (
-    Lines,
-    Store,
-    Stored,
-    StoredHost,
-    StoredReservation,
-    StoreError,
-)
-from slackvm.api.vms import VMReply, VMRequest
+import structlog
+
+from schedulerglobal.store.base import Store, StoreError
+from schedulerglobal.store.migrations import UnusableError, prepare
+from schedulerglobal.store.records import Lines, Stored, StoredHost, StoredReservation, StoredVM
 from slackvm.formats.files import lock_file
 from slackvm.model.codes import Code
+from slackvm.model.labels import check_labels
 
-VERSION = 1
+log = structlog.get_logger()
 
-_SCHEMA = """
-CREATE TABLE hosts (
-    ordinal INTEGER PRIMARY KEY,
-    url TEXT NOT NULL,
-    name TEXT NOT NULL,
-    cordoned INTEGER NOT NULL
-) STRICT;
-CREATE TABLE vms (
-    name TEXT NOT NULL,
-    host INTEGER NOT NULL REFERENCES hosts ON DELETE CASCADE,
-    told TEXT NOT NULL,
-    PRIMARY KEY (name, host)
-) STRICT, WITHOUT ROWID;
-CREATE TABLE orders (
-    name TEXT PRIMARY KEY,
-    host INTEGER NOT NULL REFERENCES hosts ON DELETE CASCADE,
-    attempt TEXT NOT NULL,
-    request TEXT NOT NULL
-) STRICT, WITHOUT ROWID;
-CREATE TABLE log (seq INTEGER PRIMARY KEY, line BLOB NOT NULL) STRICT;
-"""
-
-
-class UnusableError(ValueError):
-    """There is no store to be had at the place that was given; says why."""
+Record = TypeVar("Record")
 
 
 class SqliteStore(Store):
     """A file in WAL mode, with its `-wal` and `-shm` beside it.
 
     Args:
-        path: the file; it is made where there is none.
+        path: the file; it is made where there is none, and migrated where it is an older one.
 
     Raises:
-        UnusableError: another controller has it, it is of another version, or it cannot be made.
+        UnusableError: another controller has it, this release cannot read it, or it cannot be
+            made.
     """
 
     def __init__(self, path: Path) -> None:
@@ -68,60 +44,62 @@ class SqliteStore(Store):
             raise UnusableError(f"SCG_STORE: {path}: {error.strerror}") from error
         try:
             self._open()
-        except (sqlite3.Error, UnusableError) as error:
+        except (sqlite3.Error, UnusableError, OSError) as error:
             os.close(self._lock)
             raise UnusableError(f"SCG_STORE: {path}: {error}") from error
 
     def load(self) -> Stored:
-        """Return all."""
-        with _told():
-            hosts = [
-                StoredHost(ordinal, url, name, bool(cordoned))
-                for ordinal, url, name, cordoned in self._database.execute(
-                    "SELECT ordinal, url, name, cordoned FROM hosts ORDER BY ordinal"
-                )
-            ]
-            vms: dict[int, list[VMReply]] = {}
-            for host, told in self._database.execute("SELECT host, told FROM vms ORDER BY name"):
-                vms.setdefault(host, []).append(VMReply.model_validate_json(told))
-            orders = [
-                StoredReservation(VMRequest.model_validate_json(request), host, attempt)
-                for host, attempt, request in self._database.execute(
-                    "SELECT host, attempt, request FROM orders ORDER BY name"
-                )
-            ]
+        """Return everything that can be read; a row that cannot is logged and left out."""
+        with _store_errors():
+            hosts = self._read(
+                "hosts",
+                "SELECT ordinal, url, name, cordoned, label_overrides, api_version FROM hosts "
+                "ORDER BY ordinal",
+                _host,
+            )
+            vms: dict[int, list[StoredVM]] = {}
+            for host, vm in self._read(
+                "vms", "SELECT name, host, record FROM vms ORDER BY name", _vm
+            ):
+                vms.setdefault(host, []).append(vm)
+            reservations = self._read(
+                "reservations",
+                "SELECT name, host, idempotency_key, record FROM reservations ORDER BY name",
+                _reservation,
+            )
             lines = list(self._database.execute("SELECT seq, line FROM log ORDER BY seq"))
-        return Stored(hosts, vms, orders, lines)
+        return Stored(hosts, vms, reservations, lines)
 
-    def reserve(self, order: StoredReservation, lines: Lines) -> None:
-        """Add an order."""
-        name = order.request.name
+    def reserve(self, reservation: StoredReservation, lines: Lines) -> None:
+        """Add a reservation."""
+        name, host = reservation.name, reservation.host
         with self._transaction(lines, durable=True):
-            # An order on the host that has the VM asks whether it is still what it was.
             if self._database.execute(
-                "SELECT 1 FROM vms WHERE name = ? AND host != ?", (name, order.host)
+                "SELECT 1 FROM vms WHERE name = ? AND host != ?", (name, host)
             ).fetchone():
                 raise StoreError(Code.STORAGE_FAILED, f"the store has a VM {name} on another host")
+            record = reservation.model_dump_json(exclude={"name", "host", "idempotency_key"})
             self._database.execute(
-                "INSERT INTO orders (name, host, attempt, request) VALUES (?, ?, ?, ?)",
-                (name, order.host, order.attempt, order.request.model_dump_json()),
+                "INSERT INTO reservations (name, host, idempotency_key, record) "
+                "VALUES (?, ?, ?, ?)",
+                (name, host, reservation.idempotency_key, record),
             )
 
-    def confirm(self, name: str, host: int, vm: VMReply, lines: Lines) -> None:
-        """Make an order a VM."""
+    def confirm(self, host: int, vm: StoredVM, lines: Lines) -> None:
+        """Replace the reservation of a VM by the VM."""
         with self._transaction(lines):
-            self._database.execute("DELETE FROM orders WHERE name = ?", (name,))
+            self._database.execute("DELETE FROM reservations WHERE name = ?", (vm.name,))
             self._put(host, [vm])
 
     def release(self, name: str, lines: Lines) -> None:
-        """Drop an order."""
+        """Remove a reservation."""
         with self._transaction(lines):
-            self._database.execute("DELETE FROM orders WHERE name = ?", (name,))
+            self._database.execute("DELETE FROM reservations WHERE name = ?", (name,))
 
     def set_vms(
-        self, host: int, changed: Sequence[VMReply], gone: Collection[str], lines: Lines
+        self, host: int, changed: Sequence[StoredVM], gone: Collection[str], lines: Lines
     ) -> None:
-        """Write down VMs of a host that are new or otherwise, and those that are gone."""
+        """Write the VMs of a host that are new or changed, and remove those that are gone."""
         with self._transaction(lines):
             self._put(host, changed)
             self._database.executemany(
@@ -129,26 +107,27 @@ class SqliteStore(Store):
             )
 
     def set_host(self, host: StoredHost, lines: Lines) -> None:
-        """Write down a host that is new or otherwise."""
+        """Write a host that is new or changed."""
         with self._transaction(lines, durable=True):
             self._database.execute(
-                "INSERT INTO hosts (ordinal, url, name, cordoned) VALUES (?1, ?2, ?3, ?4) "
-                "ON CONFLICT DO UPDATE SET url = ?2, name = ?3, cordoned = ?4",
-                (host.ordinal, host.url, host.name, host.cordoned),
+                "INSERT INTO hosts (ordinal, url, name, cordoned, label_overrides, api_version) "
+                "VALUES (?1, ?2, ?3, ?4, ?5, ?6) ON CONFLICT DO UPDATE SET "
+                "url = ?2, name = ?3, cordoned = ?4, label_overrides = ?5, api_version = ?6",
+                (*host[:4], json.dumps(host.label_overrides), host.api_version),
             )
 
     def forget_host(self, host: int, lines: Lines) -> None:
-        """Drop a host, with its VMs and orders."""
+        """Remove a host, with its VMs and reservations."""
         with self._transaction(lines, durable=True):
             self._database.execute("DELETE FROM hosts WHERE ordinal = ?", (host,))
 
-    def note(self, lines: Lines) -> None:
-        """Keep lines of the log that go with no change."""
+    def write_lines(self, lines: Lines) -> None:
+        """Keep lines of the log that belong to no change."""
         with self._transaction(lines):
             pass
 
-    def logged(self, seq: int) -> None:
-        """Drop the lines up to this number: they are in the log for good."""
+    def drop_lines(self, seq: int) -> None:
+        """Remove the lines up to this number: the log has them on its disk."""
         with self._transaction(()):
             self._database.execute("DELETE FROM log WHERE seq <= ?", (seq,))
 
@@ -161,34 +140,50 @@ class SqliteStore(Store):
         # Used by one thread at a time, under the cluster's lock.
         self._database = sqlite3.connect(self.path, isolation_level=None, check_same_thread=False)
         try:
-            [version] = self._database.execute("PRAGMA user_version").fetchone()
-            tables = self._database.execute("SELECT count(*) FROM sqlite_schema").fetchone()[0]
-            if version != VERSION and (version, tables) != (0, 0):
-                raise UnusableError(
-                    f"its version is {version}, and this controller knows {VERSION}; "
-                    "without a store it is made anew from what the hosts tell"
-                )
+            prepare(self._database, self.path)
             self._database.execute("PRAGMA journal_mode = WAL")
             self._database.execute("PRAGMA foreign_keys = ON")
-            if version != VERSION:
-                self._database.executescript(
-                    f"BEGIN; {_SCHEMA} PRAGMA user_version = {VERSION}; COMMIT;"
-                )
         except BaseException:
             self._database.close()
             raise
 
-    def _put(self, host: int, vms: Sequence[VMReply]) -> None:
-        rows = [(vm.name, host, vm.model_copy(update={"cpu_list": []})) for vm in vms]
+    def _read(self, table: str, query: str, read: Callable[..., Record]) -> list[Record]:
+        """Return the rows that can be read."""
+        found = []
+        for row in self._database.execute(query):
+            try:
+                found.append(read(*row))
+            except (ValueError, TypeError) as error:
+                reason = " ".join(str(error).split())[:300]
+                log.error("store_row_skipped", table=table, key=row[0], reason=reason)
+        return found
+
+    def _put(self, host: int, vms: Sequence[StoredVM]) -> None:
         self._database.executemany(
-            "INSERT OR REPLACE INTO vms (name, host, told) VALUES (?, ?, ?)",
-            [(name, host, vm.model_dump_json()) for name, host, vm in rows],
+            "INSERT INTO vms (name, host, record) VALUES (?1, ?2, ?3) "
+            "ON CONFLICT (name, host) DO UPDATE SET record = ?3",
+            [(vm.name, host, self._record(host, vm)) for vm in vms],
         )
+
+    def _record(self, host: int, vm: StoredVM) -> str:
+        """Return the JSON of a VM, with what a later release keeps in the row of the same VM."""
+        record = vm.model_dump(mode="json", exclude={"name"})
+        row = self._database.execute(
+            "SELECT record FROM vms WHERE name = ? AND host = ?", (vm.name, host)
+        ).fetchone()
+        if row:
+            try:
+                before = StoredVM.model_validate({**json.loads(row[0]), "name": vm.name})
+            except (ValueError, TypeError):
+                before = None
+            if before and before.created == vm.created:
+                record = {**(before.model_extra or {}), **record}
+        return json.dumps(record)
 
     @contextmanager
     def _transaction(self, lines: Lines, *, durable: bool = False) -> Iterator[None]:
-        with _told():
-            # Without this a commit survives the process, and the power only some time later.
+        with _store_errors():
+            # With NORMAL a commit survives the end of the process, but not a loss of power.
             self._database.execute(f"PRAGMA synchronous = {'FULL' if durable else 'NORMAL'}")
             self._database.execute("BEGIN IMMEDIATE")
             try:
@@ -201,8 +196,33 @@ class SqliteStore(Store):
                 raise
 
 
+def _host(
+    ordinal: int, url: str, name: str, cordoned: int, overrides: str, api_version: int
+) -> StoredHost:
+    labels: dict[str, str] = json.loads(overrides)
+    check_labels(labels)
+    return StoredHost(ordinal, url, name, bool(cordoned), labels, api_version)
+
+
+def _vm(name: str, host: int, record: str) -> tuple[int, StoredVM]:
+    return host, StoredVM.model_validate(_object(record) | {"name": name})
+
+
+def _reservation(name: str, host: int, key: str, record: str) -> StoredReservation:
+    fields = {"name": name, "host": host, "idempotency_key": key}
+    return StoredReservation.model_validate(_object(record) | fields)
+
+
+def _object(text: str) -> dict[str, Any]:
+    value = json.loads(text)
+    if not isinstance(value, dict):
+        raise ValueError("not a JSON object")
+    return value
+
+
 @contextmanager
-def _told() -> Iterator[None]:
+def _store_errors() -> Iterator[None]:
+    """Turn errors of SQLite into `StoreError`."""
     try:
         yield
     except sqlite3.Error as error:

@@ -1,4 +1,4 @@
-"""Looks at every host, again and again."""
+"""Polls every host, again and again."""
 
 import heapq
 import random
@@ -14,12 +14,12 @@ from schedulerglobal.metrics import Counters
 from schedulerglobal.reservations.recovery import ReservationRecovery
 from schedulerglobal.state.cluster import Cluster
 from schedulerglobal.state.host import HostRecord
-from schedulerglobal.sync import reports as hearing
+from schedulerglobal.sync.reports import apply_report, mark_unreachable
 
 log = structlog.get_logger()
 
-LOOKS_AT_ONCE = 32
-"""Enough for a good part of the hosts to be dead, each of them a thread that waits for seconds."""
+POLLS_AT_ONCE = 32
+"""Enough for many dead hosts, each of which holds a thread for seconds."""
 
 _FIRST_RETRY_S = 1.0
 _SLOWEST_RETRY_S = 60.0
@@ -27,158 +27,159 @@ _TICK_S = 1.0
 
 
 class Poller:
-    """Looks at hosts side by side, each after its delay; at one that fails less and less often.
+    """Polls hosts side by side, each after its delay; one that fails less and less often.
 
     Args:
-        cluster: takes over what the hosts tell.
-        nodes: asks them.
-        settler: settles what is open, once a host answers.
-        counters: counts looks.
-        delay_s: seconds between two looks at a host.
+        cluster: gets the reports.
+        client: asks the hosts.
+        recovery: recovers reservations, once a host replies.
+        counters: counts polls.
+        delay_s: seconds between two polls of a host.
+
+    Attributes:
+        active_at: when `run` last did something, on the monotonic clock.
     """
 
     def __init__(
         self,
         cluster: Cluster,
-        nodes: HostClient,
-        settler: ReservationRecovery,
+        client: HostClient,
+        recovery: ReservationRecovery,
         counters: Counters,
         delay_s: float,
     ) -> None:
+        self.active_at = time.monotonic()
         self._cluster = cluster
-        self._nodes = nodes
-        self._settler = settler
+        self._client = client
+        self._recovery = recovery
         self._counters = counters
         self._delay_s = delay_s
         self._wake = threading.Condition()
-        # When each host is due; what else the heap has of it is out of date.
+        # When each host is due; entries of the heap that say otherwise are out of date.
         self._due: dict[HostRecord, float] = {}
         self._heap: list[tuple[float, int, HostRecord]] = []
-        # Since when each host is looked at, and those that are to be looked at once more at once.
-        self._looking: dict[HostRecord, float] = {}
+        # Since when each host is being polled, and those to poll once more right after.
+        self._polling: dict[HostRecord, float] = {}
         self._again: set[HostRecord] = set()
         self._failures: dict[HostRecord, int] = {}
-        self._room = threading.BoundedSemaphore(LOOKS_AT_ONCE)
-        self._pool = ThreadPoolExecutor(LOOKS_AT_ONCE, thread_name_prefix="look")
+        self._free_threads = threading.BoundedSemaphore(POLLS_AT_ONCE)
+        self._pool = ThreadPoolExecutor(POLLS_AT_ONCE, thread_name_prefix="poll")
         self._stopped = False
-        self.seen_at = time.monotonic()
 
-    def soon(self, member: HostRecord) -> None:
-        """Look at a host at once, and from then on after each delay."""
+    def poll_soon(self, host: HostRecord) -> None:
+        """Poll a host at once in the background, and from then on after each delay."""
         with self._wake:
-            if member in self._looking:
-                self._again.add(member)
+            if host in self._polling:
+                self._again.add(host)
             else:
-                self._schedule(member, 0.0)
+                self._schedule(host, 0.0)
 
     def run(self) -> None:
-        """Look until `stop`."""
+        """Poll until `stop`."""
         while True:
             with self._wake:
                 if self._stopped:
                     return
-                self.seen_at = now = time.monotonic()
-                member = self._next(now)
-                if member is None:
+                self.active_at = now = time.monotonic()
+                host = self._next(now)
+                if host is None:
                     wait_s = self._heap[0][0] - now if self._heap else _TICK_S
                     self._wake.wait(min(max(wait_s, 0.0), _TICK_S))
             self._give_up_on_slow()
             with self._cluster.lock:
                 self._cluster.ledger.catch_up()
-            if member is not None:
-                self._begin(member)
+            if host is not None:
+                self._begin(host)
 
     def stop(self) -> None:
-        """Let `run` end; looks that are under way are left behind."""
+        """Let `run` end; polls that are under way are left behind."""
         with self._wake:
             self._stopped = True
             self._wake.notify()
         self._pool.shutdown(wait=False, cancel_futures=True)
 
-    def look(self, member: HostRecord) -> bool:
-        """Look at a host now; return whether it answered as one of ours."""
+    def poll(self, host: HostRecord) -> bool:
+        """Poll a host now; return whether it replied as a host's daemon does."""
         begun = time.monotonic()
-        is_taken = True
         try:
-            # What is older than what is known, since the host changed meanwhile, is looked up anew.
+            # The host may change meanwhile, so that its report is older than what is known.
             for _ in range(3):
                 asked_at = time.monotonic()
-                picture = self._nodes.picture(member.url, member.etag)
-                is_taken = hearing.saw(self._cluster, member, picture, asked_at)
-                if is_taken:
+                report = self._client.report(host.url, host.etag)
+                if apply_report(self._cluster, host, report, asked_at):
                     break
         except HostError as error:
-            hearing.lost(self._cluster, member, str(error))
-            self._counters.looked("failed", time.monotonic() - begun)
+            mark_unreachable(self._cluster, host, str(error))
+            self._counters.count_poll("failed", time.monotonic() - begun)
             return False
-        self._counters.looked("changed" if picture else "same", time.monotonic() - begun)
-        self._settler.settle_all(member)
+        self._counters.count_poll("changed" if report else "same", time.monotonic() - begun)
+        self._recovery.recover_all(host)
         return True
 
     def _next(self, now: float) -> HostRecord | None:
         """Return a host that is due and take it from the schedule."""
         while self._heap:
-            due, _, member = self._heap[0]
-            if self._due.get(member) != due:
+            due, _, host = self._heap[0]
+            if self._due.get(host) != due:
                 heapq.heappop(self._heap)
             elif due <= now:
                 heapq.heappop(self._heap)
-                del self._due[member]
-                self._looking[member] = now
-                return member
+                del self._due[host]
+                self._polling[host] = now
+                return host
             else:
                 return None
         return None
 
-    def _begin(self, member: HostRecord) -> None:
-        while not self._room.acquire(timeout=_TICK_S):
-            self.seen_at = time.monotonic()
+    def _begin(self, host: HostRecord) -> None:
+        while not self._free_threads.acquire(timeout=_TICK_S):
+            self.active_at = time.monotonic()
             self._give_up_on_slow()
             if self._stopped:
                 return
         with self._wake:
-            self._looking[member] = time.monotonic()
+            self._polling[host] = time.monotonic()
             if not self._stopped:
-                self._pool.submit(self._look_and_go_on, member)
+                self._pool.submit(self._poll_and_reschedule, host)
 
-    def _look_and_go_on(self, member: HostRecord) -> None:
+    def _poll_and_reschedule(self, host: HostRecord) -> None:
         try:
-            is_there = self.look(member)
+            replied = self.poll(host)
         except Exception:
-            log.exception("look failed")
-            is_there = False
+            log.exception("poll_failed", host=host.name)
+            replied = False
         finally:
-            self._room.release()
-        failures = 0 if is_there else self._failures.get(member, 0) + 1
+            self._free_threads.release()
+        failures = 0 if replied else self._failures.get(host, 0) + 1
         with self._wake:
-            del self._looking[member]
-            self._failures[member] = failures
-            if member.forgotten:
-                del self._failures[member]
-            elif member in self._again:
-                self._schedule(member, 0.0)
+            del self._polling[host]
+            self._failures[host] = failures
+            if host.forgotten:
+                del self._failures[host]
+            elif host in self._again:
+                self._schedule(host, 0.0)
             else:
-                self._schedule(member, self._pause_s(failures))
-            self._again.discard(member)
+                self._schedule(host, self._pause_s(failures))
+            self._again.discard(host)
 
     def _pause_s(self, failures: int) -> float:
         """Return after how many seconds a host is due again."""
         if not failures:
-            # Hosts that were added together are looked at spread over the delay.
+            # Polls of hosts that were added together spread over the delay.
             return self._delay_s * random.uniform(0.9, 1.1)  # noqa: S311 - no secret
         longest = max(self._delay_s, _SLOWEST_RETRY_S)
         pause = min(self._delay_s, _FIRST_RETRY_S) * 2.0 ** min(failures - 1, 30)
         return min(pause, longest) * random.uniform(0.75, 1.25)  # noqa: S311
 
-    def _schedule(self, member: HostRecord, in_s: float) -> None:
-        due = self._due[member] = time.monotonic() + in_s
-        heapq.heappush(self._heap, (due, member.ordinal, member))
+    def _schedule(self, host: HostRecord, in_s: float) -> None:
+        due = self._due[host] = time.monotonic() + in_s
+        heapq.heappush(self._heap, (due, host.ordinal, host))
         self._wake.notify()
 
     def _give_up_on_slow(self) -> None:
-        """Say of hosts whose answers drip in that they do not answer."""
+        """Mark hosts as unreachable whose replies arrive too slowly."""
         latest = time.monotonic() - 4 * LOOK_S
         with self._wake:
-            slow = [member for member, since in self._looking.items() if since < latest]
-        for member in slow:
-            hearing.lost(self._cluster, member, "its answer takes too long")
+            slow = [host for host, since in self._polling.items() if since < latest]
+        for host in slow:
+            mark_unreachable(self._cluster, host, "its reply takes too long")

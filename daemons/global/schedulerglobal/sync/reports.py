@@ -1,4 +1,4 @@
-"""What hosts say of themselves, taken over into the cluster; and that they say nothing."""
+"""Reports of hosts, applied to the cluster; and hosts that do not answer."""
 
 import time
 from collections.abc import Iterator, Mapping
@@ -7,150 +7,153 @@ from dataclasses import replace
 
 import structlog
 
-from schedulerglobal.hosts.replies import Picture
+from schedulerglobal.hosts.replies import HostReport
 from schedulerglobal.state.cluster import Cluster
-from schedulerglobal.state.host import HostRecord, Reservation, model_vm
-from schedulerglobal.state.log_entries import room_entry, vm_entry
+from schedulerglobal.state.host import HostRecord, Reservation
+from schedulerglobal.state.log_entries import resources_entry, vm_entry
 from schedulerglobal.state.resources import UNKNOWN, HostResources
-from slackvm.api.vms import VMReply
+from schedulerglobal.state.vms import VMRecord
 from slackvm.formats.operations import Operation
 
 log = structlog.get_logger()
 
 
-def saw(cluster: Cluster, member: HostRecord, picture: Picture | None, asked_at: float) -> bool:
-    """Take over a picture of a host; None: it is as it was.
+def apply_report(
+    cluster: Cluster, host: HostRecord, report: HostReport | None, asked_at: float
+) -> bool:
+    """Apply a report of a host; None: nothing has changed since the last one.
 
     Args:
         cluster: the cluster.
-        member: the host.
-        picture: what it told.
+        host: the host.
+        report: what it reports.
         asked_at: when it was asked, on the monotonic clock.
 
     Returns:
-        Whether the picture was taken; otherwise it is older than what is known, and the host
-        should be asked again.
+        False where the report is older than what is known, and the host should be asked again.
     """
-    with cluster.lock, _looking(cluster, member):
-        if member.forgotten:
+    with cluster.lock, _polling(cluster, host):
+        if host.forgotten:
             return True
-        if picture is None:
-            member.last_seen = time.monotonic()
-            if member.told and member.is_unknown:
-                told = member.told
-                _become(cluster, member, replace(member.room, state=told.state, reason=told.reason))
+        if report is None:
+            host.last_seen = time.monotonic()
+            if host.report and host.is_unknown:
+                state, reason = host.report.state, host.report.reason
+                _set_resources(cluster, host, replace(host.resources, state=state, reason=reason))
             return True
-        host = picture.host
-        if member.is_older(host.instance, host.generation, asked_at):
+        if host.is_older(report.host.instance, report.host.generation, asked_at):
             return False
-        stranger = _stranger(cluster, member, host.name)
-        if stranger:
-            _become_unknown(cluster, member, stranger)
+        reason = _why_another_host(cluster, host, report.host.name)
+        if reason:
+            _set_unreachable(cluster, host, reason)
         else:
-            _take(cluster, member, picture)
+            _take(cluster, host, report)
         return True
 
 
-def lost(cluster: Cluster, member: HostRecord, reason: str) -> None:
-    """Note that a host does not answer as one of ours; what it has is kept."""
-    with cluster.lock, _looking(cluster, member):
-        if not member.forgotten:
-            _become_unknown(cluster, member, reason)
+def mark_unreachable(cluster: Cluster, host: HostRecord, reason: str) -> None:
+    """Set a host that does not answer to `unknown`; its VMs and reservations are kept."""
+    with cluster.lock, _polling(cluster, host):
+        if not host.forgotten:
+            _set_unreachable(cluster, host, reason)
 
 
-def made_by(order: Reservation, vm: VMReply) -> bool:
-    """Tell whether a VM is what an order asks for, as far as that can be told from outside."""
-    asked = order.request
-    return model_vm(vm) == asked.vm() and vm.clone == asked.clone
+def _take(cluster: Cluster, host: HostRecord, report: HostReport) -> None:
+    vms = {vm.name: VMRecord.from_reply(vm) for vm in report.vms.vms}
+    state_before = (host.resources.state, host.resources.reason)
+    for name, reservation in list(host.reservations.items()):
+        if name in vms and not reservation.repeated and reservation.spec.describes(vms[name]):
+            del host.reservations[name]
+            host.vms[name] = vms[name]
+            reservation.confirmed = True
+            _write_confirmed(cluster, reservation, vms[name])
+    removed = [name for name in host.removing if name in host.vms and name not in vms]
+    operations = [vm_entry("remove", host, host.vms[name].vm) for name in removed]
+    known = host.vms
+    host.vms = {name: vm for name, vm in host.vms.items() if name not in removed}
+    facts = host.facts() if host.report else None
+    stored = host.stored
+    host.take_report(report, vms)
+    operations += resources_entry(host, facts)
+    _write_vms(cluster, host, known, operations)
+    if host.stored != stored:
+        cluster.ledger.write_eventually(lambda lines: cluster.store.set_host(host.stored, lines))
+    if state_before != (host.resources.state, host.resources.reason):
+        _log_state(host)
+    cluster.changed(host)
+    cluster.progress.notify_all()
 
 
-def _take(cluster: Cluster, member: HostRecord, picture: Picture) -> None:
-    ledger, store = cluster.ledger, cluster.store
-    vms = {vm.name: vm for vm in picture.vms.vms}
-    for name, order in list(member.orders.items()):
-        if name in vms and not order.again and made_by(order, vms[name]):
-            del member.orders[name]
-            order.done = True
-            _confirm(cluster, order, vms[name])
-    gone = {name for name in member.removing if name in member.vms and name not in vms}
-    operations = [vm_entry("remove", member, model_vm(member.vms[name])) for name in gone]
-    known = replace(
-        member.room, vms={name: vm for name, vm in member.room.vms.items() if name not in gone}
-    )
-    room = member.room_of(picture)
-    operations += room_entry(member, room, known if member.told else None, picture.host.name)
-    _write_vms(cluster, member, vms, operations)
-    if member.known_as != picture.host.name:
-        member.known_as = picture.host.name
-        ledger.write_eventually(lambda lines: store.set_host(member.stored, lines))
-    member.take_picture(picture)
-    member.last_seen = time.monotonic()
-    _tell(member, room)
-    cluster.changed(member, room)
-    cluster.settled.notify_all()
-
-
-def _confirm(cluster: Cluster, order: Reservation, vm: VMReply) -> None:
-    member = order.member
+def _write_confirmed(cluster: Cluster, reservation: Reservation, vm: VMRecord) -> None:
+    host = reservation.host
     cluster.ledger.write_eventually(
-        lambda lines: cluster.store.confirm(order.name, member.ordinal, vm, lines),
-        vm_entry("confirm", member, order.request.vm()),
+        lambda lines: cluster.store.confirm(host.ordinal, vm.to_stored(), lines),
+        vm_entry("confirm", host, reservation.spec.vm),
     )
 
 
 def _write_vms(
-    cluster: Cluster, member: HostRecord, vms: Mapping[str, VMReply], operations: list[Operation]
+    cluster: Cluster,
+    host: HostRecord,
+    known: Mapping[str, VMRecord],
+    operations: list[Operation],
 ) -> None:
-    changed = [vm for name, vm in vms.items() if not _is_kept(member.vms.get(name), vm)]
-    gone = [name for name in member.vms if name not in vms]
+    """Write which VMs of a host are new, changed or gone since those that were known."""
+    changed = [
+        vm.to_stored() for name, vm in host.vms.items() if not _is_stored(known.get(name), vm)
+    ]
+    gone = [name for name in known if name not in host.vms]
     if changed or gone:
         cluster.ledger.write_eventually(
-            lambda lines: cluster.store.set_vms(member.ordinal, changed, gone, lines), *operations
+            lambda lines: cluster.store.set_vms(host.ordinal, changed, gone, lines), *operations
         )
     elif operations:
         cluster.ledger.log_only(*operations)
 
 
-def _is_kept(before: VMReply | None, now: VMReply) -> bool:
-    """Tell whether a VM is in the store as it is now; its CPUs are not kept there."""
-    return before is not None and before.model_copy(update={"cpu_list": now.cpu_list}) == now
+def _is_stored(before: VMRecord | None, now: VMRecord) -> bool:
+    """Return whether the store has a VM as it is now; it does not keep CPUs."""
+    return before is not None and replace(before, cpu_list=now.cpu_list) == now
 
 
-def _stranger(cluster: Cluster, member: HostRecord, name: str) -> str:
-    """Return why a host of that name cannot be this one; empty where it can."""
-    namesake = cluster.find_host(name)
-    if namesake is not None and namesake is not member:
-        return f"it says that it is {name}, as {namesake.url.given} does: forget one of them"
-    if member.known_as not in ("", name) and member.names:
+def _why_another_host(cluster: Cluster, host: HostRecord, name: str) -> str:
+    """Return why a daemon that reports a name cannot be this host; empty where it can."""
+    other = cluster.find_host(name)
+    if other is not None and other is not host:
+        return f"it reports the name {name}, as {other.url.given} does: forget one of the two"
+    if host.reported_name not in ("", name) and host.vm_names:
         return (
-            f"it says that it is {name}; VMs are known here of {member.known_as}: forget that host "
-            "first, by force, if they are gone"
+            f"it reports the name {name}, but the controller has VMs of {host.reported_name} at "
+            "this address; if these are gone, forget that host with force=true"
         )
     return ""
 
 
-def _become_unknown(cluster: Cluster, member: HostRecord, reason: str) -> None:
-    _become(cluster, member, replace(member.room, state=UNKNOWN, reason=reason))
+def _set_unreachable(cluster: Cluster, host: HostRecord, reason: str) -> None:
+    _set_resources(cluster, host, replace(host.resources, state=UNKNOWN, reason=reason))
 
 
-def _become(cluster: Cluster, member: HostRecord, room: HostResources) -> None:
-    if (room, room.reason) == (member.room, member.room.reason):
+def _set_resources(cluster: Cluster, host: HostRecord, resources: HostResources) -> None:
+    before = host.resources
+    if (resources, resources.reason) == (before, before.reason):
         return
-    operations = room_entry(member, room, member.room) if member.told else []
-    if operations:
-        cluster.ledger.log_only(*operations)
-    _tell(member, room)
-    cluster.changed(member, room)
+    facts = host.facts()
+    host.resources = resources
+    entries = resources_entry(host, facts) if host.report else []
+    if entries:
+        cluster.ledger.log_only(*entries)
+    _log_state(host)
+    cluster.changed(host)
 
 
-def _tell(member: HostRecord, room: HostResources) -> None:
-    if (room.state, room.reason) != (member.room.state, member.room.reason):
-        log.info("host", host=member.name, state=room.state, reason=room.reason)
+def _log_state(host: HostRecord) -> None:
+    state, reason = host.resources.state, host.resources.reason
+    log.info("host_state_changed", host=host.name, state=state, reason=reason)
 
 
 @contextmanager
-def _looking(cluster: Cluster, member: HostRecord) -> Iterator[None]:
+def _polling(cluster: Cluster, host: HostRecord) -> Iterator[None]:
     yield
-    if not member.looked_at:
-        member.looked_at = True
-        cluster.settled.notify_all()
+    if not host.was_polled:
+        host.was_polled = True
+        cluster.progress.notify_all()

@@ -1,0 +1,91 @@
+"""Waiting for a VM until nothing else is under way about it."""
+
+import time
+
+from schedulerglobal.hosts.client import HostClient
+from schedulerglobal.hosts.replies import HostError
+from schedulerglobal.operations import errors
+from schedulerglobal.reservations.recovery import ReservationRecovery
+from schedulerglobal.state.cluster import Cluster
+from schedulerglobal.state.host import HostRecord
+from schedulerglobal.state.vms import VMRecord
+from schedulerglobal.sync.poller import Poller
+from slackvm.model.codes import Code
+
+FIRST_PAUSE_S = 0.1
+LONGEST_PAUSE_S = 2.0
+
+
+class Claims:
+    """Gives operations the VM that they are about.
+
+    Args:
+        cluster: the cluster.
+        client: asks the hosts.
+        poller: polls them.
+        recovery: finds out what became of a reservation whose reply was lost.
+
+    Attributes:
+        cluster, client, poller, recovery: the arguments.
+    """
+
+    def __init__(
+        self,
+        cluster: Cluster,
+        client: HostClient,
+        poller: Poller,
+        recovery: ReservationRecovery,
+    ) -> None:
+        self.cluster = cluster
+        self.client = client
+        self.poller = poller
+        self.recovery = recovery
+
+    def deadline(self) -> float:
+        """Return until when to work on an operation that begins now, on the monotonic clock."""
+        return time.monotonic() + 2 * self.client.timeout_s
+
+    def request_timeout_s(self, deadline: float) -> float:
+        """Return how many seconds a request to a host may take before a deadline."""
+        return max(min(self.client.timeout_s, deadline - time.monotonic()), FIRST_PAUSE_S)
+
+    def find_vm(self, name: str, deadline: float) -> tuple[HostRecord, VMRecord]:
+        """Return a VM and its host, once no reservation of its name is left.
+
+        Raises:
+            RestError: there is no such VM, it is on several hosts, or it takes too long.
+        """
+        while True:
+            with self.cluster.lock:
+                holders = self.cluster.holders(name)
+                if not holders and self.cluster.is_known:
+                    raise errors.no_vm()
+                if len(holders) > 1:
+                    names = " and ".join(host.name for host in holders)
+                    raise errors.name_taken(
+                        f"VMs of this name are on {names}; send the request to one of these hosts"
+                    )
+                if not holders:
+                    self.wait(deadline, "not every host was polled yet")
+                    continue
+                [host] = holders
+                reservation = host.reservations.get(name)
+                if reservation is None:
+                    return host, host.vms[name]
+                if reservation.claimed:
+                    self.wait(deadline, f"host {host.name} is still creating it")
+                    continue
+                reservation.claimed = True
+            try:
+                self.recovery.recover(reservation)
+            except HostError as error:
+                raise errors.outcome_unknown(host, error) from error
+
+    def wait(self, deadline: float, reason: str) -> None:
+        """Wait until something changes; the cluster's lock is held.
+
+        Raises:
+            RestError: the deadline is over; says the reason.
+        """
+        if not self.cluster.progress.wait(max(deadline - time.monotonic(), 0)):
+            raise errors.not_now(Code.NOT_READY, f"{reason}; try again")

@@ -1,0 +1,198 @@
+"""Deploying a VM on the best host.
+
+No VM is ever created twice. A host that does not reply may have created the VM, or may still create
+it when a request arrives late. So its reservation stays until the host reports the VM or refuses it
+for good: all requests for one reservation carry its idempotency key, and a host refuses every
+request whose key was cancelled.
+"""
+
+import time
+
+from schedulerglobal.hosts.replies import ConnectError, HostError, OutcomeUnknownError, RefusedError
+from schedulerglobal.metrics import Counters
+from schedulerglobal.operations import errors
+from schedulerglobal.operations.claims import FIRST_PAUSE_S, LONGEST_PAUSE_S, Claims
+from schedulerglobal.reservations import reservations
+from schedulerglobal.state.host import HostRecord, Reservation
+from schedulerglobal.state.vms import VMRecord, VMSpec
+from schedulerglobal.sync.reports import mark_unreachable
+from slackvm.api.errors import RestError
+from slackvm.api.vms import ChangedReply
+from slackvm.model.codes import Code
+from slackvm.model.policies import Policy
+from slackvm.model.refusal import Refusal
+
+
+class Deployment:
+    """Deploys VMs.
+
+    Args:
+        claims: the cluster and its hosts.
+        policy: chooses hosts.
+        counters: counts how deploys end.
+    """
+
+    def __init__(self, claims: Claims, policy: Policy, counters: Counters) -> None:
+        self._claims = claims
+        self._cluster = claims.cluster
+        self._policy = policy
+        self._counters = counters
+
+    def deploy(self, spec: VMSpec) -> tuple[ChangedReply, bool]:
+        """Create a VM on the best host; where it exists already, return it.
+
+        Returns:
+            The VM, and whether it is new.
+
+        Raises:
+            RestError: no host takes it, or the outcome is unknown.
+        """
+        refused: dict[HostRecord, Refusal] = {}
+        try:
+            reply, is_new = self._try_hosts(spec, refused)
+        except RestError as error:
+            outcome = "failed" if error.status == 503 else "refused"
+            self._counters.count_placement(outcome, error.detail.code, len(refused))
+            raise
+        self._counters.count_placement("placed" if is_new else "again", "", len(refused) + 1)
+        return reply, is_new
+
+    def _try_hosts(
+        self, spec: VMSpec, refused: dict[HostRecord, Refusal]
+    ) -> tuple[ChangedReply, bool]:
+        """Ask one host after another; those that refuse are put into `refused`."""
+        deadline = self._claims.deadline()
+        while True:
+            reservation = self._claim(spec, refused, deadline)
+            host = reservation.host
+            try:
+                with self._claims.recovery.given_back_on_failure(reservation):
+                    return self._create(reservation, deadline), not reservation.repeated
+            except ConnectError as error:
+                mark_unreachable(self._cluster, host, str(error))
+                self._claims.poller.poll_soon(host)
+                if reservation.repeated:
+                    raise errors.outcome_unknown(host, error) from error
+                refused[host] = Refusal(Code.HOST_UNREACHABLE, reason=str(error))
+            except RefusedError as error:
+                self._claims.poller.poll_soon(host)
+                if reservation.repeated or error.is_same_on_every_host:
+                    raise errors.refused_by_host(host, error) from error
+                refused[host] = _refusal(error)
+            if time.monotonic() > deadline:
+                raise errors.not_now(Code.NOT_READY, "several hosts refused it in turn; try again")
+
+    def _claim(
+        self, spec: VMSpec, refused: dict[HostRecord, Refusal], deadline: float
+    ) -> Reservation:
+        """Return a reservation for a VM, claimed by this thread.
+
+        Raises:
+            RestError: there is another VM of that name, or no host takes it.
+        """
+        cluster = self._cluster
+        with cluster.lock, errors.from_store():
+            while True:
+                holders = cluster.holders(spec.name)
+                if not holders and cluster.is_known:
+                    try:
+                        return reservations.reserve(cluster, self._policy, spec, refused)
+                    except reservations.NoHostError as error:
+                        raise errors.no_host(error.refusal) from error
+                if not holders:
+                    self._claims.wait(deadline, "not every host was polled yet")
+                    continue
+                [host, *others] = holders
+                reservation = host.reservations.get(spec.name)
+                if others or not _is_same(spec, host, reservation):
+                    raise errors.name_taken(f"another VM of this name is on host {host.name}")
+                if reservation is None:
+                    return reservations.repeat(cluster, host, spec)
+                if not reservation.claimed:
+                    reservation.claimed = True
+                    return reservation
+                self._claims.wait(deadline, f"host {host.name} is still creating it")
+
+    def _create(self, reservation: Reservation, deadline: float) -> ChangedReply:
+        """Let the host create a reserved VM; ask it again once it replies where it did not.
+
+        Raises:
+            ConnectError: the host did not get the request; the reservation is released.
+            RefusedError: the host refuses; the reservation is released.
+            RestError: the outcome is unknown; the reservation stays.
+        """
+        host = reservation.host
+        while True:
+            asked_at = time.monotonic()
+            try:
+                reply, is_new = self._claims.client.deploy(
+                    host.url,
+                    reservation.spec.to_request(),
+                    reservation.idempotency_key,
+                    self._claims.request_timeout_s(deadline),
+                )
+            except HostError as error:
+                if self._is_released(reservation, error):
+                    raise
+                if not self._host_replies(reservation, deadline):
+                    self._claims.poller.poll_soon(host)
+                    raise errors.outcome_unknown(host, error) from error
+                if reservation.confirmed:
+                    return self._reply(reservation)
+            else:
+                vm = VMRecord.from_reply(reply)
+                reservations.confirm(
+                    self._cluster, reservation, vm, reply.summary, asked_at, is_new=is_new
+                )
+                return reply
+
+    def _host_replies(self, reservation: Reservation, deadline: float) -> bool:
+        """Poll a reservation's host until it replies; its report may have the VM.
+
+        Returns:
+            Whether the VM exists, or the host replied and there is time to ask it again.
+        """
+        pause_s = FIRST_PAUSE_S
+        while not self._claims.poller.poll(reservation.host) and not reservation.confirmed:
+            pause_s = min(2 * pause_s, LONGEST_PAUSE_S, deadline - time.monotonic())
+            if pause_s <= 0:
+                return False
+            with self._cluster.lock:
+                self._cluster.progress.wait_for(lambda: reservation.confirmed, pause_s)
+        return reservation.confirmed or time.monotonic() < deadline
+
+    def _reply(self, reservation: Reservation) -> ChangedReply:
+        """Return a VM that a report of its host has confirmed."""
+        with self._cluster.lock:
+            if reservation.name not in reservation.host.vms:
+                raise errors.not_now(
+                    Code.OUTCOME_UNKNOWN, "the VM was created and has been removed since; try again"
+                )
+            return reservation.host.changed_reply(reservation.name)
+
+    def _is_released(self, reservation: Reservation, error: HostError) -> bool:
+        """Release a reservation if an error means for good that the VM does not exist."""
+        if isinstance(error, OutcomeUnknownError):
+            reservations.mark_outcome_unknown(self._cluster, reservation)
+            mark_unreachable(self._cluster, reservation.host, str(error))
+            return False
+        code = error.detail.code if isinstance(error, RefusedError) else Code.HOST_UNREACHABLE
+        if reservation.outcome_unknown:
+            # A request that was sent before may still do what this one was refused.
+            is_refused = isinstance(error, RefusedError)
+            return is_refused and self._claims.recovery.is_cancelled(reservation)
+        reservations.release(self._cluster, reservation, code)
+        return True
+
+
+def _is_same(spec: VMSpec, host: HostRecord, reservation: Reservation | None) -> bool:
+    """Return whether a request asks for the VM that exists or is reserved."""
+    if reservation is not None:
+        return reservation.spec == spec
+    return spec.describes(host.vms[spec.name])
+
+
+def _refusal(error: RefusedError) -> Refusal:
+    detail = error.detail
+    unit = "MiB" if detail.code == Code.NO_MEMORY else "CPUs"
+    return Refusal(detail.code, detail.needed, detail.free, unit, detail.message)

@@ -1,0 +1,29 @@
+"""Starting, stopping and restarting a VM."""
+
+import time
+
+from schedulerglobal.hosts.replies import HostError, RefusedError
+from schedulerglobal.operations import errors
+from schedulerglobal.operations.claims import Claims
+from schedulerglobal.sync.changes import apply_change
+from slackvm.api.vms import ChangedReply
+
+
+def change_state(claims: Claims, name: str, verb: str) -> ChangedReply:
+    """Start, stop or restart a VM.
+
+    Raises:
+        RestError: there is no such VM, or the outcome is unknown.
+    """
+    host, _ = claims.find_vm(name, claims.deadline())
+    asked_at = time.monotonic()
+    try:
+        reply = claims.client.change_state(host.url, name, verb)
+    except RefusedError as error:
+        claims.poller.poll_soon(host)
+        raise errors.refused_by_host(host, error) from error
+    except HostError as error:
+        claims.poller.poll_soon(host)
+        raise errors.outcome_unknown(host, error) from error
+    apply_change(claims.cluster, host, reply, asked_at)
+    return reply

@@ -1,0 +1,72 @@
+"""Removing a VM from its host."""
+
+import time
+
+from schedulerglobal.hosts.replies import HostError, OutcomeUnknownError, RefusedError
+from schedulerglobal.operations import errors
+from schedulerglobal.operations.claims import FIRST_PAUSE_S, LONGEST_PAUSE_S, Claims
+from schedulerglobal.state.host import HostRecord
+from schedulerglobal.state.vms import VMRecord
+from schedulerglobal.sync.changes import apply_removal, log_no_vm
+from schedulerglobal.sync.reports import mark_unreachable
+from slackvm.api.errors import RestError
+from slackvm.api.hosts import SummaryReply
+
+
+def remove(claims: Claims, name: str) -> SummaryReply:
+    """Remove a VM; return its host in numbers.
+
+    Raises:
+        RestError: there is no such VM, or the outcome is unknown.
+    """
+    cluster, deadline = claims.cluster, claims.deadline()
+    try:
+        host, vm = claims.find_vm(name, deadline)
+    except RestError as error:
+        if error.status == 404:
+            log_no_vm(cluster, name)
+        raise
+    with cluster.lock:
+        host.removing[name] = host.removing.get(name, 0) + 1
+    try:
+        return _remove(claims, host, vm, deadline)
+    finally:
+        with cluster.lock:
+            host.removing[name] -= 1
+            if not host.removing[name]:
+                del host.removing[name]
+
+
+def _remove(claims: Claims, host: HostRecord, vm: VMRecord, deadline: float) -> SummaryReply:
+    """Ask the host again after a reply was lost, until the deadline."""
+    cluster = claims.cluster
+    pause_s = FIRST_PAUSE_S
+    is_repeated = False
+    while True:
+        asked_at = time.monotonic()
+        timeout_s = claims.request_timeout_s(deadline)
+        try:
+            summary = claims.client.remove(host.url, vm.name, vm.created, timeout_s)
+        except RefusedError as error:
+            if error.status != 404:
+                claims.poller.poll_soon(host)
+                raise errors.refused_by_host(host, error) from error
+            apply_removal(cluster, host, vm, None, asked_at)
+            claims.poller.poll(host)
+            if is_repeated:
+                with cluster.lock:
+                    return host.summary_reply()
+            raise errors.no_vm() from error
+        except HostError as error:
+            is_repeated = is_repeated or isinstance(error, OutcomeUnknownError)
+            mark_unreachable(cluster, host, str(error))
+            claims.poller.poll_soon(host)
+            if not is_repeated or time.monotonic() + pause_s > deadline:
+                raise errors.outcome_unknown(host, error) from error
+        else:
+            apply_removal(cluster, host, vm, summary, asked_at)
+            if is_repeated:
+                claims.poller.poll_soon(host)
+            return summary
+        time.sleep(pause_s)
+        pause_s = min(2 * pause_s, LONGEST_PAUSE_S)

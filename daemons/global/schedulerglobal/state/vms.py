@@ -1,0 +1,196 @@
+"""VMs of the cluster: as clients request them, and as their hosts report them."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Any, Self
+
+from schedulerglobal.store.records import StoredReservation, StoredVM
+from slackvm.api.fields import MIB_PER_GIB
+from slackvm.api.vms import VMReply, VMRequest
+from slackvm.model.placement import PlacementRequest
+from slackvm.model.vm import VM
+
+
+@dataclass(frozen=True)
+class VMRecord:
+    """A VM that exists, as its host last reported it.
+
+    Attributes:
+        vm: its name, vCPUs, memory and level.
+        image: the image that it was made from.
+        clone: whether its disk is an overlay on the image.
+        created: when, in seconds since the epoch.
+        state: whether it runs; a word of the host's release.
+        labels: short texts by key.
+        addresses: network addresses, as far as they are known.
+        cpu_list: CPUs that it may use, ascending.
+        unknown_fields: what a host of a later release reports beside; handed on to clients.
+    """
+
+    vm: VM
+    image: str
+    clone: bool
+    created: float
+    state: str
+    labels: Mapping[str, str] = field(default_factory=dict)
+    addresses: Sequence[str] = ()
+    cpu_list: Sequence[int] = ()
+    unknown_fields: Mapping[str, Any] = field(default_factory=dict)
+
+    @property
+    def name(self) -> str:
+        """The VM's name."""
+        return self.vm.name
+
+    @classmethod
+    def from_reply(cls, reply: VMReply) -> Self:
+        """Return a VM that a host reports.
+
+        Raises:
+            ValueError: a number is out of range.
+        """
+        return cls(
+            vm=VM(reply.name, reply.vcpus, reply.memory_mib, reply.level),
+            image=reply.image,
+            clone=reply.clone,
+            created=reply.created,
+            state=reply.state,
+            labels=reply.labels,
+            addresses=reply.addresses,
+            cpu_list=reply.cpu_list,
+            unknown_fields=reply.model_extra or {},
+        )
+
+    @classmethod
+    def from_stored(cls, stored: StoredVM) -> Self:
+        """Return a VM as the store has it; which CPUs it may use is not known."""
+        return cls(
+            vm=stored.vm(),
+            image=stored.image,
+            clone=stored.clone,
+            created=stored.created,
+            state=stored.state,
+            labels=stored.labels,
+            addresses=stored.addresses,
+            unknown_fields=stored.reported,
+        )
+
+    def to_stored(self) -> StoredVM:
+        """Return what must not be forgotten of it."""
+        return StoredVM(
+            name=self.vm.name,
+            vcpus=self.vm.vcpus,
+            memory_mib=self.vm.memory_mib,
+            level=self.vm.level,
+            image=self.image,
+            clone=self.clone,
+            labels=dict(self.labels),
+            created=self.created,
+            state=self.state,
+            addresses=list(self.addresses),
+            reported=dict(self.unknown_fields),
+        )
+
+    def to_reply(self, host: str, state: str) -> VMReply:
+        """Return the VM as clients see it.
+
+        Args:
+            host: name of its host.
+            state: `unknown` where the host does not answer, else the VM's own.
+        """
+        fields = {
+            **self.unknown_fields,
+            "name": self.vm.name,
+            "vcpus": self.vm.vcpus,
+            "memory_mib": self.vm.memory_mib,
+            "level": self.vm.level,
+            "image": self.image,
+            "clone": self.clone,
+            "state": state,
+            "host": host,
+            "cpu_list": list(self.cpu_list),
+            "created": self.created,
+            "addresses": list(self.addresses),
+            "labels": dict(self.labels),
+        }
+        return VMReply.model_validate(fields)
+
+
+@dataclass(frozen=True)
+class VMSpec:
+    """A VM as a client requests it.
+
+    Attributes:
+        vm: its name, vCPUs, memory and level.
+        image: the image to make it from.
+        clone: whether its disk is an overlay on the image.
+        labels: short texts by key.
+        require: labels that its host must have; no part of the VM.
+    """
+
+    vm: VM
+    image: str
+    clone: bool = False
+    labels: Mapping[str, str] = field(default_factory=dict)
+    require: Mapping[str, str] = field(default_factory=dict, compare=False)
+
+    @property
+    def name(self) -> str:
+        """The VM's name."""
+        return self.vm.name
+
+    @property
+    def placement_request(self) -> PlacementRequest:
+        """What placements decide on."""
+        return PlacementRequest(self.vm, self.labels, self.require)
+
+    @classmethod
+    def from_request(cls, request: VMRequest) -> Self:
+        """Return what a client requests."""
+        require: Mapping[str, str] = getattr(request, "require", {})
+        return cls(request.vm(), request.image, request.clone, request.labels, require)
+
+    @classmethod
+    def from_stored(cls, stored: StoredReservation) -> Self:
+        """Return what a reservation in the store is for."""
+        return cls(stored.vm(), stored.image, stored.clone, stored.labels, stored.require)
+
+    def to_stored(self, host: int, idempotency_key: str) -> StoredReservation:
+        """Return a reservation of it for the store.
+
+        Args:
+            host: ordinal of the host.
+            idempotency_key: what the requests to the host carry.
+        """
+        return StoredReservation(
+            name=self.vm.name,
+            vcpus=self.vm.vcpus,
+            memory_mib=self.vm.memory_mib,
+            level=self.vm.level,
+            image=self.image,
+            clone=self.clone,
+            labels=dict(self.labels),
+            require=dict(self.require),
+            host=host,
+            idempotency_key=idempotency_key,
+        )
+
+    def to_request(self) -> VMRequest:
+        """Return the request to a host."""
+        return VMRequest(
+            name=self.vm.name,
+            vcpus=self.vm.vcpus,
+            memory_gib=self.vm.memory_mib / MIB_PER_GIB,
+            level=self.vm.level,
+            image=self.image,
+            clone=self.clone,
+            labels=dict(self.labels),
+        )
+
+    def describes(self, existing: VMRecord) -> bool:
+        """Return whether a VM is what this asks for; only its host can compare images."""
+        return (self.vm, self.clone, dict(self.labels)) == (
+            existing.vm,
+            existing.clone,
+            dict(existing.labels),
+        )

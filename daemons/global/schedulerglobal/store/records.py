@@ -1,0 +1,112 @@
+"""What a store keeps, as records of its own: neither the wire format nor the domain objects.
+
+A later release may keep more fields in a record. They are read, carried along and written back.
+"""
+
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from typing import Any, NamedTuple, Self
+
+from pydantic import BaseModel, ConfigDict, Field, model_validator
+
+from slackvm.model.vm import VM
+
+Lines = Sequence[tuple[int, bytes]]
+"""Lines of the operations log, with their sequence numbers."""
+
+
+class _VMFields(BaseModel):
+    """What the records of VMs and of reservations have in common."""
+
+    model_config = ConfigDict(extra="allow", frozen=True, allow_inf_nan=False)
+
+    name: str
+    vcpus: int
+    memory_mib: int
+    level: float
+    image: str
+    clone: bool
+    labels: dict[str, str] = Field(default_factory=dict)
+
+    @model_validator(mode="after")
+    def _check(self) -> Self:
+        self.vm()
+        return self
+
+    def vm(self) -> VM:
+        """Return the VM as placements see it."""
+        return VM(self.name, self.vcpus, self.memory_mib, self.level)
+
+
+class StoredVM(_VMFields):
+    """A VM as its host last reported it; its CPUs are not kept.
+
+    Attributes:
+        name: its name.
+        vcpus: its vCPUs.
+        memory_mib: its memory.
+        level: its oversubscription level.
+        image: the image that it was made from.
+        clone: whether its disk is an overlay on the image.
+        labels: short texts by key.
+        created: when, in seconds since the epoch.
+        state: whether it runs.
+        addresses: network addresses.
+        reported: fields that its host reports and that this release does not know.
+    """
+
+    created: float
+    state: str
+    addresses: list[str] = Field(default_factory=list)
+    reported: dict[str, Any] = Field(default_factory=dict)
+
+
+class StoredReservation(_VMFields):
+    """A VM that a host was chosen for, while it is unknown whether the host created it.
+
+    Attributes:
+        host: ordinal of the host.
+        idempotency_key: what the requests to the host carry.
+        require: labels that its host must have.
+    """
+
+    host: int
+    idempotency_key: str
+    require: dict[str, str] = Field(default_factory=dict)
+
+
+class StoredHost(NamedTuple):
+    """A host of the cluster.
+
+    Attributes:
+        ordinal: its number among all hosts that the cluster ever had.
+        url: of its daemon, as it was given.
+        name: the name that it reported; empty: it never did.
+        cordoned: whether it gets no new VMs.
+        label_overrides: labels that replace those that it reports.
+        api_version: the version of the REST interface that it last reported.
+    """
+
+    ordinal: int
+    url: str
+    name: str
+    cordoned: bool
+    label_overrides: dict[str, str] = {}  # noqa: RUF012 - never changed in place
+    api_version: int = 1
+
+
+@dataclass(frozen=True)
+class Stored:
+    """All that a store holds.
+
+    Attributes:
+        hosts: in order.
+        vms: by the ordinal of their host.
+        reservations: those that have not ended.
+        lines: of the operations log, those that may not have reached it.
+    """
+
+    hosts: list[StoredHost] = field(default_factory=list)
+    vms: dict[int, list[StoredVM]] = field(default_factory=dict)
+    reservations: list[StoredReservation] = field(default_factory=list)
+    lines: list[tuple[int, bytes]] = field(default_factory=list)

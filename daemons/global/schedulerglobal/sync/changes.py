@@ -1,0 +1,45 @@
+"""Changes of VMs that a host carried out, applied to the cluster."""
+
+from schedulerglobal.reservations.reservations import take_summary
+from schedulerglobal.state.cluster import Cluster
+from schedulerglobal.state.host import HostRecord
+from schedulerglobal.state.log_entries import no_vm_entry, vm_entry
+from schedulerglobal.state.vms import VMRecord
+from slackvm.api.hosts import SummaryReply
+from slackvm.api.vms import ChangedReply
+
+
+def apply_change(cluster: Cluster, host: HostRecord, reply: ChangedReply, asked_at: float) -> None:
+    """Update a VM whose state a host has changed, and the host."""
+    with cluster.lock:
+        if reply.name not in host.vms:
+            return
+        vm = host.vms[reply.name] = VMRecord.from_reply(reply)
+        cluster.ledger.write_eventually(
+            lambda lines: cluster.store.set_vms(host.ordinal, [vm.to_stored()], (), lines)
+        )
+        take_summary(host, reply.summary, asked_at)
+        cluster.changed(host)
+
+
+def apply_removal(
+    cluster: Cluster, host: HostRecord, vm: VMRecord, summary: SummaryReply | None, asked_at: float
+) -> None:
+    """Remove a VM that a host has removed, unless another of its name has come since."""
+    with cluster.lock:
+        known = host.vms.get(vm.name)
+        if known is not None and known.created == vm.created:
+            del host.vms[vm.name]
+            cluster.ledger.write_eventually(
+                lambda lines: cluster.store.set_vms(host.ordinal, (), [vm.name], lines),
+                vm_entry("remove", host, vm.vm),
+            )
+        take_summary(host, summary, asked_at, steps=1)
+        cluster.changed(host)
+
+
+def log_no_vm(cluster: Cluster, name: str) -> None:
+    """Log that a VM was to be removed that does not exist."""
+    with cluster.lock:
+        if not cluster.ledger.is_behind:
+            cluster.ledger.log_only(no_vm_entry(name))
