@@ -1,7 +1,7 @@
 /** One VM: what it is, where it runs, and the operations on it. */
 
 import { ApiError, call, messageOf, vmPath } from "./api.js";
-import { stateBadge } from "./badges.js";
+import { labelTags, stateBadge } from "./badges.js";
 import { Legend } from "./card.js";
 import { confirmed, notify } from "./dialogs.js";
 import { byId, h, linkTo, say } from "./elements.js";
@@ -33,6 +33,8 @@ export class VmView {
   /** @type {VMReply | null} */
   #vm = null;
   #asked = "";
+  /** The labels that are shown. */
+  #labels = "";
   #heading = h("h1", { tabIndex: -1 });
   #badges = h("span.badges");
   #problem = h("p.facts", { role: "status" });
@@ -58,6 +60,7 @@ export class VmView {
   /** @param {import("./cluster.js").Cluster} cluster */
   constructor(cluster) {
     this.cluster = cluster;
+    this.#values.Labels.classList.add("labels");
     byId("view-vm").append(h("header", this.#heading, this.#badges), this.#problem, this.#body);
   }
 
@@ -105,14 +108,12 @@ export class VmView {
     this.#body.hidden = this.#badges.hidden = !vm;
     if (!vm) return;
     const host = this.cluster.hosts.get(vm.host);
-    const labels = labelTexts(vm.labels).join(", ");
     const isSimulated = host?.hypervisor === "memory";
     this.#badges.replaceChildren(stateBadge(vm.state));
     const texts = {
       Size: `${counted(vm.vcpus, "vCPU")}, ${gib(vm.memory_mib)} memory`,
       Level: levelName(vm.level),
       "CPUs it may use": cpuList(vm.cpu_list),
-      Labels: labels || "none",
       Image: `${vm.image}${vm.clone ? " (the disk is an overlay on it)" : ""}`,
       Addresses: vm.addresses.join(", ") || "none known",
       Created: moment(vm.created),
@@ -120,6 +121,10 @@ export class VmView {
     };
     for (const [fact, text] of Object.entries(texts)) say(this.#values[fact], text);
     this.#values.Console.classList.toggle("command", !isSimulated);
+    const labels = labelTexts(vm.labels).join();
+    if (labels !== this.#labels) this.#values.Labels.replaceChildren(...labelTags(vm.labels));
+    if (!labels) say(this.#values.Labels, "none");
+    this.#labels = labels;
     const isThere = this.#values.Host.textContent === vm.host;
     if (!isThere) this.#values.Host.replaceChildren(linkTo("hosts", vm.host));
     const isOff = vm.state === "stopped" || vm.state === "crashed";
