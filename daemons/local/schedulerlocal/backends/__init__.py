@@ -38,10 +38,14 @@ def find_backend(name: str) -> Backend[Any]:
             f"SCL_HYPERVISOR: {name!r} cannot be loaded ({type(error).__name__}: {error})"
         ) from error
     if not isinstance(backend, Backend):
-        raise SettingsError(f"SCL_HYPERVISOR: {name!r} is a {type(backend).__name__}, no Backend")
+        raise SettingsError(
+            f"SCL_HYPERVISOR: {name!r} is a {type(backend).__name__}, not a Backend"
+        )
     taken = sorted(backend.settings.model_fields.keys() & LocalSettings.model_fields.keys())
     if taken:
-        raise SettingsError(f"SCL_HYPERVISOR: {name!r} has settings of the daemon: {taken}")
+        raise SettingsError(
+            f"SCL_HYPERVISOR: {name!r} has settings of the daemon: {', '.join(taken)}"
+        )
     return backend
 
 
