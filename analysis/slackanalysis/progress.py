@@ -11,7 +11,7 @@ Track = Callable[[str, int], Callable[[int], object]]
 """Takes the name and the steps of some work, and returns what takes the steps that are done."""
 
 _LINE_AFTER_S = 10.0
-"""A log gets no more than one line in this time."""
+"""A log gets at most one line in this time."""
 
 
 def untracked(_what: str, _steps: int) -> Callable[[int], object]:
@@ -53,7 +53,7 @@ class _Lines:
         self._what = what
         self._steps = steps
         self._done = self._measured_from = 0
-        self._began = self._told = time.monotonic()
+        self._began = self._written_at = time.monotonic()
 
     def advance(self, count: int) -> None:
         now = time.monotonic()
@@ -62,9 +62,9 @@ class _Lines:
             self._measured_from, self._began = count, now
         self._done += count
         is_end = self._done >= self._steps
-        if self._console.is_terminal or is_end or now - self._told < _LINE_AFTER_S:
+        if self._console.is_terminal or is_end or now - self._written_at < _LINE_AFTER_S:
             return
-        self._told = now
+        self._written_at = now
         measured = self._done - self._measured_from
         if not measured:
             return

@@ -23,7 +23,7 @@ MEMORY_GIB = 0.0625
 IDLE_S = 60.0
 FORGET_S = 60.0
 HOUR_S = 3600
-"""What is measured for a minute is told per hour."""
+"""A measurement of one minute is reported per hour."""
 
 MOST_OF_A_CPU = 0.01
 

@@ -24,12 +24,12 @@ def goodput(url: str, where: str) -> Iterator[Result]:
             f"refused_{status}_a_second": count / load.lasted_s
             for status, count in sorted(load.refused.items())
         }
-        told = ", ".join(f"{each:.0f} answered {name[8:11]}" for name, each in refused.items())
+        message = ", ".join(f"{each:.0f} answered {name[8:11]}" for name, each in refused.items())
         yield Result(
             f"deploys and removals of {clients} clients {where}",
             load.done_per_second,
             "done a second",
-            absolute=f"refused a second: {told}" if told else "none refused",
+            absolute=f"refused a second: {message}" if message else "none refused",
             details={
                 "done_a_second": load.done_per_second,
                 **refused,

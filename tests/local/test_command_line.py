@@ -29,7 +29,7 @@ def test_help_has_examples() -> None:
     assert "Examples:" in slackvm_local("topology", "--help").stdout
 
 
-def test_version_is_told() -> None:
+def test_the_version_is_printed() -> None:
     assert slackvm_local("--version").stdout.startswith("slackvm-local, version ")
 
 
@@ -51,7 +51,7 @@ def test_a_live_host_records_as_csv_only(name: str, tmp_path: Path) -> None:
         (["--topology=cray-1"], "presets: epyc-7662, i7-1185g7"),
         (
             ["--topology=i7-1185g7", "--selection=best"],
-            "'best' is not known; known: paper",
+            "'best' is unknown; known: paper",
         ),
         (["--topology=i7-1185g7", "--order=random"], "'strict', 'prototype'"),
         (["--topology=i7-1185g7", "--debug=2"], "2 is not in the range"),
@@ -84,7 +84,7 @@ def test_the_environment_overrides_the_file_and_an_option_the_environment(
     slackvm_local(*command, "--selection=compact", cwd=tmp_path)
 
 
-def test_a_broken_line_of_settings_is_told_without_what_it_holds(
+def test_an_invalid_line_of_settings_is_reported_without_its_value(
     recording: Path, tmp_path: Path
 ) -> None:
     (tmp_path / ".env").write_text('OVSB_CRITICAL_SIZE=1\nSCL_TOKEN="secret\n')

@@ -104,7 +104,7 @@ def test_a_refusal_for_reasons_outside_the_host_is_taken_over(log: Path, tmp_pat
         (lambda text: text[:0], ": the file is empty"),
         (lambda text: text[:-20], ": not a whole JSON object: the line is cut or damaged"),
         (lambda text: text.replace('"seq": 2,', '"seq": 5,'), ":2: seq is 5, expected 2"),
-        (lambda text: text.replace('"op": "deploy"', '"op": "buy"'), ":1: op: 'buy' is none of"),
+        (lambda text: text.replace('"op": "deploy"', '"op": "buy"'), ":1: op: 'buy' is not one of"),
         (lambda text: text.replace('"seq": 1,', '"seq": true,'), ":1: seq: True is not a whole"),
         (lambda text: text.replace('"name": "vm', '"nam": "vm'), ":1: name: None is not a text"),
         (lambda text: text.replace('"gains": {', '"gains": {"1.0": 3, '), ":1: gains: "),

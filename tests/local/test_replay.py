@@ -44,7 +44,7 @@ def test_a_trace_of_vms_alone_is_given_its_host_and_vnodes(tmp_path: Path) -> No
     ]
 
 
-def test_use_is_taken_over_and_sizes_are_decided_anew(tmp_path: Path) -> None:
+def test_use_is_copied_and_sizes_are_decided_again(tmp_path: Path) -> None:
     written = replay(tmp_path, trace(GUESTS, TIMES, whole=True))
     subsets = [row for row in written if (row["rec"], row["res"]) == ("subset", "cpu")]
     assert {row["val"] for row in subsets if row["tmp"] != "60" and row["config"] != "0"} == {"1.5"}
@@ -78,12 +78,12 @@ def test_a_refused_vm_is_reported_and_has_no_rows(tmp_path: Path) -> None:
 
 def test_descriptions_are_written_when_they_change(tmp_path: Path) -> None:
     written = replay(tmp_path, trace(GUESTS, TIMES))
-    told = [
+    message = [
         row["tmp"]
         for row in written
         if row["subset"] == "subset-2.0" and row["sb_dsc"][:3] == '{"r'
     ]
-    assert told == ["0", "60"]  # web arrives; web has left
+    assert message == ["0", "60"]  # web arrives; web has left
     by_time = vnodes_by_time(tmp_path / "out.csv")
     assert by_time[30]["subset-2.0"] == by_time[15]["subset-2.0"]
     assert by_time[60]["subset-2.0"] == ([], [], [])

@@ -40,7 +40,7 @@ def record(path: Path, waits: dict[str, float | None], stopped: tuple[str, ...] 
     recorder.close()
 
 
-def told(path: Path) -> dict[str, str]:
+def recorded_waits(path: Path) -> dict[str, str]:
     of_vms = [row for row in rows(path) if (row["rec"], row["res"]) == ("vm", "cpu")]
     return {row["vm_cmn"]: row["sb_dsc"] for row in of_vms}
 
@@ -53,7 +53,7 @@ def demands(path: Path) -> list[float]:
 def test_a_recording_says_how_long_running_vms_waited(tmp_path: Path) -> None:
     path = tmp_path / "recording.csv"
     record(path, {"a": 0.125, "b": None, "c": 0.5}, stopped=("c",))
-    assert told(path) == {"a": '{"wait":0.125}', "b": "None", "c": "None"}
+    assert recorded_waits(path) == {"a": '{"wait":0.125}', "b": "None", "c": "None"}
     waits = read_trace(path).rows.waits
     assert waits is not None
     assert sorted(wait for wait in waits.tolist() if wait == wait) == [0.125, 0.125]
@@ -68,7 +68,7 @@ def test_demand_is_what_was_used_and_what_was_waited_for(tmp_path: Path) -> None
     assert set(table["demanded_cpu_s"]) == {30 * 2 * 0.625}
 
 
-def test_it_is_told_where_waiting_was_not_recorded(tmp_path: Path) -> None:
+def test_figures_say_where_waiting_was_not_recorded(tmp_path: Path) -> None:
     paths = [tmp_path / name for name in ("none.csv", "part.csv", "all.csv")]
     for path, waits in zip(paths, ((None, None), (0.5, None), (0.5, 0.5)), strict=True):
         record(path, dict(zip("ab", waits, strict=True)))
@@ -92,7 +92,7 @@ def test_a_replay_keeps_what_is_known_of_waiting(tmp_path: Path, ending: str) ->
     record(path, {"a": 0.125, "b": 0.25, "wait": None})
     slackvm_local(f"--topology={LAPTOP}", f"--load={path}", f"--output={between}")
     slackvm_local(f"--topology={LAPTOP}", f"--load={between}", f"--output={output}")
-    assert told(output) == {"a": '{"wait":0.125}', "b": '{"wait":0.25}', "wait": "None"}
+    assert recorded_waits(output) == {"a": '{"wait":0.125}', "b": '{"wait":0.25}', "wait": "None"}
 
 
 def test_a_replay_keeps_it_in_rows_that_it_writes_in_its_own_way(tmp_path: Path) -> None:
@@ -102,7 +102,7 @@ def test_a_replay_keeps_it_in_rows_that_it_writes_in_its_own_way(tmp_path: Path)
     path.write_text(path.read_text().replace("\t2\tsubset", "\t2.0\tsubset"))
     slackvm_local(f"--topology={LAPTOP}", f"--load={path}", f"--output={output}")
     assert {row["config"] for row in rows(output) if row["rec"] == "vm"} == {"2", "1024"}
-    assert told(output) == {"a": '{"wait":0.125}', "b": "None"}
+    assert recorded_waits(output) == {"a": '{"wait":0.125}', "b": "None"}
 
 
 @pytest.mark.parametrize("wrong", ["1.5", "-0.1", "true", '"much"'])

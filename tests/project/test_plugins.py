@@ -28,22 +28,22 @@ def test_an_attribute_of_a_module_is_found(module):
 
 @pytest.mark.usefixtures("module")
 @pytest.mark.parametrize(
-    ("name", "told"),
+    ("name", "message"),
     [
-        ("best", "'best' is not known; known: progress, progress-packed, first-fit"),
+        ("best", "'best' is unknown; known: progress, progress-packed, first-fit"),
         ("own_policy:worst", "'own_policy:worst' cannot be loaded (AttributeError: "),
         ("nowhere:best", "'nowhere:best' cannot be loaded (ModuleNotFoundError: No module named"),
         ("two words:best", "invalid format"),
         (":best", "invalid format"),
     ],
 )
-def test_a_name_that_leads_nowhere_is_told_with_the_reason(name, told):
+def test_a_name_that_is_not_found_is_reported_with_the_reason(name, message):
     with pytest.raises(LookupError) as error:
         find_policy(name)
-    assert told in str(error.value)
+    assert message in str(error.value)
 
 
-def test_a_module_that_fails_is_told_with_its_error(tmp_path, monkeypatch):
+def test_a_module_that_fails_is_reported_with_its_error(tmp_path, monkeypatch):
     monkeypatch.syspath_prepend(tmp_path)
     (tmp_path / "broken_policy.py").write_text("1 / 0\n")
     with pytest.raises(LookupError, match=r"cannot be loaded \(ZeroDivisionError: division"):

@@ -36,7 +36,7 @@ def test_cpus_are_written_as_the_shortest_list(cpus: tuple[int, ...], text: str)
 
 
 @pytest.mark.parametrize(
-    ("text", "told"),
+    ("text", "message"),
     [
         ("x", "'x' is no number or range"),
         ("1,,2", "'' is no number or range"),
@@ -51,10 +51,10 @@ def test_cpus_are_written_as_the_shortest_list(cpus: tuple[int, ...], text: str)
         ("9" * 100_000, "goes beyond 8191"),
     ],
 )
-def test_a_wrong_list_is_refused_with_its_wrong_part(text: str, told: str) -> None:
+def test_a_wrong_list_is_refused_with_its_wrong_part(text: str, message: str) -> None:
     with pytest.raises(TopologyError) as refused:
         parse_cpu_list(text)
-    assert told in str(refused.value)
+    assert message in str(refused.value)
     assert len(str(refused.value)) < 250
 
 

@@ -92,7 +92,7 @@ def test_what_a_text_leaves_out_has_a_default() -> None:
 
 
 @pytest.mark.parametrize(
-    ("text", "told"),
+    ("text", "message"),
     [
         ("", "cores and memory missing"),
         ("cores=4", "memory missing"),
@@ -123,10 +123,10 @@ def test_what_a_text_leaves_out_has_a_default() -> None:
         ("sockets=3 cores=4 distances=10,20/20,10 memory=1", "must have 3 rows of 3 numbers"),
     ],
 )
-def test_a_wrong_text_is_refused_with_what_is_allowed(text: str, told: str) -> None:
+def test_a_wrong_text_is_refused_with_what_is_allowed(text: str, message: str) -> None:
     with pytest.raises(TopologyError) as refused:
         parse_description(text)
-    assert told in str(refused.value)
+    assert message in str(refused.value)
 
 
 _WORDS = st.sampled_from([*DESCRIPTION_KEYS, "x", ""])

@@ -43,9 +43,9 @@ def _read(tmp_path: Path, document: object) -> Topology:
 def _refusal(tmp_path: Path, document: object) -> str:
     with pytest.raises(TopologyError) as refused:
         _read(tmp_path, document)
-    where, _, told = str(refused.value).partition(": ")
+    where, _, message = str(refused.value).partition(": ")
     assert where == str(tmp_path / "host.json")
-    return told
+    return message
 
 
 @pytest.mark.parametrize("name", REFERENCES)
@@ -152,7 +152,7 @@ def test_caches_are_read_in_the_order_of_their_numbers(document: Any, tmp_path: 
 
 
 @pytest.mark.parametrize(
-    ("path", "value", "told"),
+    ("path", "value", "message"),
     [
         ("cpuset", 5, "cpuset: 5 is not an object"),
         ("cpuset.cpu_list", {}, "cpuset.cpu_list: {} is not a list"),
@@ -215,7 +215,7 @@ def test_caches_are_read_in_the_order_of_their_numbers(document: Any, tmp_path: 
     ],
 )
 def test_a_wrong_piece_is_named_with_its_path(
-    path: str, value: object, told: str, document: Any, tmp_path: Path
+    path: str, value: object, message: str, document: Any, tmp_path: Path
 ) -> None:
     piece = document
     *parents, last = path.split(".")
@@ -223,7 +223,7 @@ def test_a_wrong_piece_is_named_with_its_path(
         piece = piece[int(key) if isinstance(piece, list) else key]
     piece[int(last) if isinstance(piece, list) else last] = value
     refusal = _refusal(tmp_path, document)
-    assert told in refusal
+    assert message in refusal
     assert len(refusal) < 250
 
 
@@ -254,7 +254,7 @@ def test_a_missing_piece_of_a_cpu_is_named(key: str, document: Any, tmp_path: Pa
 
 
 @pytest.mark.parametrize(
-    ("content", "told"),
+    ("content", "message"),
     [
         (b"", "not a JSON file"),
         (b"# a comment", "not a JSON file"),
@@ -266,13 +266,13 @@ def test_a_missing_piece_of_a_cpu_is_named(key: str, document: Any, tmp_path: Pa
         (b"9" * 100_000, "not a JSON file"),
     ],
 )
-def test_a_file_of_something_else_is_refused(content: bytes, told: str, tmp_path: Path) -> None:
+def test_a_file_of_something_else_is_refused(content: bytes, message: str, tmp_path: Path) -> None:
     path = tmp_path / "host.json"
     path.write_bytes(content)
     with pytest.raises(TopologyError) as refused:
         read_json(path)
     assert str(refused.value).startswith(f"{path}: ")
-    assert told in str(refused.value)
+    assert message in str(refused.value)
 
 
 @pytest.mark.parametrize("name", ["missing.json", ".", "a\0b", "x" * 300])

@@ -50,7 +50,7 @@ def test_a_name_that_no_file_can_have_is_refused() -> None:
         load_topology("x" * 5000)
 
 
-def test_cpus_and_memory_withheld_are_not_offered() -> None:
+def test_reserved_cpus_and_memory_are_not_offered() -> None:
     left = withhold(HOST, exclude=(0, 4), memory_reserved_mib=100)
     assert left.cpu_ids.tolist() == [1, 2, 3, 5, 6, 7]
     assert (left.memory_mib, left.memory_total_mib) == (800, 1000)
@@ -59,7 +59,7 @@ def test_cpus_and_memory_withheld_are_not_offered() -> None:
 
 
 @pytest.mark.parametrize(
-    ("exclude", "reserved", "told"),
+    ("exclude", "reserved", "message"),
     [
         ((8, 9), 0, "cannot exclude CPU 8-9: the topology offers CPUs 0-7"),
         (range(8), 0, "every CPU is excluded"),
@@ -67,9 +67,9 @@ def test_cpus_and_memory_withheld_are_not_offered() -> None:
         ((), -1, "-1 MiB of memory cannot be reserved"),
     ],
 )
-def test_more_than_there_is_cannot_be_withheld(
-    exclude: tuple[int, ...], reserved: int, told: str
+def test_more_than_the_host_has_cannot_be_reserved(
+    exclude: tuple[int, ...], reserved: int, message: str
 ) -> None:
     with pytest.raises(TopologyError) as refused:
         withhold(HOST, exclude, reserved)
-    assert told in str(refused.value)
+    assert message in str(refused.value)

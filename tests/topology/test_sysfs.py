@@ -171,7 +171,7 @@ def test_cpus_with_different_caches_are_refused_unless_one_kind_is_excluded(
     assert read_sysfs(laptop.root, exclude=(0, 2)).cpu_ids.tolist() == [1, 3]
 
 
-def test_without_cpufreq_the_clock_is_not_known(laptop: FakeSysfs) -> None:
+def test_without_cpufreq_the_clock_is_unknown(laptop: FakeSysfs) -> None:
     assert {cpu.max_freq_khz for cpu in read_sysfs(laptop.root).cpus} == {4_800_000}
     for cpu in range(4):
         laptop.remove(f"cpu/cpu{cpu}/cpufreq")
@@ -233,29 +233,29 @@ def _damages() -> Iterator[tuple[str, str | None, str]]:
     yield "node/node0/distance", "1" * 5000, "found; 1 distances"
 
 
-@pytest.mark.parametrize(("name", "text", "told"), list(_damages()))
+@pytest.mark.parametrize(("name", "text", "message"), list(_damages()))
 def test_a_file_that_says_nonsense_is_named(
-    name: str, text: str | None, told: str, laptop: FakeSysfs
+    name: str, text: str | None, message: str, laptop: FakeSysfs
 ) -> None:
     laptop.remove(name)
     if text is not None:
         laptop.write(name, text)
     refusal = _refusal(laptop)
-    assert told in refusal
+    assert message in refusal
     assert refusal.startswith(str(laptop.system))
 
 
 @pytest.mark.parametrize(
-    ("reserved", "told"),
+    ("reserved", "message"),
     [
         (-1, "-1 MiB of memory cannot be reserved"),
         (1000, "1000 MiB of memory cannot be reserved: the host has 1000 MiB"),
     ],
 )
 def test_memory_that_is_not_there_cannot_be_reserved(
-    reserved: int, told: str, laptop: FakeSysfs
+    reserved: int, message: str, laptop: FakeSysfs
 ) -> None:
-    assert told in _refusal(laptop, reserved=reserved)
+    assert message in _refusal(laptop, reserved=reserved)
 
 
 @pytest.mark.skipif(

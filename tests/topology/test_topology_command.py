@@ -92,7 +92,7 @@ def test_examples_and_keys_stand_in_the_help() -> None:
 
 
 @pytest.mark.parametrize(
-    ("arguments", "told"),
+    ("arguments", "message"),
     [
         (("--preset", "epyc-7662", "--from", "x"), "--preset, --describe and --from exclude"),
         (("--json", "--output", "x"), "--json and --output exclude one another"),
@@ -101,13 +101,13 @@ def test_examples_and_keys_stand_in_the_help() -> None:
     ],
 )
 def test_options_that_do_not_go_together_are_a_usage_error(
-    arguments: tuple[str, ...], told: str
+    arguments: tuple[str, ...], message: str
 ) -> None:
-    assert told in _error(*arguments)
+    assert message in _error(*arguments)
 
 
 @pytest.mark.parametrize(
-    ("arguments", "told"),
+    ("arguments", "message"),
     [
         (("--describe", "cores=x"), "memory missing"),
         (("--from", "/no/such/file"), "/no/such/file: cannot be read (No such file"),
@@ -116,11 +116,11 @@ def test_options_that_do_not_go_together_are_a_usage_error(
         (("--preset", "i7-1185g7", "--reserve", "99999"), "the host has 31776 MiB"),
     ],
 )
-def test_bad_input_is_one_line(arguments: tuple[str, ...], told: str) -> None:
+def test_bad_input_is_one_line(arguments: tuple[str, ...], message: str) -> None:
     error = _error(*arguments)
     assert error.startswith("Error: ")
     assert error.count("\n") == 1
-    assert told in error
+    assert message in error
 
 
 def test_a_file_that_cannot_be_written_is_a_failure() -> None:

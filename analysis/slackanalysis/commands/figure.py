@@ -1,4 +1,4 @@
-"""`slackvm-analysis figure` and `figures`: run notebooks, and write down what they were made of.
+"""`slackvm-analysis figure` and `figures`: run notebooks, with manifests of their inputs.
 
 What takes long to load, papermill above all, is loaded only when a figure is drawn.
 """
@@ -26,7 +26,7 @@ SMALL: Given = (("seeds", "3"),)
 
 _MANIFEST = "manifest.json"
 _INPUTS = "inputs"
-"""Folder, beside the figures, of what they are drawn of and nobody gave."""
+"""Folder, beside the figures, for inputs that the user did not give."""
 
 _ONE = """\b
 Examples:
@@ -121,10 +121,10 @@ def figures(
         outputs = [path for name in notebooks for path in written_files(folder / name.name)]
         refuse_overwritten([*outputs, folder / _MANIFEST], [values for _, values in todo])
         records, failures = _draw_all(todo, folder)
-        told = {name: str(error) for name, error in failures.items()}
-        write_figures_manifest(folder / _MANIFEST, records, told)
+        reasons = {name: str(error) for name, error in failures.items()}
+        write_figures_manifest(folder / _MANIFEST, records, reasons)
     if failures:
-        text = "\n".join(f"{name}: {reason}" for name, reason in told.items())
+        text = "\n".join(f"{name}: {reason}" for name, reason in reasons.items())
         message = f"{len(failures)} of {len(todo)} figures failed:\n{text}"
         is_input = all(isinstance(error, ValueError | LookupError) for error in failures.values())
         raise BadInput(message) if is_input else click.ClickException(message)

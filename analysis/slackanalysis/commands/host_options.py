@@ -1,4 +1,4 @@
-"""The options that say what hosts are, of every command that sizes clusters."""
+"""Options that describe hosts, for every command that sizes clusters."""
 
 import math
 from collections.abc import Callable, Sequence
@@ -13,7 +13,7 @@ from slackanalysis.sizing.utilization import HOUR_S
 from slackvm.model.vm import LARGEST
 
 MOST_HOSTS = 1_000_000
-"""Hosts of a cluster on paper; more do not fit into memory."""
+"""The largest number of hosts of a simulated cluster; more do not fit into memory."""
 
 _Command = TypeVar("_Command", bound=Callable[..., Any])
 
@@ -45,7 +45,7 @@ def chosen_hosts(
 
 
 def _number(_context: click.Context, _option: click.Parameter, value: float) -> float:
-    """Refuse what is in every range, since it compares with nothing."""
+    """Refuse NaN, which no range check rejects."""
     if math.isnan(value):
         raise click.BadParameter("nan is not a number of seconds")
     return value

@@ -191,7 +191,7 @@ def import_traces(
     with reported():
         refuse_overwriting([*outputs, manifest_path(output)], inputs)
 
-        def told(written: Sequence[FileRecord | Path]) -> None:
+        def record_written(written: Sequence[FileRecord | Path]) -> None:
             write_manifest(
                 manifest_path(output),
                 command=command_line(context),
@@ -203,7 +203,7 @@ def import_traces(
 
         if trace_format == CLOUDFACTORY:
             line = _convert(path, output, account)
-            told(outputs)
+            record_written(outputs)
         else:
             for each in outputs:
                 check_ending(each)
@@ -230,20 +230,20 @@ def import_traces(
             if recording:
                 line += f"\n{recording}: {rows:,} rows"
             others = [recording] if recording else []
-            write_table(output, chosen.table, lambda written: told([*written, *others]))
+            write_table(output, chosen.table, lambda written: record_written([*written, *others]))
     if account:
         Console(stderr=True, highlight=False, markup=False).print(account.table())
     click.echo(line)
 
 
 def _check_options(context: click.Context, trace_format: str) -> None:
-    """Refuse options that say nothing about a trace of this format."""
+    """Refuse options that have no effect for a trace of this format."""
     allowed = () if trace_format == CLOUDFACTORY else (*OPTIONS[trace_format], *_OF_TRACES)
     known = {*_OF_TRACES, *(name for names in OPTIONS.values() for name in names)}
     for name in sorted(known.difference(allowed)):
         if _is_given(context, name):
             option = "--" + name.replace("_", "-")
-            raise click.UsageError(f"{option} says nothing about {trace_format}")
+            raise click.UsageError(f"{option} has no effect for {trace_format}")
     is_half = bool(context.params["usage"]) != bool(context.params["recording"])
     if trace_format == "alibaba-2018" and is_half:
         raise click.UsageError("--usage and --recording go together")
@@ -259,7 +259,7 @@ def _is_given(context: click.Context, name: str) -> bool:
 
 
 def _tell_units(context: click.Context, trace_format: str, units: Units, account: Account) -> None:
-    """Count what stands for a machine where nobody said it."""
+    """Count the default size of a machine where the user gave none."""
     for name, text in (
         ("unit_cpus", f"a machine has {units.cpus:g} CPUs"),
         ("unit_memory_gib", f"a machine has {units.memory_gib:g} GiB"),

@@ -13,7 +13,7 @@ from slackanalysis.commands.host_options import MOST_HOSTS, chosen_hosts, host_o
 from slackanalysis.commands.recorded import RecordedCommand, command_line
 from slackanalysis.commands.summary import json_summary, refusals_summary, summary
 from slackanalysis.outputs.manifest import FileRecord, file_record, manifest_path, write_manifest
-from slackanalysis.outputs.tables import Told, check_ending, write_table, write_tables
+from slackanalysis.outputs.tables import RecordWritten, check_ending, write_table, write_tables
 from slackanalysis.progress import tracking
 from slackanalysis.sizing import policies
 from slackanalysis.sizing.logs import DifferenceError, decide_logs, decisions_table
@@ -166,7 +166,7 @@ def size(
         read = [*inputs, *_files(topologies), *_own_files(policy_names)]
         records = [file_record(path) for path in read]
 
-        def told(written: Sequence[FileRecord]) -> None:
+        def record_written(written: Sequence[FileRecord]) -> None:
             write_manifest(
                 manifest_path(output),
                 command=command_line(context),
@@ -178,7 +178,7 @@ def size(
         if are_logs:
             chosen = plugins.find(selection, SELECTIONS, plugins.SELECTION_GROUP)
             rules = Rules(chosen, critical_size)
-            _replay_logs(inputs, topologies, policy_names, rules, output, told)
+            _replay_logs(inputs, topologies, policy_names, rules, output, record_written)
         else:
             if refusals and count is None:
                 raise ValueError("--refusals goes with --hosts: otherwise no VM is refused")
@@ -187,7 +187,7 @@ def size(
             question = Question(hosts, count, hour_s, power, size_rule)
             names = tuple(dict.fromkeys(policy_names)) or (DEFAULT_POLICY,)
             files = _Files(output, timeline, refusals)
-            _size_lists(inputs[0], question, names, files, told, as_json=as_json)
+            _size_lists(inputs[0], question, names, files, record_written, as_json=as_json)
 
 
 def _own_files(policy_names: Sequence[str]) -> Iterator[Path]:
@@ -232,7 +232,7 @@ def _replay_logs(
     policy_names: Sequence[str],
     rules: Rules,
     output: Path,
-    told: Told,
+    record_written: RecordWritten,
 ) -> None:
     policy = policies.find_policy(policy_names[0]) if policy_names else None
     console = Console(stderr=True)
@@ -242,7 +242,7 @@ def _replay_logs(
             logs = decide_logs(paths, hosts, policy, rules)
         except DifferenceError as error:
             raise click.ClickException(str(error)) from error
-    write_table(output, decisions_table(logs), told)
+    write_table(output, decisions_table(logs), record_written)
     for log in logs:
         click.echo(f"{log.path}: {len(log.operations)} decisions, each as in the log")
     click.echo(f"{output}: {sum(len(log.operations) for log in logs)} rows")
@@ -261,7 +261,7 @@ def _size_lists(
     question: Question,
     policy_names: Sequence[str],
     files: _Files,
-    told: Told,
+    record_written: RecordWritten,
     *,
     as_json: bool,
 ) -> None:
@@ -282,7 +282,7 @@ def _size_lists(
     refused = refusals_table(sized) if question.count else pd.DataFrame()
     if files.refusals:
         written[files.refusals] = refused
-    write_tables(written, told)
+    write_tables(written, record_written)
     if as_json:
         click.echo(json_summary(table))
         return

@@ -1,4 +1,4 @@
-"""What sizings come to, for people and as JSON."""
+"""Summaries of sizings, for people and as JSON."""
 
 import json
 from typing import Any

@@ -229,7 +229,7 @@ def _parse_seeds(text: str) -> range:
 def _computing_on(dask: str | None) -> Iterator[None]:
     """Let joblib compute on this machine, or on the workers of a Dask scheduler."""
     if dask is None:
-        # Workers whose master was killed have nobody to tell them: they end when nothing comes.
+        # If the main process is killed, its workers end after this time without work.
         with joblib.parallel_config(backend="loky", idle_worker_timeout=_IDLE_WORKER_S):
             yield
         return

@@ -170,7 +170,7 @@ def _check_options(context: click.Context, requests: Path | None, trace: Path | 
     what, others = ("request list", _OF_TRACES) if requests else ("trace", _OF_REQUESTS)
     for name in others:
         if context.get_parameter_source(name) is ParameterSource.COMMANDLINE:
-            raise click.UsageError(f"--{name} says nothing about a {what}")
+            raise click.UsageError(f"--{name} has no effect for a {what}")
 
 
 def _write_requests(path: Path, demand: Demand) -> str:

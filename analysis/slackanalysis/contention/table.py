@@ -97,7 +97,7 @@ def contention_of_recordings(
 
 
 def recorded_name(waits_known: Sequence[float]) -> str:
-    """Return how recorded VMs are called, and what is taken for their demand.
+    """Return the name of recorded VMs, with what counts as their demand.
 
     Args:
         waits_known: of each recording, as in `Tenants`.
@@ -110,7 +110,7 @@ def recorded_name(waits_known: Sequence[float]) -> str:
 
 
 def contention_of(tenants: Tenants, size: HostSize, critical_size: int) -> pd.DataFrame:
-    """Return how much of what VMs demand is not served, in each arrangement.
+    """Return how much of the demand of VMs is not served, in each arrangement.
 
     VMs are placed by first fit on the smallest number of hosts that refuses none.
 

@@ -1,4 +1,4 @@
-"""VMs of a cluster and how much of their vCPUs they use over time.
+"""VMs of a cluster, and their use of vCPUs over time.
 
 Generated ones are those of a request list (`slackanalysis.workload.demand`), which has no
 profiles. So each VM gets one here, at random, by the profiles' shares among VMs that live shortly
@@ -65,7 +65,7 @@ def generated_tenants(demand: Demand, step_s: int) -> Tenants:
     """
     requests = request_list(demand)
     whole_s = demand.temporality.days * demand.temporality.day_s
-    # At the very end, everybody leaves.
+    # At the end, all VMs leave.
     workload = Workload(
         catalogue=demand.catalogue,
         mix=demand.mix,

@@ -74,7 +74,7 @@ class Cluster:
 
     @contextmanager
     def running(self, console: Console) -> Iterator[None]:
-        """Have hosts and controller run."""
+        """Start the hosts and the controller; stop them at the end."""
         with ExitStack() as stack:
             for daemon in self._daemons:
                 steps.show_commands(console, [daemon.shown])
@@ -97,13 +97,13 @@ class Cluster:
         steps.run(console, "schedulerclient", "plan", "example", *size, at, fine=(0, 1))
 
     def keep(self, console: Console) -> None:
-        """Have all run once more, with the VMs that are there, until Ctrl-C."""
+        """Start all again, with the VMs that exist, until Ctrl-C."""
         steps.title(console, "The cluster goes on, with its VMs")
         with self.running(console):
             self.wait(console)
 
     def wait(self, console: Console) -> None:
-        """Tell where the cluster's page is, and wait for Ctrl-C."""
+        """Print the URL of the cluster's page, and wait for Ctrl-C."""
         console.print(f"\nThe cluster's page: [bold]{self.url}/[/bold]   Ctrl-C ends the demo")
         with suppress(KeyboardInterrupt):
             Event().wait()

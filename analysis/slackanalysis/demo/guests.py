@@ -120,7 +120,7 @@ def _settings(uri: str, images: Path) -> Mapping[str, str]:
 
 
 def _events(image: Path) -> list[Event]:
-    """Return VMs that come one after another, each with a disk of its own on the same image."""
+    """Return VMs that arrive one after another, each with its own disk on the same image."""
     return [
         Event(
             0.0,
@@ -149,7 +149,7 @@ def _vms(cluster: Cluster) -> list[dict[str, Any]]:
 def _affinity_table(
     vms: list[dict[str, Any]], affinity: Mapping[str, set[tuple[int, ...]]]
 ) -> Table:
-    """Return where each VM may run as the API tells it, and as the kernel does."""
+    """Return where each VM may run, as the API and as the kernel report it."""
     table = Table(box=box.SIMPLE_HEAD)
     for heading in ("host", "VM", "level", "CPUs as decided", "CPUs in /proc"):
         table.add_column(heading)
@@ -162,7 +162,7 @@ def _affinity_table(
 
 @contextmanager
 def _libvirt_host(console: Console, name: str) -> Iterator[str]:
-    """Give the libvirt URI of a host, which is there for so long."""
+    """Start a host, give its libvirt URI, and stop it at the end."""
     # Not in the output folder: the path of a socket may not be long.
     folder = tempfile.mkdtemp(prefix="slackvm-demo-")
     try:
@@ -176,7 +176,7 @@ def _sh(console: Console, script: str, *arguments: str, quiet: bool = False) -> 
     """Run one of the scripts of the libvirt hosts, and return what it prints.
 
     Raises:
-        click.ClickException: it failed; tells what it said.
+        click.ClickException: it failed; the message has its output.
     """
     command = [str(_HOSTS_FOLDER / script), *arguments]
     if not quiet:

@@ -21,7 +21,7 @@ _PORTS = range(20_000, 32_000)
 
 
 def free_port() -> str:
-    """Return a port of loopback that is free, and that Linux gives to nobody who asks for any."""
+    """Return a port of loopback that is free, outside the range from which Linux assigns ports."""
     while True:
         port = _PORTS.start + secrets.randbelow(len(_PORTS))
         with socket.socket() as trial, suppress(OSError):
@@ -59,10 +59,10 @@ class DaemonProcess:
         return " ".join([*settings, "python3", shlex.join(self._command)])
 
     def start(self) -> None:
-        """Start it; on return it listens.
+        """Start the process; when this returns, it listens.
 
         Raises:
-            click.ClickException: it does not; tells what it said.
+            click.ClickException: it does not start; the message has its output.
         """
         with self._log.open("wb") as log:
             self._process = subprocess.Popen(  # noqa: S603 - our own command
@@ -74,11 +74,11 @@ class DaemonProcess:
             )
         deadline = time.monotonic() + _START_S
         while not self.url:
-            told = self._log.read_text(encoding="utf-8", errors="replace")
-            if _LISTENING in told and told.endswith("\n"):
-                self.url = told.partition(_LISTENING)[2].partition("url=")[2].split()[0]
+            lines = self._log.read_text(encoding="utf-8", errors="replace")
+            if _LISTENING in lines and lines.endswith("\n"):
+                self.url = lines.partition(_LISTENING)[2].partition("url=")[2].split()[0]
             elif self._process.poll() is not None or time.monotonic() > deadline:
-                raise click.ClickException(f"{self.shown}\ndid not start:\n{told}")
+                raise click.ClickException(f"{self.shown}\ndid not start:\n{lines}")
             else:
                 time.sleep(0.02)
 

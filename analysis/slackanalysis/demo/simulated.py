@@ -31,7 +31,7 @@ SAMPLE_S = 150
 """Simulated seconds between two samples of use."""
 
 IMAGE = "/images/demo.qcow2"
-"""Named, and neither looked for nor read: there are no guests."""
+"""The name of an image; the file need not exist, because there are no guests."""
 
 
 def demo(console: Console, output: Path, seed: int, keep: bool) -> None:
@@ -143,7 +143,7 @@ def _members(recording: Path) -> pd.DataFrame:
 
 
 def _vnode_table(hosts: list[DemoHost]) -> Table:
-    """Return what became of the vNodes, for people."""
+    """Return the result of the comparison, for people."""
     title = (
         "vNodes. Decided again from each operations log: every decision is the same, CPU for CPU.\n"
         "Replayed from each recording: each vNode has as many CPUs at every sample, and the same\n"

@@ -10,7 +10,7 @@ from rich.console import Console
 
 
 def title(console: Console, text: str) -> None:
-    """Announce what comes."""
+    """Print the title of a step."""
     console.print(f"\n[bold]{text}[/bold]")
 
 

@@ -34,7 +34,7 @@ class Event:
 
 @dataclass
 class Outcome:
-    """What became of the requests.
+    """The results of the requests.
 
     Attributes:
         deployed: VMs that were created, of each level.

@@ -1,4 +1,4 @@
-"""All figures of inputs that are hard to draw, on pages for eyes.
+"""All figures, drawn from inputs that are hard to draw, on pages to look at.
 
 python -m slackanalysis.figures.contact_sheet OUTPUT
 """

@@ -1,4 +1,4 @@
-"""Made-up inputs that are hard to draw, to look at all figures with: see `contact_sheet`.
+"""Generated inputs that are hard to draw, for `contact_sheet`.
 
 Recordings are of a live host (its clock has a date), of one level and of eight, of 50 VMs, with
 a vNode that is empty and with a single sample; sweeps are of few and of many seeds, of one provider

@@ -1,4 +1,4 @@
-"""What figures are drawn of, made where a user gives nothing of their own."""
+"""Inputs of figures, made where the user does not give them."""
 
 import subprocess
 import sys
@@ -61,7 +61,7 @@ def replayed(monitoring: str, trace: str, topology: str, seed: int, folder: Path
         folder: where the replay's output goes, as Parquet.
 
     Raises:
-        ValueError: a file is missing or no recording, or the topology is none.
+        ValueError: a file is missing or not a recording, or the topology is not valid.
         OSError: a file cannot be read or written.
         RuntimeError: the replay failed.
     """

@@ -28,7 +28,7 @@ WALK_THROUGH = "demo"
 
 _KERNEL = "python3"
 _SILENT = ["--log-level=50"]
-"""The kernel has nothing to say to the user of a command."""
+"""Options that keep the kernel silent."""
 
 
 class NotebookError(Exception):
@@ -223,7 +223,7 @@ def figure_names() -> list[str]:
     """Return the names of the notebooks that draw a figure, sorted.
 
     Raises:
-        LookupError: there are none here.
+        LookupError: this installation has no notebooks.
     """
     names = sorted(path.stem for path in FOLDER.glob("*.ipynb"))
     if not names:

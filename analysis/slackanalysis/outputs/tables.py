@@ -31,22 +31,26 @@ def check_ending(path: Path) -> Path:
     return path
 
 
-Told = Callable[[Sequence[FileRecord]], None]
+RecordWritten = Callable[[Sequence[FileRecord]], None]
 """Writes the manifest of tables, from what they are going to be."""
 
 
-def write_table(path: Path, table: pd.DataFrame, told: Told | None = None) -> None:
+def write_table(
+    path: Path, table: pd.DataFrame, record_written: RecordWritten | None = None
+) -> None:
     """Write a table; equal tables give equal bytes. See `write_tables`."""
-    write_tables({path: table}, told)
+    write_tables({path: table}, record_written)
 
 
-def write_tables(tables: Mapping[Path, pd.DataFrame], told: Told | None = None) -> None:
+def write_tables(
+    tables: Mapping[Path, pd.DataFrame], record_written: RecordWritten | None = None
+) -> None:
     """Write tables and their manifest: all of them or, after an error, none.
 
     Args:
         tables: each by its file.
-        told: writes the manifest; called when every table is complete and none has replaced the
-            file before it.
+        record_written: writes the manifest; called when every table is complete, before any
+            replaces a file.
 
     Raises:
         ValueError: an ending is unknown.
@@ -62,8 +66,8 @@ def write_tables(tables: Mapping[Path, pd.DataFrame], told: Told | None = None) 
             # What was written to a pipe is gone: no file is left to hash.
             if temporary.is_file():
                 records.append(replace(file_record(temporary), path=str(path)))
-        if told:
-            told(records)
+        if record_written:
+            record_written(records)
 
 
 def _write(path: Path, temporary: Path, table: pd.DataFrame) -> None:

@@ -46,7 +46,7 @@ def read_vnodes(path: Path) -> pd.DataFrame:
 
 
 def read_host(path: Path) -> pd.DataFrame:
-    """Return what a host has, gives out and uses over time.
+    """Return what a host offers, allocates and uses over time.
 
     Args:
         path: the recording, as for `read_vnodes`.

@@ -36,7 +36,7 @@ def check_question(size_rule: str, hosts: Hosts, policy: str, count: int | None)
     """Refuse a question that the rule of the simulator cannot answer.
 
     Raises:
-        ValueError: says what is asked for and what the rule goes with.
+        ValueError: the rule does not support the request; the message says what it supports.
     """
     if size_rule == PAPER:
         return

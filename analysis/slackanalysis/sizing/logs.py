@@ -14,7 +14,7 @@ from slackvm.verification import Difference, Rules, verify, verify_cluster
 
 
 class DifferenceError(Exception):
-    """A log says otherwise than is decided now, or than another one; the message says where."""
+    """A log differs from what is decided now, or from another log; the message says where."""
 
 
 @dataclass(frozen=True)
@@ -64,7 +64,9 @@ def decide_logs(
     for path, name in of_hosts.items():
         if name not in cluster.hosts:
             known = ", ".join(cluster.hosts)
-            raise OperationsError(f"{path}: host {name!r} is none of the cluster's: {known}")
+            raise OperationsError(
+                f"{path}: host {name!r} is not in the cluster; its hosts: {known}"
+            )
         decided.append(_decided(path, cluster.hosts[name], rules, cluster.vms[name]))
     return decided
 

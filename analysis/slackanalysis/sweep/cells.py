@@ -131,7 +131,7 @@ def sweep(
         progress: called with the number of cells that are done since the call before.
 
     Raises:
-        ValueError: a VM is larger than a host, or a policy's scores are none.
+        ValueError: a VM is larger than a host, or a policy's scores are not valid.
         LookupError: there is no such policy.
         OSError: a file cannot be written.
     """

@@ -128,9 +128,9 @@ def require(checked: pd.DataFrame) -> None:
         AssertionError: names the claims that fail, with both numbers.
     """
     fails = (checked["verdict"] == Verdict.FAILS.value) & (checked["reason"] != KNOWN)
-    told = [
+    failed = [
         f"{row.claim}: {row.ours:g} {row.unit}, published {row.published:g} ± {row.tolerance:g}"
         for row in checked[fails].itertuples()
     ]
-    if told:
-        raise AssertionError("claims of the paper do not hold: " + "; ".join(told))
+    if failed:
+        raise AssertionError("claims of the paper do not hold: " + "; ".join(failed))

@@ -150,8 +150,8 @@ def _by_list(table: pd.DataFrame, value: str) -> pd.DataFrame:
         raise ValueError(f"{value} is missing in all rows")
     lacking = by_list.isna().sum()
     if lacking.any():
-        told = ", ".join(f"{name} {count}" for name, count in lacking.items() if count)
-        raise ValueError(f"policies were not tried on the same lists; missing: {told}")
+        missing = ", ".join(f"{name} {count}" for name, count in lacking.items() if count)
+        raise ValueError(f"policies were not tried on the same lists; missing: {missing}")
     return by_list
 
 

@@ -117,7 +117,7 @@ def of_policy(table: pd.DataFrame, policy: str) -> pd.DataFrame:
     """Return the rows of one policy.
 
     Raises:
-        ValueError: there are none; names the policies that there are.
+        ValueError: the policy has no rows; the message names those that have.
     """
     chosen = table[table["policy"] == policy]
     if chosen.empty:
@@ -146,8 +146,8 @@ def refuse_misleading(table: pd.DataFrame) -> None:
     twice = table.duplicated(keys)
     if twice.any():
         row = table.loc[twice, [name for name in keys if name != "list_sha256"]].iloc[0]
-        told = ", ".join(f"{name} {value}" for name, value in row.items())
-        raise ValueError(f"the table has a list more than once: {told}; keep one row")
+        shown = ", ".join(f"{name} {value}" for name, value in row.items())
+        raise ValueError(f"the table has a list more than once: {shown}; keep one row")
 
 
 def refuse_several_hosts(table: pd.DataFrame) -> None:

@@ -47,8 +47,8 @@ def check_fig_3(monitoring: Path, trace: str, published_sha256: str) -> pd.DataF
 
     Args:
         monitoring: the replay's output.
-        trace: the recording that was replayed; empty: it is not known.
-        published_sha256: SHA-256 of the authors' trace, in hexadecimal; empty: it is not known.
+        trace: the recording that was replayed; empty: unknown.
+        published_sha256: SHA-256 of the authors' trace, in hexadecimal; empty: unknown.
 
     Returns:
         As `slackanalysis.sweep.claims.check`; numbers that a replay does not have are nan.
@@ -146,7 +146,7 @@ def _other_origin(table: pd.DataFrame) -> str:
 
 
 def _other_numbers(table: pd.DataFrame, folder: Path | None, track: Track) -> str:
-    """Return what a table says otherwise than sizing its lists again; empty where nothing."""
+    """Return where a table differs from sizing its lists again; empty: it does not."""
     cells = _our_cells()
     progress = track(f"sizing {len(cells)} clusters again", len(cells))
     with tempfile.TemporaryDirectory() as scratch:

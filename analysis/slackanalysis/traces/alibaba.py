@@ -70,7 +70,7 @@ def read_alibaba(
 
 
 def read_use(path: Path, names: set[str], track: Track) -> Iterator[Samples]:
-    """Yield what containers of these names used; values that are not known are left out.
+    """Yield what containers of these names used; unknown values are left out.
 
     Raises:
         ValueError: the file is no such table; with the row.
@@ -128,7 +128,7 @@ def _containers(events: pd.DataFrame, units: Units, account: Account) -> TraceVM
 
 
 def _known(piece: Piece, name: str, unknown: Sequence[float] = _UNKNOWN) -> NDArray[np.float64]:
-    """Return numbers; not a number where the value is not known."""
+    """Return numbers; NaN where the value is unknown."""
     texts = piece.texts(name)
     numbers = as_numbers(texts)
     is_empty = np.asarray(pc.equal(texts, "").to_numpy(zero_copy_only=False), dtype=np.bool_)

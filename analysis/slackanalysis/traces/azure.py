@@ -39,7 +39,7 @@ def read_azure(
 
     Args:
         path: the file.
-        units: what buckets without upper bound stand for; None: there are none, as in 2017.
+        units: values of buckets without an upper bound; None: the trace has no buckets, as in 2017.
         account: counts what was guessed.
         track: shows how much is read.
 

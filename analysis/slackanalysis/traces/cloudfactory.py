@@ -1,4 +1,4 @@
-"""Scenarios of the generator CloudFactory and catalogues of ours, one made of the other.
+"""Scenarios of the generator CloudFactory become catalogues, and catalogues become scenarios.
 
 Schema: `scenario-vm-distribution-*.yml` of github.com/jacquetpi/cloudfactory. `vm_distribution` has
 two tables: the share of VMs by vCPUs, and the share by GB. The generator deals both out in
@@ -69,10 +69,10 @@ def is_scenario(path: Path) -> bool:
     if "flavours" in document:
         return False
     premium = document.get("vm_premium")
-    told = ", ".join(map(str, document)) or "nothing"
+    found = ", ".join(map(str, document)) or "nothing"
     hint = f"; its levels are for --mix: {_mix(premium)}" if isinstance(premium, dict) else ""
     raise ValueError(
-        f"{path}: has {told}; needed: vm_distribution (a scenario of CloudFactory) or flavours (a "
+        f"{path}: has {found}; needed: vm_distribution (a scenario of CloudFactory) or flavours (a "
         f"catalogue){hint}"
     )
 
@@ -81,7 +81,7 @@ def read_scenario(path: Path, account: Account) -> Scenario:
     """Read a scenario.
 
     Raises:
-        ValueError: the file is none; the message names the entry.
+        ValueError: the file is not valid; the message names the entry.
         OSError: it cannot be read.
     """
     try:
@@ -97,8 +97,8 @@ def read_scenario(path: Path, account: Account) -> Scenario:
         total = sum(fractions.values(), Fraction())
         if not total:
             raise ValueError(f"{path}: vm_distribution.{name}: all shares are 0")
-        told = f"{name} adds up to {float(total):g}: shares are divided by that"
-        account.add("rounded", told, len(fractions) if total != 1 else 0, "shares")
+        text = f"{name} adds up to {float(total):g}: shares are divided by that"
+        account.add("rounded", text, len(fractions) if total != 1 else 0, "shares")
         tables.append({size: share / total for size, share in fractions.items()})
     return Scenario({int(vcpus): share for vcpus, share in tables[0].items()}, tables[1])
 

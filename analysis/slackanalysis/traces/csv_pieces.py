@@ -113,7 +113,7 @@ def row_error(path: Path, row: int, problem: str) -> ValueError:
 
 
 def as_numbers(texts: pa.Array) -> NDArray[np.float64]:
-    """Return text as numbers; what is none is not a number, nor is what is infinite."""
+    """Return text as numbers; NaN where it is no finite number."""
     try:
         numbers = pc.cast(texts, pa.float64())
         return np.array(numbers.to_numpy(zero_copy_only=False), dtype=np.float64)
@@ -177,8 +177,8 @@ def _batches(stream: pa.NativeFile, layout: Layout) -> Iterator[pa.RecordBatch]:
 def _check_header(path: Path, rows: pa.RecordBatch, layout: Layout) -> None:
     found = [str(rows.column(name)[0].as_py()).strip().lstrip("\ufeff") for name in layout.columns]
     if found != list(layout.columns):
-        told, needed = (layout.delimiter.join(names) for names in (found, layout.columns))
-        raise ValueError(f"{path}: its first line is {told!r}; needed: {needed!r}")
+        first_line, needed = (layout.delimiter.join(names) for names in (found, layout.columns))
+        raise ValueError(f"{path}: its first line is {first_line!r}; needed: {needed!r}")
 
 
 def _unreadable(path: Path, error: Exception, first: int, layout: Layout) -> ValueError:

@@ -27,7 +27,7 @@ OPTIONS: Mapping[str, tuple[str, ...]] = {
     "bitbrains": _USE,
     "alibaba-2018": ("unit_memory_gib", "machine", "usage", *_USE),
 }
-"""Options that say something about each trace, beside those that all take."""
+"""Options of each trace, beside those that all traces have."""
 
 
 @dataclass(frozen=True)

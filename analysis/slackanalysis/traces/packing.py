@@ -139,8 +139,8 @@ def _preferred(table: pd.DataFrame, machines: Sequence[str], account: Account) -
     offered = table.groupby("machine")["vmTypeId"].nunique()
     preferred = max(machines, key=lambda name: int(offered[name]))
     others = table["vmTypeId"].nunique() - int(offered[preferred])
-    told = f"sizes are parts of machine {preferred}, one of {len(machines)}: see --machine"
-    account.add("guessed", told, int(offered[preferred]), "types")
+    text = f"sizes are parts of machine {preferred}, one of {len(machines)}: see --machine"
+    account.add("guessed", text, int(offered[preferred]), "types")
     account.add("guessed", f"machine {preferred} cannot run it: parts of another", others, "types")
     rank = [-1 if name == preferred else machines.index(name) for name in table["machine"]]
     return table.assign(rank=rank).sort_values("rank", kind="stable")
@@ -198,8 +198,8 @@ def _refuse(
         row = int(np.argmax(wrong))
         found = rows[name].iloc[row]
         value = found.item() if isinstance(found, np.generic) else found
-        told: str = "NULL" if pd.isna(value) else repr(value)
-        raise row_error(path, first + row, f"table {table}: {name}: {told} is not {allowed}")
+        shown: str = "NULL" if pd.isna(value) else repr(value)
+        raise row_error(path, first + row, f"table {table}: {name}: {shown} is not {allowed}")
 
 
 def _refuse_ids_given_twice(path: Path, database: sqlite3.Connection) -> None:

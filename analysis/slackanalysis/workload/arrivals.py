@@ -1,4 +1,4 @@
-"""Who lives on a host and when: VMs with their size, level and profile, arriving and leaving.
+"""The VMs of a generated host: size, level and profile, arrival and departure.
 
 Published (SlackVM, IEEE Cluster 2024, and CloudFactory of the same authors) and kept here: the
 flavours and their counts; levels dealt out by share, independent of the flavour; the memory cap of

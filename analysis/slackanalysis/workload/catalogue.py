@@ -1,4 +1,4 @@
-"""What tenants ask for and how they use it: flavours of two providers, and usage profiles.
+"""What tenants request and how they use it: flavours of two providers, and usage profiles.
 
 Sources: P. Jacquet, T. Ledoux, R. Rouvoy, "SlackVM: Packing Virtual Machines in Oversubscribed
 Cloud Infrastructures", IEEE Cluster 2024, for the flavours; the workload generator CloudFactory of

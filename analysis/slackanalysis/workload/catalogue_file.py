@@ -48,7 +48,7 @@ def find_catalogue(name: str) -> Catalogue:
         return CATALOGUES[name]
     if not name.endswith(ENDINGS):
         raise ValueError(
-            f"catalogue {name!r} is not known: {', '.join(CATALOGUES)}, or a file that ends in "
+            f"catalogue {name!r} is unknown: {', '.join(CATALOGUES)}, or a file that ends in "
             f"{' or '.join(ENDINGS)}"
         )
     try:

@@ -1,4 +1,4 @@
-"""The VMs that a whole cluster is asked for, day by day: a request list from a seed.
+"""The VMs requested from a whole cluster, day by day: a request list from a seed.
 
 Published (SlackVM, IEEE Cluster 2024, and CloudFactory of the same authors) and kept here: the
 flavours and their counts; levels dealt out by share, independent of the flavour; the memory cap of

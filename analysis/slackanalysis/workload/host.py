@@ -1,4 +1,4 @@
-"""What a generated trace is to look like: the host, the VMs on offer, how long, how full."""
+"""What a generated trace is to look like: the host, the VMs on offer, duration, load."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field

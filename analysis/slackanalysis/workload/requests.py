@@ -1,4 +1,4 @@
-"""A list of VMs that are asked for, each for a time: what a cluster is sized for."""
+"""A request list: VMs that users request, each for some time. Clusters are sized for it."""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
@@ -17,7 +17,7 @@ class RequestList:
 
     Attributes:
         keys: what tells this list from others, as text by column.
-        vms: what is asked for.
+        vms: the requested VMs.
         start_s: when each VM arrives, in seconds, shape (VMs,).
         lifetime_s: after how many seconds it leaves, more than 0, shape (VMs,).
     """
@@ -39,7 +39,7 @@ class RequestList:
 
     @property
     def levels(self) -> list[float]:
-        """Levels that are asked for, ascending."""
+        """Levels of the VMs, ascending."""
         return sorted({vm.level for vm in self.vms})
 
     @property
@@ -49,7 +49,7 @@ class RequestList:
 
     @cached_property
     def sha256(self) -> str:
-        """A SHA-256, in hexadecimal, of what is asked for: sizes, levels, times, and the order.
+        """A SHA-256, in hexadecimal, of the requests: sizes, levels, times, and the order.
 
         Names of VMs and the list's keys do not count, nor does how a file writes the numbers.
         """

@@ -13,7 +13,7 @@ class Temporality:
     """Lengths of time: `360,8640,7` are an hour of 360 s, a day of 24 such, and 7 days.
 
     Raises:
-        ValueError: a day is no whole number of hours, or there is none of something.
+        ValueError: a day is not a whole number of hours, or a number is 0.
     """
 
     hour_s: int = HOUR_S
@@ -41,7 +41,7 @@ def parse_temporality(text: str) -> Temporality:
     """Return the temporality that `text` gives.
 
     Raises:
-        ValueError: it is none.
+        ValueError: the text is not valid.
     """
     numbers = _TEMPORALITY.fullmatch(text)
     if not numbers:

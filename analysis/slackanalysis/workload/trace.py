@@ -51,7 +51,7 @@ def write_trace(
         progress: called with the number of timestamps done since the call before.
 
     Raises:
-        ValueError: the ending is none of those, or no VM fits the host.
+        ValueError: the ending is unknown, or no VM fits the host.
         OSError: the file cannot be written.
     """
     return _write(path, workload, fill_host(workload), progress)

@@ -28,7 +28,7 @@ def find(name: str, built_in: Mapping[str, Thing], group: str) -> Thing:
     others = {point.name: point for point in entry_points(group=group)}
     if name not in others and ":" not in name:
         known = ", ".join([*built_in, *others])
-        raise LookupError(f"{name!r} is not known; known: {known}; or module:attribute")
+        raise LookupError(f"{name!r} is unknown; known: {known}; or module:attribute")
     try:
         return cast("Thing", others[name].load() if name in others else resolve_name(name))
     except Exception as error:

@@ -39,7 +39,7 @@ def slackvm_analysis(folder: Path, *arguments: str) -> subprocess.CompletedProce
         (["figure", "scale", "-p", "sweep", "nope.parquet"], "nope.parquet: no such file"),
         (["figure", "scale", "-p", "seeds", "0"], "seeds: 1 or more is needed"),
         (["figure", "scale", "-p", "mixes", "50-0-50"], "'50-0-50' is not a list such as"),
-        (["figure", "scale", "-p", "policy", "best"], "'best' is not known"),
+        (["figure", "scale", "-p", "policy", "best"], "'best' is unknown"),
         (
             ["figure", "memory", "-p", "monitoring", "a.csv", "-p", "trace", "b.csv"],
             "only one of them can be drawn",
@@ -97,13 +97,13 @@ def test_no_figure_overwrites_what_it_is_drawn_of(
     assert {path: path.read_bytes() for path in tmp_path.rglob("*") if path.is_file()} == before
 
 
-def test_what_a_notebook_finds_wrong_is_told_in_one_line(tmp_path, monitoring, monkeypatch):
+def test_an_error_of_a_notebook_is_reported_in_one_line(tmp_path, monitoring, monkeypatch):
     monkeypatch.chdir(tmp_path)
     monitoring.write_text(monitoring.read_text().replace("global", "globe"))
     result = run("figure", "host_usage", "-p", "monitoring", monitoring.name)
     assert result.exit_code == 2
     (line,) = result.stderr.splitlines()
-    assert line.startswith("Error: monitoring.csv:2: column 2 (rec): 'globe' is none of")
+    assert line.startswith("Error: monitoring.csv:2: column 2 (rec): 'globe' is not one of")
     assert list(tmp_path.rglob("figures/*")) == []
 
 

@@ -1,4 +1,4 @@
-"""A full disk is told in one line that names the user's file, and nothing half-written stays.
+"""A full disk is reported in one line that names the user's file, and nothing half-written stays.
 
 A limit of the size of a file stands for the full disk: writing fails in the same places.
 """
@@ -51,7 +51,7 @@ REPLAY = "schedulerlocal --topology=epyc-7662 --load=trace.csv"
         ("schedulerlocal topology --preset i7-1185g7 --output out.json", "out.json"),
     ],
 )
-def test_a_full_disk_is_told_in_one_line_and_leaves_nothing(
+def test_a_full_disk_is_reported_in_one_line_and_leaves_nothing(
     folder: Path, command: str, named: str
 ) -> None:
     before = sorted(path.name for path in folder.iterdir())

@@ -80,9 +80,9 @@ def test_a_policy_of_the_users_own_is_found_in_the_folder(tmp_path, requests, mo
 
 
 @pytest.mark.parametrize(
-    ("options", "told"),
+    ("options", "message"),
     [
-        (["--policy", "best"], "'best' is not known; known: progress, progress-packed, first-fit"),
+        (["--policy", "best"], "'best' is unknown; known: progress, progress-packed, first-fit"),
         (
             ["--policy", "random"],
             "policy 'random' is not allowed: random:SEED, with a whole number",
@@ -115,13 +115,13 @@ def test_a_policy_of_the_users_own_is_found_in_the_folder(tmp_path, requests, mo
         (["--timeline", "timeline.txt"], "timeline.txt: a table is written to a name in .csv"),
     ],
 )
-def test_what_is_wrong_is_told_and_nothing_is_written(
-    tmp_path, requests, monkeypatch, options, told
+def test_errors_are_reported_and_nothing_is_written(
+    tmp_path, requests, monkeypatch, options, message
 ):
     monkeypatch.chdir(tmp_path)
     result = run("size", requests, "--output", "hosts.csv", *options)
     assert result.exit_code == 2
-    assert told in result.stderr
+    assert message in result.stderr
     assert list(tmp_path.iterdir()) == [requests]
 
 
@@ -143,7 +143,7 @@ def test_hosts_of_several_kinds_are_added_in_the_order_of_the_pattern(tmp_path):
 
 
 def test_a_given_number_of_hosts_refuses_and_says_what_and_why(tmp_path, requests):
-    """List x needs 2 CPUs at 1:1, and 3 for b; on two hosts of 3 CPUs the 4 vCPUs of y are none."""
+    """List x needs 2 CPUs at 1:1, and 3 for b; two hosts of 3 CPUs refuse the 4 vCPUs of y."""
     output, refused = tmp_path / "hosts.csv", tmp_path / "refused.parquet"
     result = run(
         *("size", requests, "--output", output, "--refusals", refused),
@@ -180,7 +180,7 @@ def test_the_summary_is_printed_as_json(tmp_path, requests):
     assert row["saved_share"] == pytest.approx(1 - 3 / row["hosts_separate"])
 
 
-def test_a_broken_file_is_told_with_its_row(tmp_path, requests):
+def test_a_broken_file_is_reported_with_its_row(tmp_path, requests):
     requests.write_text(REQUESTS + "y,b,4,1024,2.0,0,-60\n")
     result = run("size", requests, "--output", tmp_path / "hosts.csv")
     assert result.exit_code == 2
@@ -190,7 +190,7 @@ def test_a_broken_file_is_told_with_its_row(tmp_path, requests):
 
 
 @pytest.mark.parametrize(
-    ("returned", "told"),
+    ("returned", "message"),
     [
         ("candidates.cpus * numpy.nan", "the policy's score of host host0 is not a number"),
         ("1.0", "the policy gives the single value 1.0; it must give an array of real numbers"),
@@ -200,8 +200,8 @@ def test_a_broken_file_is_told_with_its_row(tmp_path, requests):
         ("candidates.disk", "the policy fails: AttributeError: 'Candidates' object has no"),
     ],
 )
-def test_a_policy_that_gives_no_score_for_each_host_is_told(
-    tmp_path, requests, monkeypatch, returned, told
+def test_a_policy_that_gives_no_score_for_each_host_is_reported(
+    tmp_path, requests, monkeypatch, returned, message
 ):
     name = f"broken_policy_{abs(hash(returned))}"
     (tmp_path / f"{name}.py").write_text(
@@ -211,7 +211,7 @@ def test_a_policy_that_gives_no_score_for_each_host_is_told(
     result = run("size", requests, "--output", "hosts.csv", "--policy", f"{name}:broken")
     assert result.exit_code == 2
     assert result.stderr.startswith(f"Error: policy {name}:broken: ")
-    assert told in result.stderr
+    assert message in result.stderr
     assert len(result.stderr.splitlines()) == 1
     assert not (tmp_path / "hosts.csv").exists()
 
@@ -235,7 +235,7 @@ def test_one_policy_is_the_default_everywhere(tmp_path, requests):
     assert of_controller.get_default(call_default_factory=True) == DEFAULT_POLICY
 
 
-def test_a_place_that_cannot_be_written_is_told(requests):
+def test_a_place_that_cannot_be_written_is_reported(requests):
     result = run("size", requests, "--output", requests / "hosts.csv")
     assert result.exit_code == 1
     assert result.stderr.startswith(f"Error: {requests}")
@@ -271,7 +271,7 @@ def test_lists_come_from_pipes_too(tmp_path, requests, source, pack):
     assert manifest["inputs"][0]["sha256"] == hashlib.sha256(content).hexdigest()
 
 
-def test_what_is_wrong_with_standard_input_is_told(tmp_path):
+def test_invalid_standard_input_is_reported(tmp_path):
     arguments = ["size", "-", "--output", str(tmp_path / "x.csv")]
     result = CliRunner().invoke(cli, arguments, input="a,b\n")
     assert result.exit_code == 2

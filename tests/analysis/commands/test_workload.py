@@ -43,7 +43,7 @@ def test_the_default_is_seed_1(tmp_path):
 
 
 @pytest.mark.parametrize(
-    ("options", "told"),
+    ("options", "message"),
     [
         (["--mix", "50-50"], "mix '50-50' is not allowed"),
         (["--mix", "50-25-20"], "add up to 0.95"),
@@ -52,26 +52,26 @@ def test_the_default_is_seed_1(tmp_path):
         (["--duration", "5"], "duration 5 s is not allowed"),
         (["--step", "0"], "step in seconds 0 is not allowed"),
         (["--seed", "-1"], "seed -1 is not allowed"),
-        (["--catalogue", "aws"], "catalogue 'aws' is not known: ovhcloud2023, azure2017, or"),
+        (["--catalogue", "aws"], "catalogue 'aws' is unknown: ovhcloud2023, azure2017, or"),
         (["--topology", "nowhere.json"], "nowhere.json"),
         (["--load", "0.0001"], "no VM of catalogue 'ovhcloud2023' fits"),
     ],
 )
-def test_bad_values_exit_with_2_and_say_what_is_allowed(tmp_path, options, told):
+def test_bad_values_exit_with_2_and_say_what_is_allowed(tmp_path, options, message):
     result = run("workload", "--trace", tmp_path / "trace.csv", *options)
     assert result.exit_code == 2
-    assert told in result.stderr
+    assert message in result.stderr
     assert list(tmp_path.iterdir()) == []
 
 
-def test_an_unknown_ending_is_told(tmp_path):
+def test_an_unknown_ending_is_reported(tmp_path):
     result = run("workload", "--trace", tmp_path / "trace.txt", "--duration", 600)
     assert result.exit_code == 2
     assert "trace.txt" in result.stderr
     assert ".csv, .csv.gz, .parquet" in result.stderr
 
 
-def test_a_place_that_cannot_be_written_is_told(tmp_path):
+def test_a_place_that_cannot_be_written_is_reported(tmp_path):
     (tmp_path / "file").touch()
     result = run("workload", "--trace", tmp_path / "file" / "trace.csv", "--duration", 600)
     assert result.exit_code == 1
@@ -109,22 +109,22 @@ def test_options_reach_the_request_list(tmp_path):
 
 
 @pytest.mark.parametrize(
-    ("files", "option", "told"),
+    ("files", "option", "message"),
     [
-        ("--requests", ["--load", 1], "--load says nothing about a request list"),
-        ("--requests", ["--topology", "epyc-7662"], "--topology says nothing about a request"),
-        ("--trace", ["--vms", 500], "--vms says nothing about a trace"),
+        ("--requests", ["--load", 1], "--load has no effect for a request list"),
+        ("--requests", ["--topology", "epyc-7662"], "--topology has no effect for a request"),
+        ("--trace", ["--vms", 500], "--vms has no effect for a trace"),
     ],
 )
-def test_an_option_of_the_other_kind_is_refused(tmp_path, files, option, told):
+def test_an_option_of_the_other_kind_is_refused(tmp_path, files, option, message):
     result = run("workload", files, tmp_path / "out.csv", *option)
     assert result.exit_code == 2
-    assert told in result.stderr
+    assert message in result.stderr
     assert list(tmp_path.iterdir()) == []
 
 
 @pytest.mark.parametrize(
-    ("options", "told"),
+    ("options", "message"),
     [
         (["--mix", "50-50"], "mix '50-50' is not allowed"),
         (["--vms", "0"], "number of VMs 0 is not allowed: 1 or more"),
@@ -136,10 +136,10 @@ def test_an_option_of_the_other_kind_is_refused(tmp_path, files, option, told):
         (["--catalogue", "nowhere.yaml"], "nowhere.yaml: No such file"),
     ],
 )
-def test_bad_values_of_a_request_list_are_told(tmp_path, options, told):
+def test_bad_values_of_a_request_list_are_reported(tmp_path, options, message):
     result = run("workload", "--requests", tmp_path / "requests.csv", *options)
     assert result.exit_code in (1, 2)
-    assert told in result.stderr
+    assert message in result.stderr
     assert list(tmp_path.iterdir()) == []
 
 
@@ -149,11 +149,11 @@ def test_help_has_examples():
     assert "slackvm-analysis workload --trace trace.csv" in result.stdout
 
 
-def test_the_version_is_told():
+def test_the_version_is_printed():
     assert run("--version").stdout.strip().endswith(__version__)
 
 
-def test_a_missing_library_is_told_with_the_extra_that_brings_it():
+def test_a_missing_library_is_reported_with_the_extra_that_brings_it():
     program = (
         "import sys; sys.modules['pyarrow'] = None; sys.argv[1:] = ['workload', '--help']; "
         "from slackanalysis.__main__ import main; main()"

@@ -183,7 +183,7 @@ def test_level_1_lacks_nothing_and_lending_never_harms():
         assert (unserved.loc["lent"] <= unserved.loc["shared"] + 1e-9).all()
 
 
-def test_a_vm_larger_than_a_host_is_told():
+def test_a_vm_larger_than_a_host_is_reported():
     tenants = some_tenants(1)
     with pytest.raises(ValueError, match=r"vm\d+ .*needs \d CPUs, a host has 1"):
         contention_of(tenants, HostSize(1, 16_384), CRITICAL_SIZE)

@@ -25,13 +25,13 @@ def kept(tmp_path_factory: pytest.TempPathFactory) -> Iterator[tuple[Path, str, 
     command = [*DEMO, "--keep"]
     with subprocess.Popen(command, cwd=folder, stdout=subprocess.PIPE, text=True) as process:
         assert process.stdout is not None
-        told = ""
+        message = ""
         for line in process.stdout:
-            told += line
+            message += line
             if "The cluster's page:" in line:
                 break
-        assert "The cluster's page:" in told, told
-        yield folder / "demo", told, told.rpartition("page: ")[2].split()[0]
+        assert "The cluster's page:" in message, message
+        yield folder / "demo", message, message.rpartition("page: ")[2].split()[0]
         process.send_signal(signal.SIGTERM)
         assert process.wait(60) == 0
 
@@ -99,7 +99,7 @@ def test_an_altered_decision_is_found(kept: tuple[Path, str, str], tmp_path: Pat
     assert f"seq {chosen['seq']} (deploy {chosen['name']})" in result.stderr
 
 
-def test_a_folder_with_files_of_somebody_is_left_alone(tmp_path: Path) -> None:
+def test_a_folder_with_other_files_is_not_changed(tmp_path: Path) -> None:
     (tmp_path / "mine").write_text("precious")
     result = subprocess.run(
         [*DEMO, "--output", str(tmp_path)], capture_output=True, text=True, check=False
@@ -115,11 +115,11 @@ def test_it_says_what_was_compared_and_what_was_not(kept: tuple[Path, str, str])
     assert "each vNode has as many CPUs at every sample" in kept[1]
     assert "Which CPUs is not compared there" in kept[1]
     for host in HOSTS:
-        told = []
-        # The cluster that goes on records anew, and has put what was compared aside.
+        message = []
+        # The cluster that goes on records from the start, and has moved the compared files aside.
         for name in ("monitoring.csv.1", "replayed.csv"):
             table = pd.read_csv(kept[0] / host / name, sep="\t", keep_default_na=False)
             of_cpus = table[(table["res"] == "cpu") & (table["config"] > 0)]
             columns = ["tmp", "rec", "subset", "vm_uuid", "config"]
-            told.append(set(of_cpus[columns].itertuples(index=False, name=None)))
-        assert told[0] == told[1]
+            message.append(set(of_cpus[columns].itertuples(index=False, name=None)))
+        assert message[0] == message[1]

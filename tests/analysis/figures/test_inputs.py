@@ -12,16 +12,16 @@ SMALL = {"seeds": 2, "mixes": ["50-0-50"], "sizes": [10], "policies": ["first-fi
 
 
 def test_a_sweep_is_run_and_kept(tmp_path: Path) -> None:
-    told: list[tuple[str, int]] = []
+    message: list[tuple[str, int]] = []
     steps: list[int] = []
 
     def track(what: str, count: int):
-        told.append((what, count))
+        message.append((what, count))
         return steps.append
 
     path = swept("", tmp_path, **SMALL, track=track)
     table = read_sizings(path)
-    assert told == [("sizing 4 clusters", 4)]
+    assert message == [("sizing 4 clusters", 4)]
     assert sum(steps) == 4
     assert table[["provider", "seed"]].to_numpy().tolist() == [
         *(["ovhcloud2023", 1], ["ovhcloud2023", 2]),
@@ -36,10 +36,10 @@ def test_a_sweep_is_run_and_kept(tmp_path: Path) -> None:
 
 
 def test_what_two_figures_need_is_made_once(tmp_path: Path, monitoring: Path) -> None:
-    told: list[str] = []
+    message: list[str] = []
 
     def track(what: str, _: int):
-        told.append(what)
+        message.append(what)
         return lambda _: None
 
     inputs = Inputs(tmp_path, track)
@@ -47,7 +47,7 @@ def test_what_two_figures_need_is_made_once(tmp_path: Path, monitoring: Path) ->
     first = inputs.complete(values)
     assert inputs.complete(values) == first
     assert inputs.complete({**values, "policy": "progress"}) != first
-    assert told == ["sizing 2 clusters", "sizing 2 clusters"]
+    assert message == ["sizing 2 clusters", "sizing 2 clusters"]
     replay = {"monitoring": "", "trace": str(monitoring), "topology": "i7-1185g7", "seed": 1}
     made = inputs.complete(replay)
     written = Path(made["monitoring"]).stat().st_mtime_ns
@@ -80,7 +80,7 @@ def test_a_sweep_that_cannot_be_is_refused(tmp_path: Path, given, reason) -> Non
 
 
 def test_an_unknown_policy_is_refused(tmp_path: Path) -> None:
-    with pytest.raises(LookupError, match="'best' is not known"):
+    with pytest.raises(LookupError, match="'best' is unknown"):
         swept("", tmp_path, **SMALL | {"policies": ["best"]})
 
 

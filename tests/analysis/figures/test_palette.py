@@ -1,4 +1,4 @@
-"""Colours, marks and hatches: bound to names, and told apart without colour."""
+"""Colours, marks and hatches: bound to names, and distinguishable without colour."""
 
 from itertools import combinations, pairwise
 

@@ -142,7 +142,7 @@ def test_cpus_are_mirrored_to_the_left_and_memory_to_the_right():
     assert not overlaps(figure)
 
 
-def test_a_table_without_what_is_left_is_told():
+def test_a_table_without_unallocated_columns_is_reported():
     table = sizings().drop(columns="cpus_unallocated_peak_shared")
     with pytest.raises(ValueError, match="column cpus_unallocated_peak_shared is missing"):
         unallocated(table)
@@ -201,12 +201,12 @@ def test_hosts_that_are_not_those_needed_are_not_drawn(numbers):
 def test_means_are_not_of_different_hosts(numbers):
     table, other = sizings(policies=["first-fit"]), sizings(policies=["progress"], sizes=[100])
     both = pd.concat([table, other.assign(host_memory_mib=65_536)])
-    told = "host_memory_mib of azure2017 is 131072 in some rows and 65536 in others"
-    with pytest.raises(ValueError, match=told):
+    message = "host_memory_mib of azure2017 is 131072 in some rows and 65536 in others"
+    with pytest.raises(ValueError, match=message):
         numbers(both)
 
 
-def test_size_is_told_by_the_vms_at_the_start():
+def test_the_size_of_a_cluster_is_its_vms_at_the_start():
     table = sizings(sizes=(100, 200))
     numbers = gain_by_size(table)
     row = cell(numbers, provider="azure2017", vms=200).iloc[0]
@@ -273,7 +273,7 @@ def test_cells_are_drawn_against_the_published_ones():
     assert not overlaps(figure)
 
 
-def test_nothing_published_is_told():
+def test_a_setting_that_was_not_published_is_reported():
     with pytest.raises(ValueError, match="nothing is published"):
         reproduction(cell(sizings(), provider="azure2017").assign(provider="mine"))
 
@@ -293,7 +293,7 @@ def test_a_table_of_one_list_each_has_one_seed(tmp_path: Path):
 
 @pytest.mark.parametrize("name", ["t.csv", "t.csv.gz", "t.parquet"])
 @pytest.mark.parametrize("content", [b"", b"a,b\n1,2\n", bytes(range(256)) * 9])
-def test_a_file_that_is_no_table_is_told(tmp_path: Path, name, content):
+def test_a_file_that_is_not_a_table_is_reported(tmp_path: Path, name, content):
     path = tmp_path / name
     path.write_bytes(content)
     with pytest.raises(ValueError, match=r"t\.(csv|parquet)") as error:
@@ -301,7 +301,7 @@ def test_a_file_that_is_no_table_is_told(tmp_path: Path, name, content):
     assert "\n" not in str(error.value)
 
 
-def test_a_truncated_table_is_told(tmp_path: Path):
+def test_a_truncated_table_is_reported(tmp_path: Path):
     path = tmp_path / "t.parquet"
     sizings().to_parquet(path)
     path.write_bytes(path.read_bytes()[:-100])
@@ -309,6 +309,6 @@ def test_a_truncated_table_is_told(tmp_path: Path):
         read_sizings(path)
 
 
-def test_a_policy_without_rows_is_told_with_those_that_have_some():
+def test_a_policy_without_rows_is_reported_with_the_policies_that_have_rows():
     with pytest.raises(ValueError, match="no sizing by policy 'best'; there are: first-fit"):
         of_policy(sizings(), "best")

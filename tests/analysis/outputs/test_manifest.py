@@ -67,7 +67,7 @@ def test_a_sweep_lists_catalogues_and_its_table(here):
     assert hashes(manifest["outputs"]) == expected("table.csv")
 
 
-def test_a_folder_is_told_by_all_of_its_files(tmp_path):
+def test_a_folder_is_identified_by_all_of_its_files(tmp_path):
     folder = tmp_path / "set"
     folder.mkdir()
     (folder / "a").write_bytes(b"1")
@@ -113,19 +113,19 @@ def test_a_table_without_its_manifest_is_not_written(command):
 
 
 @pytest.mark.parametrize(
-    ("output", "told"),
+    ("output", "message"),
     [
         ("", "Error: output '.' names no file\n"),
         (f"{'x' * 250}.csv", "… is too long: 241 bytes at most, since NAME.manifest.json stands"),
         (f"{'é' * 120}.csv", "… is too long: 241 bytes at most"),
     ],
 )
-def test_an_output_that_no_manifest_can_stand_beside_is_refused(here, output, told):
+def test_an_output_that_no_manifest_can_stand_beside_is_refused(here, output, message):
     run("workload", "--requests", "requests.csv", "--vms", 20)
     before = sorted(here.iterdir())
     result = CliRunner().invoke(cli, ["size", "requests.csv", "--output", output])
     assert result.exit_code == 2, result.output
-    assert told in result.stderr
+    assert message in result.stderr
     assert sorted(here.iterdir()) == before
 
 
@@ -141,7 +141,7 @@ def test_a_table_goes_into_a_pipe_once(here):
     assert manifest_of(here / "hosts.csv")["outputs"] == []
 
 
-def test_a_file_in_the_place_of_a_folder_is_told(here):
+def test_a_file_in_the_place_of_a_folder_is_reported(here):
     run("workload", "--requests", "requests.csv", "--vms", 20)
     result = CliRunner().invoke(cli, ["size", "requests.csv", "--output", "requests.csv/out.csv"])
     assert result.exit_code == 1

@@ -48,27 +48,27 @@ def test_a_file_that_is_no_recording_is_named(tmp_path, name, content):
     assert "\n" not in str(error.value)
 
 
-def test_a_value_of_the_wrong_type_is_told(monitoring):
+def test_a_value_of_the_wrong_type_is_reported(monitoring):
     monitoring.write_text(monitoring.read_text().replace("0.75", "lots"))
     with pytest.raises(ValueError, match="lots"):
         read_vnodes(monitoring)
 
 
-def test_a_damaged_gzip_file_is_told(tmp_path, monitoring):
+def test_a_damaged_gzip_file_is_reported(tmp_path, monitoring):
     path = tmp_path / "cut.csv.gz"
     path.write_bytes(gzip.compress(monitoring.read_bytes())[:-40])
     with pytest.raises(ValueError, match=r"cut\.csv\.gz"):
         read_vnodes(path)
 
 
-def test_another_parquet_table_is_told(tmp_path):
+def test_another_parquet_table_is_reported(tmp_path):
     path = tmp_path / "other.parquet"
     pyarrow.parquet.write_table(pa.table({"a": [1]}), path)
     with pytest.raises(ValueError, match="no column tmp, rec, res"):
         read_vnodes(path)
 
 
-def test_a_recording_without_vnodes_is_told(monitoring):
+def test_a_recording_without_vnodes_is_reported(monitoring):
     lines = [line for line in monitoring.read_text().splitlines() if "subset\tcpu" not in line]
     monitoring.write_text("\n".join(lines) + "\n")
     with pytest.raises(ValueError, match="no vNode in it"):

@@ -44,14 +44,14 @@ def refusals(path: Path) -> set[str | None]:
     options = ["--topology=epyc-7662", f"--load={path}", f"--output={path.parent / 'out.csv'}"]
     result = CliRunner().invoke(cli, options)
     assert result.exit_code in (0, 2), result.output
-    told: set[str | None] = {result.stderr.removeprefix("Error: ").strip() or None}
+    message: set[str | None] = {result.stderr.removeprefix("Error: ").strip() or None}
     for read in READERS:
         try:
             read(path)
-            told.add(None)
+            message.add(None)
         except ValueError as error:
-            told.add(str(error))
-    return told
+            message.add(str(error))
+    return message
 
 
 GOOD: dict[str, bytes] = {
@@ -100,11 +100,11 @@ def test_figures_and_replay_refuse_with_one_message(name: str, tmp_path: Path) -
     path = tmp_path / "recording.csv"
     content, reason = BAD[name]
     path.write_bytes(content)
-    (told,) = refusals(path)
-    assert told is not None
-    assert reason in told
-    assert told.startswith(f"{path}:")
-    assert "\n" not in told
+    (message,) = refusals(path)
+    assert message is not None
+    assert reason in message
+    assert message.startswith(f"{path}:")
+    assert "\n" not in message
     assert not (tmp_path / "out.csv").exists()
 
 
@@ -242,11 +242,11 @@ def test_columns_of_other_types_are_refused_by_both(name: str, tmp_path: Path) -
     path = tmp_path / "recording.parquet"
     typed, reason = BAD_TYPES[name]
     pyarrow.parquet.write_table(typed, path)
-    (told,) = refusals(path)
-    assert told is not None
-    assert reason in told
-    assert told.startswith(f"{path}:")
-    assert "\n" not in told
+    (message,) = refusals(path)
+    assert message is not None
+    assert reason in message
+    assert message.startswith(f"{path}:")
+    assert "\n" not in message
 
 
 def test_a_row_of_parquet_is_counted_through_all_pieces(tmp_path: Path) -> None:
@@ -290,7 +290,7 @@ def test_a_replay_reads_standard_input_and_pipes(name: str, tmp_path: Path) -> N
     assert len(outputs[0]) > 100
 
 
-def test_what_is_wrong_with_standard_input_is_told() -> None:
+def test_invalid_standard_input_is_reported() -> None:
     command = [sys.executable, "-m", "schedulerlocal", "--topology=epyc-7662", "--load=-"]
     damaged = TEXT.replace("0.5", "lots", 1)
     result = subprocess.run(command, input=damaged, capture_output=True, text=True, check=False)

@@ -39,7 +39,7 @@ def test_tables_hold_what_the_rows_say(monitoring, read, expected):
     assert read(monitoring).round(9).to_csv(index=False) == expected
 
 
-def test_a_busy_vm_is_told_by_its_95th_percentile(tmp_path):
+def test_the_busy_use_of_a_vm_is_its_95th_percentile(tmp_path):
     path = tmp_path / "t.csv"
     write_trace(path, Workload(cpus=8, memory_mib=32_768, duration_s=6000))
     rows = [line.split("\t") for line in path.read_text().splitlines()[1:]]
@@ -75,20 +75,20 @@ def without(path, text):
 
 
 @pytest.mark.parametrize("read", [read_levels, read_vm_use])
-def test_a_recording_without_vms_is_told(monitoring, read):
+def test_a_recording_without_vms_is_reported(monitoring, read):
     without(monitoring, "\tvm\t")
     with pytest.raises(ValueError, match="no VM in it"):
         read(monitoring)
 
 
 @pytest.mark.parametrize("gone", ["global\tcpu", "global\tmem", "15\tglobal\tmem"])
-def test_a_recording_that_lacks_the_host_is_told(monitoring, gone):
+def test_a_recording_that_lacks_the_host_is_reported(monitoring, gone):
     without(monitoring, gone)
     with pytest.raises(ValueError, match="rec=global"):
         read_host(monitoring)
 
 
-def test_a_host_told_twice_at_one_time_is_told(monitoring):
+def test_two_rows_of_a_host_at_one_time_are_reported(monitoring):
     lines = monitoring.read_text().splitlines()
     monitoring.write_text("\n".join([lines[0], lines[1], *lines[1:]]) + "\n")
     with pytest.raises(ValueError, match="a second row about the same thing"):

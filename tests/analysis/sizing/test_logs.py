@@ -17,7 +17,7 @@ THEIRS = [word for each in TOPOLOGIES for word in ("--topology", each)]
 
 
 class Past:
-    """What is left of a cluster: the logs, and what it told at its end."""
+    """What is left of a cluster: the logs, and what it reported at its end."""
 
     def __init__(self, folder: Path) -> None:
         self.output = folder / "decisions.csv"
@@ -76,8 +76,8 @@ def test_every_vm_is_on_the_same_host_and_the_same_cpus(past: Past) -> None:
                 owned.setdefault(level, []).extend(cpus)
             for level, cpus in json.loads(row.loses).items():
                 owned[level] = [cpu for cpu in owned[level] if cpu not in cpus]
-        told = {level: vnode["cpu_list"] for level, vnode in host["levels"].items()}
-        assert owned == told, name
+        message = {level: vnode["cpu_list"] for level, vnode in host["levels"].items()}
+        assert owned == message, name
 
 
 def test_logs_of_hosts_alone_and_of_the_controller_alone_will_do(past: Past) -> None:
@@ -148,7 +148,7 @@ def test_no_function_that_a_log_names_is_run(past: Past, altered: Any) -> None:
 
 
 @pytest.mark.parametrize(
-    ("arguments", "told"),
+    ("arguments", "message"),
     [
         (["LOG", "--topology", LAPTOP], "it tells of 3 hosts; topologies are given of 1"),
         (["LOG", *["--topology", EPYC] * 3], "has 8 CPUs and 31776 MiB; its topology has 232"),
@@ -163,7 +163,7 @@ def test_no_function_that_a_log_names_is_run(past: Past, altered: Any) -> None:
     ],
 )
 def test_what_does_not_go_together_is_refused(
-    past: Past, tmp_path: Path, arguments: list[str], told: str
+    past: Past, tmp_path: Path, arguments: list[str], message: str
 ) -> None:
     cut = tmp_path / "cut.jsonl"
     cut.write_bytes(past.of_hosts[0].read_bytes()[:-9])
@@ -179,5 +179,5 @@ def test_what_does_not_go_together_is_refused(
     command = ["size", *[known.get(each, each) for each in arguments], "--output", str(output)]
     result = CliRunner().invoke(cli, command)
     assert result.exit_code == 2, result.output
-    assert told in " ".join(result.output.split())
+    assert message in " ".join(result.output.split())
     assert not output.exists()

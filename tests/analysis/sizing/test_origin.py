@@ -34,7 +34,7 @@ def test_the_generator_makes_the_lists_that_its_version_stands_for():
     assert generated().sha256 == "a595b017dc5e155dc844b0e13c00390e0fd1ff18e49ffef93e9e7650dbb133e0"
 
 
-def test_a_list_is_told_by_what_is_asked_for_and_not_by_how_it_is_written(tmp_path):
+def test_a_list_is_identified_by_its_requests_and_not_by_its_format(tmp_path):
     ours = generated()
     write_requests(tmp_path / "a.csv", [ours])
     (tmp_path / "b.csv.gz").write_bytes(gzip.compress((tmp_path / "a.csv").read_bytes()))

@@ -125,15 +125,15 @@ def test_a_list_without_vms_takes_no_host() -> None:
 
 
 @pytest.mark.parametrize(
-    ("vm", "told"),
+    ("vm", "message"),
     [
         (VM("big", 9, 1, 3.0), "VM big of seed needs 9 CPUs, a host has 8"),
         (VM("fat", 1, 16_385, 3.0), "VM fat of seed needs 16385 MiB, a host has 16384"),
     ],
 )
-def test_a_vm_that_no_host_can_take_is_named(vm: VM, told: str) -> None:
+def test_a_vm_that_no_host_can_take_is_named(vm: VM, message: str) -> None:
     requests = RequestList({"seed": "seed"}, [vm], np.zeros(1), np.ones(1))
-    with pytest.raises(ValueError, match=told):
+    with pytest.raises(ValueError, match=message):
         serve_on_fewest(requests, SIZE, POLICIES["progress"])
 
 

@@ -66,9 +66,9 @@ def test_trials_together_place_each_vm_where_a_fleet_does(name: str, hosts: Host
     """Lists of different length, so that slots end, begin again and widen at different times."""
     lists = [random_list(seed, count=10 + 7 * seed) for seed in range(12)]
     lists.append(RequestList({}, [], np.zeros(0), np.zeros(0)))
-    told: list[int] = []
-    runs = run_trials([fewest(each, hosts) for each in lists], ALL[name], progress=told.append)
-    assert sum(told) == len(lists)
+    message: list[int] = []
+    runs = run_trials([fewest(each, hosts) for each in lists], ALL[name], progress=message.append)
+    assert sum(message) == len(lists)
     for requests, run in zip(lists, runs, strict=True):
         found = run.hosts, run.host.tolist(), run.gained.tolist()
         assert found == fewest_one_by_one(requests, hosts, ALL[name])

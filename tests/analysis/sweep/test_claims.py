@@ -43,7 +43,7 @@ def test_nothing_is_asserted_of_another_input():
     require(table)
 
 
-def test_a_claim_that_the_report_says_does_not_hold_is_told_and_is_no_error():
+def test_a_claim_that_the_report_says_does_not_hold_is_reported_and_is_no_error():
     known = (Claim("a", 10, 1, "hosts", is_known_to_fail=True),)
     table = check(known, {"a": 8}, is_published_input=True)
     assert table["verdict"].tolist() == [Verdict.FAILS]
@@ -52,14 +52,14 @@ def test_a_claim_that_the_report_says_does_not_hold_is_told_and_is_no_error():
 
 
 def test_the_report_holds_every_claim_with_its_tolerance():
-    told = set()
+    message = set()
     for line in REPORT.read_text().splitlines():
         fields = [field.strip() for field in line.split("|")[1:-1]]
         if len(fields) == 7 and fields[1].replace(".", "").isdigit():
             name, value, tolerance, unit, _, verdict, _ = fields
             fails = verdict == "does not hold"
-            told.add(Claim(name, float(value), float(tolerance), unit, fails))
-    assert told == {*claims.FIG_3, *claims.GAINS, *claims.LISTS}
+            message.add(Claim(name, float(value), float(tolerance), unit, fails))
+    assert message == {*claims.FIG_3, *claims.GAINS, *claims.LISTS}
 
 
 def test_fig_3_is_checked_for_the_authors_trace_alone(monitoring):
@@ -113,7 +113,7 @@ def test_a_sweep_of_our_lists_is_judged(one_seed, tmp_path):
 
 
 def forged(table, what):
-    """Return a table as somebody might have mended it, and a part of the reason that is given."""
+    """Return a table as a user might have edited it, and a part of the reported reason."""
     match what:
         case "one number":
             return table.assign(hosts_shared=table["hosts_shared"] - (table.index == 7)), (
@@ -181,7 +181,7 @@ def test_the_authors_request_lists_need_the_hosts_that_are_known(reference_data)
     assert checked["ours"].tolist() == checked["published"].tolist()
 
 
-def test_the_authors_lists_are_told_by_what_they_ask_for(reference_data, tmp_path):
+def test_the_authors_lists_are_identified_by_their_requests(reference_data, tmp_path):
     content = gzip.decompress((reference_data / "workloads" / "seed1.csv.gz").read_bytes())
     path = tmp_path / "part.csv"
     path.write_bytes(content)

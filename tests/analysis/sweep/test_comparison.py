@@ -70,7 +70,7 @@ def test_holm_corrects_step_by_step() -> None:
 
 
 @pytest.mark.parametrize(
-    ("change", "told"),
+    ("change", "message"),
     [
         (lambda t: t[t["policy"] == "base"], "one policy only, base: two or more are compared"),
         (lambda t: t.iloc[:-1], "not tried on the same lists; missing: worse 1"),
@@ -82,25 +82,25 @@ def test_holm_corrects_step_by_step() -> None:
         (lambda t: t.assign(hosts_bound=np.nan), "row 1: hosts_bound"),
     ],
 )
-def test_what_cannot_be_compared_is_told(tmp_path, change, told: str) -> None:
+def test_what_cannot_be_compared_is_reported(tmp_path, change, message: str) -> None:
     path = tmp_path / "table.csv"
     change(table(worse=1)).to_csv(path, index=False)
     result = run(path, "--output", tmp_path / "cells.csv")
     assert result.exit_code == 2
     assert result.stderr.startswith(f"Error: {path}: ")
-    assert told in result.stderr
+    assert message in result.stderr
     assert list(tmp_path.iterdir()) == [path]
 
 
 @pytest.mark.parametrize(
-    ("numbers", "told"),
+    ("numbers", "message"),
     [
         ([np.inf, 1.0], "energy_kwh_shared is infinite in a row"),
         ([np.nan, np.nan], "energy_kwh_shared is missing in all rows"),
         ([np.nan, 1.0], "not tried on the same lists; missing: base 300"),
     ],
 )
-def test_values_that_are_no_numbers_are_told(tmp_path, numbers, told: str) -> None:
+def test_values_that_are_not_numbers_are_reported(tmp_path, numbers, message: str) -> None:
     path = tmp_path / "table.csv"
     found = table(worse=1)
     is_base = found["policy"] == "base"
@@ -108,7 +108,7 @@ def test_values_that_are_no_numbers_are_told(tmp_path, numbers, told: str) -> No
     result = run(path, "--value", "energy_kwh_shared")
     assert result.exit_code == 2
     assert result.stderr.startswith(f"Error: {path}: ")
-    assert told in result.stderr
+    assert message in result.stderr
     assert result.stderr.count("\n") == 1
 
 
@@ -120,7 +120,7 @@ def test_names_of_policies_are_shown_as_they_are(tmp_path) -> None:
     assert "[/x]" in result.stdout
 
 
-def test_a_column_that_is_none_is_told_with_those_that_are(tmp_path) -> None:
+def test_an_unknown_column_is_reported_with_the_known_ones(tmp_path) -> None:
     path = tmp_path / "table.csv"
     table(worse=1).to_csv(path, index=False)
     result = run(path, "--value", "hosts")

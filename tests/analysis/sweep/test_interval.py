@@ -39,7 +39,7 @@ def test_equal_values_have_an_interval_of_no_width():
     assert mean_interval([4.0] * 6) == (4, 4, 4)
 
 
-def test_few_seeds_are_told_one_by_one():
+def test_few_seeds_are_shown_one_by_one():
     table = pd.DataFrame({"mix": "a", "gain": [0.0, 0.0, 100.0], "seed": [3, 1, 2]})
     (row,) = over_seeds(table, ["mix"], ["gain"]).itertuples()
     assert math.isnan(row.gain_low)
@@ -47,7 +47,7 @@ def test_few_seeds_are_told_one_by_one():
     assert seed_values(row.gain_seeds) == [0, 100, 0]
 
 
-def test_many_seeds_are_not_told_one_by_one():
+def test_many_seeds_are_not_shown_one_by_one():
     table = pd.DataFrame({"mix": "a", "gain": np.arange(5.0), "seed": range(5)})
     assert "gain_seeds" not in over_seeds(table, ["mix"], ["gain"])
     assert seed_values(np.nan) == []
@@ -71,7 +71,7 @@ def test_groups_keep_their_order_and_tell_their_range():
     ]
 
 
-def test_a_seed_that_is_there_twice_is_told():
+def test_a_seed_that_occurs_twice_is_reported():
     table = pd.DataFrame({"mix": ["a", "a"], "gain": [1.0, 3.0], "seed": [1, 1]})
     with pytest.raises(ValueError, match=r"more than one row for .*'seed': 1"):
         over_seeds(table, ["mix"], ["gain"])

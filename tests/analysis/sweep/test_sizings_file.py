@@ -1,4 +1,4 @@
-"""Tables of sizings in files: what is read, and what is told of a file that is none."""
+"""Tables of sizings in files: what is read, and what is reported about an invalid file."""
 
 import gzip
 
@@ -51,7 +51,7 @@ def test_a_folder_of_parquet_files_is_read(tmp_path, table):
 
 
 @pytest.mark.parametrize(
-    ("column", "values", "told"),
+    ("column", "values", "message"),
     [
         ("hosts_shared", [True] * 4, "column hosts_shared is of type bool"),
         ("hosts_bound", pa.array([1] * 4, pa.duration("s")), "hosts_bound is of type duration[s]"),
@@ -64,14 +64,14 @@ def test_a_folder_of_parquet_files_is_read(tmp_path, table):
         ("seed", ["1", "2", "b", "1"], "row 3: seed: b is not a number"),
     ],
 )
-def test_columns_that_are_no_hosts_are_refused(tmp_path, table, column, values, told):
+def test_columns_that_are_no_hosts_are_refused(tmp_path, table, column, values, message):
     path = tmp_path / "t.parquet"
     typed = pa.Table.from_pandas(table)
     place = typed.column_names.index(column)
     pyarrow.parquet.write_table(typed.set_column(place, column, pa.array(values)), path)
     with pytest.raises(ValueError, match=r"t\.parquet: ") as error:
         read_sizings(path)
-    assert told in str(error.value)
+    assert message in str(error.value)
     assert "\n" not in str(error.value)
 
 
@@ -89,7 +89,7 @@ DAMAGED = [b"", b"\x1f\x8b\x08", b"\x28\xb5\x2f\xfd\x00", b"PAR1", b"\xff\xfe\x0
 
 @pytest.mark.parametrize("content", DAMAGED)
 @pytest.mark.parametrize("name", ["t.csv", "t.parquet"])
-def test_a_damaged_file_is_told_in_one_line(tmp_path, name, content):
+def test_a_damaged_file_is_reported_in_one_line(tmp_path, name, content):
     path = tmp_path / name
     path.write_bytes(content)
     with pytest.raises(ValueError, match=f"{name}: ") as error:

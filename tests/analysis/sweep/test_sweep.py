@@ -106,7 +106,7 @@ def test_a_sweep_that_was_ended_goes_on_where_it_was(
         wait_for(lambda: len(kept(output)) >= 3)
         workers = psutil.Process(process.pid).children(recursive=True)
         process.send_signal(how)
-        _, told = process.communicate(timeout=PATIENCE_S)
+        _, message = process.communicate(timeout=PATIENCE_S)
     if how == signal.SIGKILL:
         for worker in workers:
             with suppress(psutil.NoSuchProcess):  # some end by themselves with the others
@@ -114,7 +114,7 @@ def test_a_sweep_that_was_ended_goes_on_where_it_was(
     psutil.wait_procs(workers, PATIENCE_S)
     assert process.returncode != 0
     if how == signal.SIGINT:
-        assert f"cells are in {output}.cells, and the same command goes on from there" in told
+        assert f"cells are in {output}.cells, and the same command goes on from there" in message
     assert not output.exists()
     before = kept(output)
     assert 3 <= len(before) < COUNT, "it was ended in the middle"
@@ -168,7 +168,7 @@ def test_a_cell_is_another_one_when_anything_about_it_is() -> None:
 
 
 def test_a_policy_of_the_users_own_is_another_one_when_its_file_is(tmp_path: Path) -> None:
-    """Told by a process each, since a module is loaded once."""
+    """In a process each, because a module is loaded only once."""
     script = (
         "from slackanalysis.sweep.cells import *;"
         "from slackanalysis.sizing.hosts import HostSize;"
@@ -179,38 +179,38 @@ def test_a_policy_of_the_users_own_is_another_one_when_its_file_is(tmp_path: Pat
     for text in ("-candidates.owned_cpus", "-candidates.owned_cpus", "-candidates.cpus_free"):
         module = f"def own(candidates):\n    return {text}.astype(float)\n"
         (tmp_path / "own_spread.py").write_text(module)
-        told = [sys.executable, "-B", "-c", script]
-        found.append(subprocess.run(told, capture_output=True, cwd=tmp_path, check=True).stdout)
+        message = [sys.executable, "-B", "-c", script]
+        found.append(subprocess.run(message, capture_output=True, cwd=tmp_path, check=True).stdout)
     assert found[0] == found[1] != found[2]
 
 
 @pytest.mark.parametrize(
-    ("options", "told"),
+    ("options", "message"),
     [
         (["--seeds", "5-1"], "seeds '5-1' are not allowed: a number, or first and last as in 1-20"),
         (["--seeds", "many"], "seeds 'many' are not allowed"),
         (["--mix", "50-50"], "mix '50-50' is not allowed"),
-        (["--catalogue", "aws"], "catalogue 'aws' is not known"),
+        (["--catalogue", "aws"], "catalogue 'aws' is unknown"),
         (["--vms", "0"], "number of VMs 0 is not allowed"),
-        (["--policy", "best"], "'best' is not known"),
+        (["--policy", "best"], "'best' is unknown"),
         (["--temporality", "1"], "temporality '1' is not allowed"),
         (["--host-cpus", "8"], "needs 16 CPUs, a host has 8"),
         (["--jobs", "0"], "0 is not in the range x>=1"),
         (["--seeds", "1-999999999"], "1,999,999,998 clusters are not allowed: 1,000,000 at most"),
     ],
 )
-def test_what_is_wrong_is_told_and_no_table_written(
-    tmp_path: Path, options: list[str], told: str
+def test_errors_are_reported_and_no_table_is_written(
+    tmp_path: Path, options: list[str], message: str
 ) -> None:
     output = tmp_path / "table.parquet"
     mix = [] if options[0] == "--mix" else ["--mix", "50-0-50"]
     result = run("sweep", "--vms", 40, *mix, "--jobs", 1, "--output", output, *options)
     assert result.exit_code == 2
-    assert told in result.stderr
+    assert message in result.stderr
     assert not output.exists()
 
 
-def test_too_little_memory_is_told_in_one_line(tmp_path: Path) -> None:
+def test_too_little_memory_is_reported_in_one_line(tmp_path: Path) -> None:
     output = tmp_path / "table.parquet"
     result = run("sweep", "--vms", 10**12, "--mix", "50-0-50", "--jobs", 1, "--output", output)
     assert result.exit_code == 1
@@ -219,7 +219,7 @@ def test_too_little_memory_is_told_in_one_line(tmp_path: Path) -> None:
     assert not output.exists()
 
 
-def test_a_policy_that_fails_in_another_process_is_told(tmp_path: Path) -> None:
+def test_a_policy_that_fails_in_another_process_is_reported(tmp_path: Path) -> None:
     (tmp_path / "nan_score.py").write_text(
         "import numpy\n\ndef never(candidates):\n    return candidates.cpus * numpy.nan\n"
     )
@@ -275,7 +275,7 @@ def test_dask_workers_compute_the_same_bytes(
     assert output.read_bytes() == uninterrupted.read_bytes()
 
 
-def test_a_scheduler_that_does_not_answer_is_told(tmp_path: Path) -> None:
+def test_a_scheduler_that_does_not_answer_is_reported(tmp_path: Path) -> None:
     with socket.create_server(("127.0.0.1", 0)) as free:
         address = f"tcp://127.0.0.1:{free.getsockname()[1]}"
     result = subprocess.run(
@@ -288,7 +288,7 @@ def test_a_scheduler_that_does_not_answer_is_told(tmp_path: Path) -> None:
     assert f"--dask {address}: no scheduler answers" in result.stderr
 
 
-def test_without_dask_the_extra_that_brings_it_is_told(tmp_path: Path) -> None:
+def test_without_dask_the_extra_that_brings_it_is_reported(tmp_path: Path) -> None:
     program = (
         "import sys; sys.modules['distributed'] = None;"
         "from slackanalysis.__main__ import main;"
@@ -319,7 +319,7 @@ def test_cells_are_computed_once_each_without_the_command(tmp_path: Path) -> Non
         Temporality(),
         HostSize(32, 131_072),
     )
-    told: list[int] = []
+    message: list[int] = []
     sweep(cells[:2], tmp_path, jobs=1)
-    sweep(cells, tmp_path, jobs=1, progress=told.append)
-    assert told == [2, 1]
+    sweep(cells, tmp_path, jobs=1, progress=message.append)
+    assert message == [2, 1]

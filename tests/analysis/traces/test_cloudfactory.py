@@ -59,7 +59,7 @@ def test_a_catalogue_comes_back(tmp_path):
     assert shares(find_catalogue(str(again))) == shares(find_catalogue(str(mine)))
 
 
-def test_pairs_that_a_scenario_cannot_keep_are_told(tmp_path):
+def test_pairs_that_a_scenario_cannot_keep_are_reported(tmp_path):
     mine = tmp_path / "mine.yaml"
     mine.write_text(
         "name: mine\nflavours:\n- {vcpus: 1, memory_gib: 16, count: 1}\n"
@@ -71,7 +71,7 @@ def test_pairs_that_a_scenario_cannot_keep_are_told(tmp_path):
     assert "which memory goes with which vCPUs" in result.stderr
 
 
-def test_shares_that_do_not_add_up_are_told(tmp_path):
+def test_shares_that_do_not_add_up_are_reported(tmp_path):
     scenario, output = tmp_path / "scenario.yml", tmp_path / "mine.yaml"
     scenario.write_text(AZURE.replace("8: 0.07", "8: 0.02"))
     result = run(scenario, output)
@@ -86,7 +86,7 @@ def test_a_written_catalogue_is_read_as_it_was(tmp_path):
 
 
 @pytest.mark.parametrize(
-    ("text", "told"),
+    ("text", "message"),
     [
         ("vm_premium: {oc-1.0: 0.5, oc-2.0: 0.5}", "for --mix: 1.0=0.5,2.0=0.5"),
         ("[1, 2]", "not a scenario of CloudFactory and no catalogue"),
@@ -99,12 +99,12 @@ def test_a_written_catalogue_is_read_as_it_was(tmp_path):
         ("vm_distribution: {config_cpu: {1: 0}, config_mem: {1: 1}}", "all shares are 0"),
     ],
 )
-def test_what_is_wrong_is_told(tmp_path, text, told):
+def test_errors_are_reported(tmp_path, text, message):
     path, output = tmp_path / "scenario.yml", tmp_path / "mine.yaml"
     path.write_text(text)
     result = run(path, output)
     assert result.exit_code == 2
-    assert told in result.stderr
+    assert message in result.stderr
     assert not output.exists()
 
 
@@ -114,4 +114,4 @@ def test_options_of_traces_say_nothing_about_scenarios(tmp_path):
     arguments = ["import", "cloudfactory", str(path), "--output", "x.yaml", "--mix", "50-50-0"]
     result = CliRunner().invoke(cli, arguments)
     assert result.exit_code == 2
-    assert "--mix says nothing about cloudfactory" in result.stderr
+    assert "--mix has no effect for cloudfactory" in result.stderr

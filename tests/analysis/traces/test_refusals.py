@@ -15,7 +15,7 @@ SAMPLE = f"{made.BITBRAINS_HEADER}\n1376314846;1;1;1;50;1024;512;0;0;0;0\n"
 
 
 @pytest.mark.parametrize(
-    ("trace_format", "text", "told"),
+    ("trace_format", "text", "expected"),
     [
         ("azure-2017", "", "no row in it"),
         ("azure-2017", ROW + "b,s,d,0\n", "row 2: 4 columns, needed 11"),
@@ -67,10 +67,10 @@ SAMPLE = f"{made.BITBRAINS_HEADER}\n1376314846;1;1;1;50;1024;512;0;0;0;0\n"
         ("bitbrains", SAMPLE.replace("1376314846", "1e30"), "row 1: Timestamp [ms]: '1e30' is not"),
     ],
 )
-def test_what_is_wrong_is_told_with_its_row(tmp_path, refused, trace_format, text, told):
+def test_an_invalid_trace_is_reported_with_the_row(tmp_path, refused, trace_format, text, expected):
     path = tmp_path / "trace.csv"
     path.write_text(text)
-    assert told in refused(trace_format, path)
+    assert expected in refused(trace_format, path)
 
 
 def test_times_of_another_unit_are_refused_before_a_list_is_written(tmp_path, refused):
@@ -98,7 +98,7 @@ def test_a_file_that_was_not_downloaded_whole_is_refused(tmp_path, refused):
 
 
 @pytest.mark.parametrize(
-    ("change", "told"),
+    ("change", "expected"),
     [
         ("DROP TABLE vmType", "no table vmType in it; there are: vm"),
         ("DELETE FROM vm", "table vm: no row in it"),
@@ -139,11 +139,11 @@ def test_a_file_that_was_not_downloaded_whole_is_refused(tmp_path, refused):
         ),
     ],
 )
-def test_what_is_wrong_in_a_database_is_told(tmp_path, refused, change, told):
+def test_an_invalid_database_is_reported(tmp_path, refused, change, expected):
     path = made.packing(tmp_path / "packing.sqlite", 20)
     with closing(sqlite3.connect(path)) as database, database:
         database.execute(change)
-    assert told in refused("azure-packing-2020", path)
+    assert expected in refused("azure-packing-2020", path)
 
 
 def test_other_files_are_no_databases(tmp_path, refused):
@@ -198,7 +198,7 @@ def test_ids_that_differ_by_their_type_alone_are_one_name(tmp_path, refused):
 
 
 @pytest.mark.parametrize(
-    ("options", "told"),
+    ("options", "expected"),
     [
         (["--window", "5"], "window '5' is not allowed: START:END"),
         (["--window", "9:5"], "window '9:5' is not allowed"),
@@ -208,14 +208,14 @@ def test_ids_that_differ_by_their_type_alone_are_one_name(tmp_path, refused):
         (["--sample", "nan"], "sample nan is not allowed"),
         (["--seed", "-1"], "seed -1 is not allowed: 0 or more"),
         (["--mix", "50-0-0"], "mix 50-0-0 is not allowed"),
-        (["--unit-cpus", "9"], "--unit-cpus says nothing about azure-2017"),
-        (["--recording", "use.csv"], "--recording says nothing about azure-2017"),
+        (["--unit-cpus", "9"], "--unit-cpus has no effect for azure-2017"),
+        (["--recording", "use.csv"], "--recording has no effect for azure-2017"),
     ],
 )
-def test_wrong_options_are_refused(tmp_path, refused, options, told):
+def test_wrong_options_are_refused(tmp_path, refused, options, expected):
     path = tmp_path / "vmtable.csv"
     path.write_text(ROW)
-    assert told in refused("azure-2017", path, *options)
+    assert expected in refused("azure-2017", path, *options)
 
 
 def test_use_over_time_of_alibaba_is_a_file_of_its_own(tmp_path, refused):

@@ -92,7 +92,7 @@ def test_vms_arrive_all_along():
     assert counts.min() > 0.08 * len(population)
 
 
-def test_a_host_without_room_for_any_vm_is_told():
+def test_a_host_without_room_for_any_vm_is_reported():
     with pytest.raises(ValueError, match="no VM of catalogue 'ovhcloud2023' fits a host of 1 CPUs"):
         fill_host(Workload(cpus=1, memory_mib=1))
 

@@ -23,13 +23,13 @@ def test_a_catalogue_is_read_from_yaml(tmp_path: Path) -> None:
     )
 
 
-def test_a_name_that_is_none_is_told_with_those_that_are() -> None:
-    with pytest.raises(ValueError, match="'aws' is not known: ovhcloud2023, azure2017, or a file"):
+def test_an_unknown_name_is_reported_with_the_known_ones() -> None:
+    with pytest.raises(ValueError, match="'aws' is unknown: ovhcloud2023, azure2017, or a file"):
         find_catalogue("aws")
 
 
 @pytest.mark.parametrize(
-    ("text", "told"),
+    ("text", "message"),
     [
         ("", "the document: Input should be"),
         ("name: [", "not YAML (while parsing"),
@@ -48,10 +48,12 @@ def test_a_name_that_is_none_is_told_with_those_that_are() -> None:
         (GOOD.replace("count: 10", "count: -1"), "flavours.1.count: Input should be greater than"),
     ],
 )
-def test_what_is_no_catalogue_is_told_with_the_entry(tmp_path: Path, text: str, told: str) -> None:
+def test_an_invalid_catalogue_is_reported_with_the_entry(
+    tmp_path: Path, text: str, message: str
+) -> None:
     path = tmp_path / "mine.yaml"
     path.write_text(text)
     with pytest.raises(ValueError, match=r"mine\.yaml: ") as error:
         find_catalogue(str(path))
-    assert told in str(error.value)
+    assert message in str(error.value)
     assert "\n" not in str(error.value)

@@ -104,7 +104,7 @@ def test_a_catalogue_of_ones_own_goes_by_the_profiles_arrival_rates() -> None:
     assert len(request_list(Demand(own)).vms) == 500 + 6 * 204
 
 
-def test_time_may_be_told_otherwise() -> None:
+def test_a_list_may_have_another_temporality() -> None:
     requests = request_list(Demand(OVHCLOUD, vms=100, temporality=Temporality(10, 40, 3)))
     assert set(requests.start_s.tolist()) <= {0, *range(40, 120, 10)}
     assert min(requests.lifetime_s) >= 10

@@ -34,7 +34,7 @@ def test_a_mix_of_other_levels_is_written_in_shares():
 
 
 @pytest.mark.parametrize(
-    ("text", "told"),
+    ("text", "expected"),
     [
         ("", "50-25-25"),
         ("50-50", "50-25-25"),
@@ -50,14 +50,14 @@ def test_a_mix_of_other_levels_is_written_in_shares():
         ("1.2345=1", "1.2345"),
     ],
 )
-def test_a_wrong_mix_is_told_with_what_is_allowed(text, told):
+def test_a_wrong_mix_is_reported_with_what_is_allowed(text, expected):
     with pytest.raises(ValueError, match=r"not allowed|decimals") as error:
         parse_mix(text)
-    assert told in str(error.value)
+    assert expected in str(error.value)
 
 
 @pytest.mark.parametrize(
-    ("wrong", "told"),
+    ("wrong", "expected"),
     [
         ({"cpus": 0}, "CPUs 0"),
         ({"memory_mib": 0}, "MiB 0"),
@@ -72,10 +72,10 @@ def test_a_wrong_mix_is_told_with_what_is_allowed(text, told):
         ({"mix": {1.0: 1.5, 2.0: -0.5}}, "share -0.5 of level 2.0"),
     ],
 )
-def test_a_wrong_value_is_named_with_what_is_allowed(wrong, told):
+def test_a_wrong_value_is_named_with_what_is_allowed(wrong, expected):
     with pytest.raises(ValueError) as error:  # noqa: PT011 - the message is compared below
         Workload(**wrong)
-    assert told in str(error.value)
+    assert expected in str(error.value)
 
 
 def test_the_last_timestamp_is_within_the_duration():

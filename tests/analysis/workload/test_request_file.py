@@ -1,4 +1,4 @@
-"""Request lists in files: what is read, and what is told of a file that is none."""
+"""Request lists in files: what is read, and what is reported about an invalid file."""
 
 import gzip
 
@@ -68,7 +68,7 @@ def test_whole_seconds_are_written_as_whole_numbers(tmp_path):
 
 
 @pytest.mark.parametrize(
-    ("row", "told"),
+    ("row", "message"),
     [
         ("ovh,50-0-50,c,many,1,1,0,1", "row 4: vcpus: 'many' is not a number"),
         ("ovh,50-0-50,c,,1,1,0,1", "row 4: vcpus: '' is not a number"),
@@ -88,14 +88,14 @@ def test_whole_seconds_are_written_as_whole_numbers(tmp_path):
         ("ovh,50-0-50,c,1,1,1,0,1,1", "Row #5: Expected 8 columns, got 9"),
     ],
 )
-def test_a_row_that_is_wrong_is_told_by_its_number(tmp_path, row, told):
+def test_a_row_that_is_wrong_is_reported_by_its_number(tmp_path, row, message):
     with pytest.raises(ValueError, match=r"requests\.csv: ") as error:
         read(tmp_path, GOOD + row + "\n")
-    assert told in str(error.value)
+    assert message in str(error.value)
 
 
 @pytest.mark.parametrize(
-    ("text", "told"),
+    ("text", "message"),
     [
         ("", "cannot be read"),
         (HEADER + "\n", "no request in it"),
@@ -105,13 +105,13 @@ def test_a_row_that_is_wrong_is_told_by_its_number(tmp_path, row, told):
         (HEADER + ",note\na,b,c,1,1,1,0,1,x\n", "then vm,vcpus,memory_mib,level,start_s,"),
     ],
 )
-def test_a_table_of_other_columns_is_told_with_those_needed(tmp_path, text, told):
+def test_a_table_of_other_columns_is_reported_with_the_needed_ones(tmp_path, text, message):
     with pytest.raises(ValueError, match=r"requests\.csv: ") as error:
         read(tmp_path, text)
-    assert told in str(error.value)
+    assert message in str(error.value)
 
 
-def test_a_column_that_is_twice_in_parquet_is_told_like_one_in_csv(tmp_path):
+def test_a_column_that_is_twice_in_parquet_is_reported_like_one_in_csv(tmp_path):
     path = tmp_path / "requests.parquet"
     names = [*HEADER.split(","), "vm"]
     table = pa.Table.from_arrays([pa.array(["1"])] * len(names), names=names)
@@ -126,7 +126,7 @@ def test_what_a_file_says_does_not_reach_the_terminal_as_it_is(tmp_path):
     assert str(error.value).isprintable()
 
 
-def test_bytes_that_are_no_text_are_told(tmp_path):
+def test_bytes_that_are_no_text_are_reported(tmp_path):
     path = tmp_path / "requests.csv"
     path.write_bytes(GOOD.encode() + b"\xff,b,c,1,1,1,0,1\n")
     with pytest.raises(ValueError, match=r"requests.csv: cannot be read \(.*UTF"):
@@ -134,7 +134,7 @@ def test_bytes_that_are_no_text_are_told(tmp_path):
 
 
 @pytest.mark.parametrize("name", ["requests.csv.gz", "requests.parquet"])
-def test_a_file_that_is_cut_is_told(tmp_path, name):
+def test_a_file_that_is_cut_is_reported(tmp_path, name):
     path = tmp_path / name
     write_requests(path, read(tmp_path, GOOD))
     path.write_bytes(path.read_bytes()[:-10])
@@ -213,7 +213,7 @@ def test_levels_as_short_floats_are_what_was_meant(tmp_path, kind):
 
 
 @pytest.mark.parametrize(
-    ("columns", "told"),
+    ("columns", "message"),
     [
         ({"vcpus": [True, True]}, "vcpus: the column is of type bool; needed: numbers"),
         ({"level": [True, True]}, "level: the column is of type bool; needed: numbers"),
@@ -241,16 +241,16 @@ def test_levels_as_short_floats_are_what_was_meant(tmp_path, kind):
         ({"lifetime_s": pa.array([-1, 1], pa.duration("s"))}, "row 1: lifetime_s: -1 is not all"),
     ],
 )
-def test_columns_of_other_types_and_lost_times_are_refused(tmp_path, columns, told):
+def test_columns_of_other_types_and_lost_times_are_refused(tmp_path, columns, message):
     path = parquet(tmp_path, **columns)
     with pytest.raises(ValueError, match=r"requests\.parquet: ") as error:
         read_requests(path)
-    assert told in str(error.value)
+    assert message in str(error.value)
     assert "\n" not in str(error.value)
 
 
 @pytest.mark.parametrize(
-    ("row", "told"),
+    ("row", "message"),
     [
         ("c,2,4096,1.0,1e18,1", "row 1: start_s: 1e+18 is no time in seconds"),
         ("c,2,4096,1.0,9007199254740993,0.5", "row 1: start_s: 9.00719925474099e+15 is no time"),
@@ -261,10 +261,10 @@ def test_columns_of_other_types_and_lost_times_are_refused(tmp_path, columns, to
         ("c,2,4096,1.0,2026-01-01 00:00:00,1", "row 1: start_s: '2026-01-01 00:00:00' is not a"),
     ],
 )
-def test_numbers_that_would_be_misread_are_refused(tmp_path, row, told):
+def test_numbers_that_would_be_misread_are_refused(tmp_path, row, message):
     with pytest.raises(ValueError, match=r"requests\.csv: ") as error:
         read(tmp_path, f"{','.join(ROWS)}\n{row}\n")
-    assert told in str(error.value)
+    assert message in str(error.value)
 
 
 @pytest.mark.parametrize(
@@ -304,8 +304,8 @@ def test_any_damage_ends_in_one_line(tmp_path_factory, name, data):
         content = content[:place] + junk + content[place + size :]
     path = folder / "requests"
     path.write_bytes(content)
-    told = refusal(path)
-    assert told is None or (told.startswith(f"{path}: ") and "\n" not in told)
+    message = refusal(path)
+    assert message is None or (message.startswith(f"{path}: ") and "\n" not in message)
 
 
 def refusal(path):

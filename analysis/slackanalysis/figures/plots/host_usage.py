@@ -1,4 +1,4 @@
-"""What a host has, gives out and uses over time: CPUs and memory."""
+"""CPUs and memory of a host over time: offered, allocated and used."""
 
 from collections.abc import Sequence
 from pathlib import Path
@@ -30,7 +30,7 @@ def save_host_usage(
     width_in: float = style.WIDTH_IN,
     formats: Sequence[str] = DEFAULT_FORMATS,
 ) -> SavedFigure:
-    """Draw what the host of a recording has, gives out and uses, and save the figure.
+    """Draw what the host of a recording offers, allocates and uses, and save the figure.
 
     Args:
         monitoring: the recording, see `slackanalysis.recordings.host.read_host`.
@@ -74,7 +74,7 @@ def host_usage_summary(table: pd.DataFrame) -> pd.DataFrame:
 
 
 def draw_host_usage(table: pd.DataFrame, *, width_in: float = style.WIDTH_IN) -> Figure:
-    """Draw CPUs above and memory below: all (dotted), given out (solid), in use (dashed).
+    """Draw CPUs above and memory below: offered (dotted), allocated (solid), used (dashed).
 
     Args:
         table: what `host_usage_table` returns.
@@ -101,7 +101,7 @@ def draw_host_usage(table: pd.DataFrame, *, width_in: float = style.WIDTH_IN) ->
 
 
 def _draw(axes: Axes, span: TimeSpan, elapsed_s: "pd.Series[float]", amounts: pd.DataFrame) -> None:
-    """Draw columns `amounts`: all, given out, in use."""
+    """Draw columns `amounts`: offered, allocated, used."""
     grey = {"color": style.WHOLE[0]}
     strokes = (style.CAPACITY, grey | style.OWNED, grey | style.IN_USE)
     for name, stroke in zip(amounts, strokes, strict=True):

@@ -1,4 +1,4 @@
-"""Who has the memory of a host over time, and how much of it is used."""
+"""Memory of a host over time: allocated per level, and used."""
 
 from collections.abc import Sequence
 from pathlib import Path

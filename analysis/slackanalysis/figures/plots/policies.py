@@ -17,7 +17,7 @@ from slackanalysis.sweep.gains import refuse_misleading, refuse_several_hosts
 from slackanalysis.sweep.interval import over_seeds
 
 REFERENCE = "first-fit"
-"""Policy that others are held against: that of the paper's simulator."""
+"""Policy with which others are compared: that of the paper's simulator."""
 
 CLUSTERS = ("shared", "separate")
 

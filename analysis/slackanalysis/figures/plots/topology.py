@@ -46,7 +46,7 @@ _TITLE_IN = 0.2
 
 @dataclass(frozen=True, slots=True)
 class _Place:
-    """Where things are on a host, in cells from its upper left corner.
+    """Positions on the drawing of a host, in cells from its upper left corner.
 
     Attributes:
         cpus: position of each CPU's cell (left, top), by its number.
@@ -298,7 +298,7 @@ def _cells(of_cache: pd.DataFrame, most: int) -> tuple[dict[int, tuple[int, int]
 
 
 def _moment_text(table: pd.DataFrame) -> str:
-    """Return when it is, and how many CPUs vNodes own in all."""
+    """Return the title of a moment: its time, and how many CPUs vNodes own in all."""
     owned = int(table["level"].notna().sum())
     return f"{_duration_text(table['moment_s'].iloc[0])}: {owned} of {len(table)} CPUs owned"
 

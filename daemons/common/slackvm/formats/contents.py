@@ -1,6 +1,6 @@
 """What an input file holds: from a path, a pipe or standard input, and decompressed.
 
-gzip, zstd and Parquet are known by their first bytes, not by the name of the file.
+gzip, zstd and Parquet are recognised by their first bytes, not by the name of the file.
 """
 
 import errno

@@ -1,4 +1,4 @@
-"""The operations log of a daemon: appended to, and mended after a crash."""
+"""The operations log of a daemon: append to it, and repair it after a crash."""
 
 import json
 import os
@@ -8,8 +8,8 @@ from pathlib import Path
 class Journal:
     """`operations.jsonl`, one line per operation.
 
-    A line that a crash cut short is removed when the log is opened: what a daemon writes before the
-    log has it whole.
+    A line that a crash cut short is removed when the log is opened: the state file, which a daemon
+    writes first, has the whole line.
 
     Attributes:
         seq: number of the last operation in it; 0 for none.
@@ -21,10 +21,10 @@ class Journal:
         self._file = path.open("ab", buffering=0)
 
     def append(self, line: bytes, seq: int, *, durably: bool = True) -> None:
-        """Append an operation, and see it onto the disk where it must survive a loss of power.
+        """Append an operation, and sync it if it must survive a power failure.
 
         Raises:
-            OSError: it cannot be written; what was written of it is taken back.
+            OSError: it cannot be written; a partly written line is removed.
         """
         end = self._file.seek(0, os.SEEK_END)
         try:
@@ -39,7 +39,7 @@ class Journal:
         self.seq = seq
 
     def sync(self) -> None:
-        """See what was appended onto the disk.
+        """Sync what was appended to the disk.
 
         Raises:
             OSError: it cannot be written.
@@ -69,6 +69,6 @@ def _mend(path: Path) -> int:
     except FileNotFoundError:
         return 0
     except (ValueError, KeyError, TypeError):
-        # Not a log of ours: keep it for whoever wants to know, and begin anew.
+        # Not an operations log: keep the file under another name, and start a new one.
         path.rename(path.with_suffix(".jsonl.damaged"))
         return 0

@@ -171,7 +171,9 @@ def _parsed(line: bytes, where: str) -> Operation:
             raise OperationsError(f"{where}: {name}: {value!r} is not {_described(kinds)}")
     for name, known in (("op", OPERATIONS), ("outcome", OUTCOMES)):
         if entry[name] not in known:
-            raise OperationsError(f"{where}: {name}: {entry[name]!r} is none of {', '.join(known)}")
+            raise OperationsError(
+                f"{where}: {name}: {entry[name]!r} is not one of {', '.join(known)}"
+            )
     _check_details(entry, where)
     return Operation(**{name: entry[name] for name in Operation.__slots__ if name in entry})
 

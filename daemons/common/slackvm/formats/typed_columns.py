@@ -30,7 +30,7 @@ class ColumnError(ValueError):
 
 
 def is_number(kind: pa.DataType) -> bool:
-    """Return whether a type is of numbers; truth values and times are none."""
+    """Return whether a type is numeric; truth values and times are not."""
     tests = (pa.types.is_integer, pa.types.is_floating, pa.types.is_decimal)
     return any(test(kind) for test in tests)
 

@@ -25,7 +25,7 @@ class Description:
         distance_matrix: a row of distances for each node, instead of `distances`.
         excluded: CPUs kept for the system.
         memory_mib: memory that VMs may take; None: all.
-        max_freq_khz: highest clock, None where it is not known.
+        max_freq_khz: highest clock; None: unknown.
 
     Raises:
         TopologyError: a field is out of range or does not go with another; the message names it.

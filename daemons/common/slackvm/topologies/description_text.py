@@ -17,7 +17,7 @@ DESCRIPTION_KEYS: Mapping[str, str] = {
     "distances": "NUMA: local,remote or local,same-socket,remote or rows 10,32/32,10 (10,20)",
     "exclude": "CPUs kept for the system: 0-11,128-139 (none)",
     "vm_memory": "memory that VMs may take, in MiB (all)",
-    "max_freq": "highest clock, in kHz (not known)",
+    "max_freq": "highest clock, in kHz (unknown)",
 }
 """The keys that `parse_description` knows: what each is, and what stands for it when left out."""
 

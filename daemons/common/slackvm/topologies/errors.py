@@ -1,4 +1,4 @@
-"""What went wrong with a topology, and the bounds that every source of one keeps to."""
+"""The error of topologies, and the limits that every source of a topology observes."""
 
 MAX_CPUS = 8192
 """CPUs of one host, and CPU numbers below it: the most that a Linux kernel is built for."""

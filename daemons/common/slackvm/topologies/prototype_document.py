@@ -177,7 +177,7 @@ def _list(value: object, where: str, most: int) -> Sequence[object]:
 
 
 def _number(value: object, where: str, largest: int = MAX_NUMBER) -> int:
-    """Return a whole number from 0 to `largest`; true and 1.0 are none."""
+    """Return a whole number from 0 to `largest`; `true` and `1.0` are refused."""
     if type(value) is not int:
         raise TopologyError(f"{where}: {_shown(value)} is not a whole number")
     if not 0 <= value <= largest:

@@ -1,4 +1,4 @@
-"""The topology of a running Linux host, as sysfs tells it."""
+"""The topology of a running Linux host, read from sysfs."""
 
 import re
 from collections.abc import Collection, Mapping, Sequence
@@ -12,7 +12,7 @@ from slackvm.topologies.reservation import memory_left
 
 KIB_PER_MIB = 1024
 LOCAL_DISTANCE = 10
-"""NUMA distance of a node to itself: Linux's, where the firmware tells none."""
+"""NUMA distance of a node to itself: Linux's value if the firmware reports none."""
 
 _MEMORY_TOTAL = re.compile(r"\bMemTotal:\s+([0-9]{1,15}) kB")
 _NUMBER = re.compile(r"[0-9]{1,10}")
@@ -130,7 +130,7 @@ def _distances(path: Path, nodes: int) -> tuple[int, ...]:
 def _memory_kib(path: Path) -> int:
     match = _MEMORY_TOTAL.search(_text(path))
     if match is None:
-        raise TopologyError(f"{path}: no MemTotal in kB found; it tells how much memory there is")
+        raise TopologyError(f"{path}: no MemTotal in kB found; it is the size of the memory")
     return int(match[1])
 
 

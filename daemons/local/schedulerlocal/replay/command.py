@@ -1,4 +1,4 @@
-"""`slackvm-local --load`: replay a recording, or decide the operations of a log again."""
+"""`slackvm-local --load`: replay a recording, or verify an operations log."""
 
 import json
 import sys
@@ -87,9 +87,9 @@ def replay(
 
     Raises:
         ValueError: an input or a setting cannot be used, or an output is an input.
-        LookupError: a name is not known.
+        LookupError: a name is unknown.
         OSError: a file cannot be read or written.
-        click.ClickException: the log was decided otherwise.
+        click.ClickException: a decision differs from the log.
     """
     sources = [load, Path(topology), *filter(None, [env_file]), DEFAULT_ENV_FILE]
     refuse_overwriting(outputs.files, sources)
@@ -147,7 +147,7 @@ def _verify(load: Path, host: Host, outputs: Outputs) -> None:
 @contextmanager
 def _progress() -> Iterator[Track]:
     """Give what starts a progress bar, on a terminal only."""
-    # It is None where it was closed when the command began.
+    # `sys.stderr` is missing if stderr was closed when the command began.
     if sys.stderr is None or not sys.stderr.isatty():
         yield lambda _what, _total: lambda _count: None
         return

@@ -1,4 +1,4 @@
-"""What a replay came to, for people and for programs."""
+"""The summary of a replay, for people and for programs."""
 
 from collections import Counter
 from collections.abc import Iterable
@@ -31,7 +31,7 @@ class Summary:
         removed: removals that were accepted.
         refused: refusals by code.
         skipped: VMs that the recording itself shows as refused, which were not tried.
-        levels: per level, as text, what became of its vNode.
+        levels: per level, as text, the sizes of its vNode.
     """
 
     source: str

@@ -149,7 +149,7 @@ def _kinds(columns: Columns) -> NDArray[np.int8]:
 
         def index(text: str, allowed: tuple[str, ...] = allowed) -> int:
             if text not in allowed:
-                raise ValueError(f"{quoted(text)} is none of {', '.join(allowed)}")
+                raise ValueError(f"{quoted(text)} is not one of {', '.join(allowed)}")
             return allowed.index(text)
 
         codes.append(np.array(_parsed(columns, name, coded, index), np.int8)[coded.codes])

@@ -17,7 +17,7 @@ class Presence:
 
     Attributes:
         vm: the VM, with the last size that the recording gives.
-        uuid: its UUID, by which its rows are told from those of another VM of the same name.
+        uuid: its UUID, which distinguishes it from another VM of the same name.
         first_step: index of the timestamp at which it arrives.
         last_step: index of the last timestamp at which it is there.
     """
