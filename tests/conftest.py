@@ -15,15 +15,15 @@ settings.register_profile(
 )
 settings.load_profile("any machine")
 
-# A shell has its background jobs ignore Ctrl-C, and their children with them: here all hear it.
+# A shell makes its background jobs and their children ignore Ctrl-C; here they receive it.
 signal.signal(signal.SIGINT, signal.default_int_handler)
 
 
 class OneProcessForRealHosts(LoadScopeScheduling):
     """Keeps the tests of a module in one process, for they share its fixtures.
 
-    Those of all modules with real hosts, too: these share this machine's CPUs, and are told apart
-    by the names of their guests.
+    Those of all modules with real hosts, too: these share this machine's CPUs, and the names of
+    their guests distinguish them.
     """
 
     def _split_scope(self, nodeid: str) -> str:

@@ -1,4 +1,4 @@
-"""Packages that somebody else made, installed beside SlackVM."""
+"""Packages of other authors, installed beside SlackVM."""
 
 from pathlib import Path
 

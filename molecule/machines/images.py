@@ -59,7 +59,7 @@ WantedBy=multi-user.target
 
 
 def image(kind: str) -> Path:
-    """Return the folder of an image; it is built if there is none of this script's."""
+    """Return the folder of an image; it is built if it is missing or another script built it."""
     sources = SOURCES.read_text().replace("bookworm", SUITE)
     recipe = [sources, PACKAGES, MASKED, NETWORK_UNIT, PROXY, inspect.getsource(_build_bare)]
     if kind == "bare":

@@ -4,7 +4,7 @@
 A machine boots in about a second, has an address on a bridge of its own and lets root in over ssh
 with a key made for it. Its disk is a layer over an image that is built once. It reaches packages
 through a cache on this machine and nothing else outside, so that nothing of this machine's network
-is changed but the bridge, which goes with the last machine. Machines are told apart by their
+is changed but the bridge, which goes with the last machine. Machines are identified by their
 addresses; those of several scenarios may bear the same names.
 
     machines.py up NAME,ADDRESS,IMAGE...

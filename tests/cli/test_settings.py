@@ -31,7 +31,7 @@ def test_the_environment_wins_over_the_file_and_the_command_line_over_both(
     assert (settings.scl_port, settings.scl_delay, settings.scl_name) == (8002, 2.0, "three")
 
 
-def test_an_empty_value_is_none(file: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_an_empty_value_counts_as_not_set(file: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("SCL_PORT", "")
     file.write_text(file.read_text() + "SCL_HYPERVISOR=\n")
     settings = load_settings(LocalSettings, file)

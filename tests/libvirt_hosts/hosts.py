@@ -1,4 +1,4 @@
-"""Libvirt hosts of our own on this machine, and small guests; README.md tells what is real."""
+"""Libvirt hosts of our own on this machine, and small guests; README.md says what is real."""
 
 import os
 import secrets
@@ -30,8 +30,8 @@ def missing_packages() -> list[str]:
     query = ["dpkg-query", "--show", "--showformat=${Package} ${db:Status-Status}\n"]
     needed = needed_packages()
     # a package it does not know makes it fail, and it still tells of the others
-    told = subprocess.run([*query, *needed], capture_output=True, text=True, check=False)
-    installed = {line.removesuffix(" installed") for line in told.stdout.splitlines()}
+    listed = subprocess.run([*query, *needed], capture_output=True, text=True, check=False)
+    installed = {line.removesuffix(" installed") for line in listed.stdout.splitlines()}
     return [name for name in needed if name not in installed]
 
 
@@ -65,7 +65,7 @@ class LibvirtHost:
         made_up_cpus: SIMULATED: so many CPUs are shown to libvirt, and pinned to in name only;
             from 32 up in two NUMA nodes. The host then has no cgroups.
 
-    Every method raises `RuntimeError` with what host.sh or the command told where that failed.
+    Every method raises `RuntimeError` with the output of host.sh or of the command if it failed.
     """
 
     def __init__(
@@ -189,6 +189,6 @@ def wait_for(text: str, console: Path, seconds: float = 60) -> str:
 def _output(command: list[str]) -> str:
     result = subprocess.run(command, capture_output=True, text=True, check=False)
     if result.returncode:
-        told = (result.stderr + result.stdout).strip()
-        raise RuntimeError(f"{' '.join(command)} failed with {result.returncode}: {told}")
+        output = (result.stderr + result.stdout).strip()
+        raise RuntimeError(f"{' '.join(command)} failed with {result.returncode}: {output}")
     return result.stdout

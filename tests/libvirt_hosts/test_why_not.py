@@ -1,4 +1,4 @@
-"""The reason that a machine is told which cannot run hosts."""
+"""The reason that is reported on a machine that cannot run hosts."""
 
 from collections.abc import Callable
 from pathlib import Path

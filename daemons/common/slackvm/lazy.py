@@ -1,4 +1,4 @@
-"""Packages that import their modules when a name of theirs is first used."""
+"""Packages that import a module only when one of its names is first used."""
 
 from collections.abc import Callable, Mapping
 from importlib import import_module
