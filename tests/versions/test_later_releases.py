@@ -160,7 +160,7 @@ class TestBetweenHostAndController:
 
 
 class TestBetweenControllerAndClient:
-    """The client on somebody's desk is older than the controller."""
+    """A client is older than the controller."""
 
     def test_every_command_works(self, cluster: Cluster) -> None:
         front = cluster.front
