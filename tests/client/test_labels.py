@@ -6,7 +6,7 @@ from typing import Any
 import pytest
 
 from client.impostor import answering, error, http, ok
-from client.running import run, table
+from client.running import output_of, reply, rows, run, table
 from client.test_failures import VM
 from clusters.processes import Controller
 from live.daemons import Daemon
@@ -92,6 +92,16 @@ class TestOtherReleases:
             errors = run(server.url, "list", "--label=a=b", expect=2)[1]
         assert "runs SlackVM 0.1.0 and does not accept label" in errors
 
+    def test_words_and_fields_of_a_later_release_are_shown(self, controller: Controller) -> None:
+        vm = {**LABELLED, "state": "migrating", "progress_percent": 40}
+        with answering(ok({"total": 1, "vms": [vm], "after": None, "news": 1})) as server:
+            [row] = rows_of(server.url, "list", "--wide")
+            assert (row["STATE"], row["LABELS"]) == ("migrating", "app=shop,tier=web")
+        hosts = controller.get("/v1/hosts")
+        hosts["hosts"][0] |= {"state": "draining", "hypervisor": "firecracker", "mood": 1}
+        with answering(ok(hosts)) as server:
+            assert {row["STATE"] for row in rows_of(server.url, "hosts")} == {"draining", "ready"}
+
     def test_codes_of_a_later_release_are_shown(self) -> None:
         with answering(error("409 Conflict", "too_warm", "the host is too warm")) as server:
             errors = run(server.url, "deploy", "web", *SIZE, expect=1)[1]
@@ -137,6 +147,17 @@ class TestPlans:
 
 class TestHost:
     """The daemon of one host."""
+
+    def test_labels_are_kept_shown_and_filtered_by(self, host: Daemon) -> None:
+        output_of(host, "deploy", "web", *SIZE, "--label=app=shop", "--label=tier=web")
+        output_of(host, "deploy", "db", *SIZE, "--label=app=shop")
+        assert reply(host, "show", "web")["labels"] == {"app": "shop", "tier": "web"}
+        assert "labels:     app=shop,tier=web\n" in output_of(host, "show", "web")
+        names = [row["NAME"] for row in rows(host, "list", "--label=app=shop,tier=web")]
+        assert names == ["web"]
+        assert len(reply(host, "list", "--label=app=shop")["vms"]) == 2
+        assert "No VM matches." in output_of(host, "list", "--label=app=other")
+        assert [row["NAME"] for row in rows(host, "list", "--search=TIER=")] == ["web"]
 
     def test_a_host_does_not_choose_a_host(self, host: Daemon) -> None:
         errors = run(host.url, "deploy", "web", *SIZE, "--require=rack=b", expect=2)[1]
