@@ -5,7 +5,7 @@ BIN := $(VENV)/bin
 TOPOLOGY := debug/topology_EPYC-7662-exp.json
 
 .DEFAULT_GOAL := help
-.PHONY: help python setup packages demo lint lint-page check-page test figures lab contact-sheet page-picture bench deploy lint-roles molecule lock clean
+.PHONY: help python setup packages demo lint lint-page check-page test figures lab contact-sheet page-picture bench release deploy lint-roles molecule lock clean
 
 help: ## this list
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "make %-13s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -101,6 +101,9 @@ page-picture: setup packages ## the picture of the controller's page in the READ
 
 bench: setup ## the benchmarks: a table, and debug/bench.json; ONLY=replay: one group
 	@PYTHONPATH=tests $(BIN)/python -m benchmarks $(addprefix --only=,$(ONLY)) --json debug/bench.json
+
+release: setup deploy ## wheel, source distribution and Ansible collection of the last commit, into dist/
+	@PYTHON=$(BIN)/python GALAXY=$(DEPLOY)/bin/ansible-galaxy .ci/release
 
 # Ansible and Molecule live in an environment of their own: nobody else needs that much.
 DEPLOY := .venv-deploy
