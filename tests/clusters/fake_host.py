@@ -103,6 +103,7 @@ def telling(**changes: Any) -> Answer:
     facts: dict[str, Any] = {
         "name": "fake",
         "version": "1",
+        "boot_id": "abcd",
         "instance": "abcd",
         "generation": 1,
         "api_version": 1,

@@ -46,7 +46,7 @@ def stepping(owner: type, name: str) -> None:
 
 for name in ("reserve", "confirm", "release", "set_vms", "write_lines"):
     stepping(SqliteStore, name)
-for name in ("deploy", "remove", "withdraw"):
+for name in ("deploy", "remove", "cancel"):
     stepping(HostClient, name)
 stepping(Journal, "append")
 main()

@@ -10,6 +10,7 @@ from schedulerglobal.sync.poller import Poller
 from slackvm.api.base import API_VERSION
 from slackvm.api.cluster import (
     ClusterHostReply,
+    HostPatch,
     HostPath,
     HostRemoval,
     HostRequest,
@@ -57,6 +58,15 @@ def endpoints(cluster: Cluster, poller: Poller) -> list[AnyEndpoint]:
             cluster.forget(host)
         return answer
 
+    def patch(call: Request[HostPath, HostPatch]) -> Response:
+        with cluster.lock, errors.from_store():
+            host = _find(cluster, call.path.name)
+            try:
+                cluster.override_labels(host, call.input.labels)
+            except ValueError as error:
+                raise RestError(Code.INVALID, str(error), field="labels") from None
+            return _answer(cluster, host)
+
     def cordoning(*, cordoned: bool) -> Callable[[Request[HostPath, None]], Response]:
         def cordon(call: Request[HostPath, None]) -> Response:
             with cluster.lock, errors.from_store():
@@ -97,6 +107,18 @@ def endpoints(cluster: Cluster, poller: Poller) -> list[AnyEndpoint]:
             errors={404: NO_HOST, 409: "VMs are known on it.", 503: NOT_WRITTEN},
             parameters=HostPath,
             input=HostRemoval,
+            changes=True,
+            tags=("hosts",),
+        ),
+        Endpoint(
+            method="PATCH",
+            path="/v1/hosts/{name}",
+            summary="Override labels of a host in the controller; null gives back its own.",
+            handler=patch,
+            answers={200: ClusterHostReply},
+            errors={400: "A label is not allowed.", 404: NO_HOST, 503: NOT_WRITTEN},
+            parameters=HostPath,
+            input=HostPatch,
             changes=True,
             tags=("hosts",),
         ),

@@ -3,9 +3,8 @@
 from schedulerglobal.api.vms import NOT_NOW, REFUSED, UNKNOWN
 from schedulerglobal.operations.vms import VMOperations
 from schedulerglobal.state.cluster import Cluster
-from slackvm.api.cluster import ClusterStatusReply
+from slackvm.api.cluster import ClusterStatusReply, ClusterVMRequest
 from slackvm.api.prototype import DeployQuery, Done, NameQuery, NotDone, told_as_prototype
-from slackvm.api.vms import VMRequest
 from slackvm.http.endpoints import AnyEndpoint, Endpoint, Request, Response
 
 
@@ -15,7 +14,7 @@ def endpoints(cluster: Cluster, changes: VMOperations) -> list[AnyEndpoint]:
     def deploy(call: Request[None, DeployQuery]) -> Response:
         asked = call.input
         changes.deploy(
-            VMRequest(
+            ClusterVMRequest(
                 name=asked.name,
                 vcpus=asked.cpu,
                 memory_gib=asked.mem,

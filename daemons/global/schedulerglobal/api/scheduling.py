@@ -32,7 +32,7 @@ def endpoints(cluster: Cluster, name: str, policy: Policy) -> list[AnyEndpoint]:
 
     def ask_plan(call: Request[None, ClusterPlanRequest]) -> Response:
         asked = call.input.policy
-        requested = PlacementRequest(call.input.vm(), call.input.labels)
+        requested = PlacementRequest(call.input.vm(), call.input.labels, call.input.require)
         if asked is None:
             return Response(200, plan(cluster, requested, name, policy))
         try:

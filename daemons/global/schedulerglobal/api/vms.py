@@ -5,10 +5,12 @@ from collections.abc import Callable
 from schedulerglobal.operations import errors
 from schedulerglobal.operations.vms import VMOperations
 from schedulerglobal.state.cluster import Cluster
-from slackvm.api.cluster import ClusterVMsReply, VMsQuery
+from schedulerglobal.state.vms import VMRecord
+from slackvm.api.cluster import ClusterVMRequest, ClusterVMsReply, VMsQuery
 from slackvm.api.hosts import SummaryReply
-from slackvm.api.vms import ChangedReply, VMPath, VMReply, VMRequest
+from slackvm.api.vms import ChangedReply, VMPath, VMReply
 from slackvm.http.endpoints import AnyEndpoint, Endpoint, Request, Response
+from slackvm.model.labels import format_labels
 
 REFUSED = "No host takes it: `code` tells why, `needed` and `free` by how much."
 NOT_NOW = "A host does not answer, or it is not known yet what it did; ask again."
@@ -18,7 +20,7 @@ UNKNOWN = "There is no such VM."
 def endpoints(cluster: Cluster, changes: VMOperations) -> list[AnyEndpoint]:
     """Return the endpoints about VMs."""
 
-    def create(call: Request[None, VMRequest]) -> Response:
+    def create(call: Request[None, ClusterVMRequest]) -> Response:
         reply, is_new = changes.deploy(call.input)
         return Response(201 if is_new else 200, reply)
 
@@ -52,7 +54,7 @@ def endpoints(cluster: Cluster, changes: VMOperations) -> list[AnyEndpoint]:
             handler=create,
             answers={201: ChangedReply, 200: ChangedReply},
             errors={400: "The image cannot be had.", 409: REFUSED, 503: NOT_NOW},
-            input=VMRequest,
+            input=ClusterVMRequest,
             changes=True,
             tags=("vms",),
         ),
@@ -115,7 +117,8 @@ def page(cluster: Cluster, query: VMsQuery) -> ClusterVMsReply:
         for vm, host in there
         if query.host in ("", host.name)
         and query.level in (None, vm.vm.level)
-        and (not text or text in vm.name.lower() or text in vm.image.lower())
+        and query.matches(vm.labels)
+        and (not text or _matches(vm, text))
     ]
     found.sort(key=lambda pair: (pair[0].name, pair[1].ordinal))
     rest = [pair for pair in found if pair[0].name > query.after]
@@ -125,3 +128,8 @@ def page(cluster: Cluster, query: VMsQuery) -> ClusterVMsReply:
         vms=[host.vm_reply(vm) for vm, host in shown],
         after=shown[-1][0].name if len(rest) > len(shown) else None,
     )
+
+
+def _matches(vm: VMRecord, text: str) -> bool:
+    """Return whether a VM's name, image or labels contain a text in lower case."""
+    return any(text in each.lower() for each in (vm.name, vm.image, format_labels(vm.labels)))

@@ -114,28 +114,48 @@ class HostClient:
         raise OutcomeUnknownError("changes faster than it can be looked at")
 
     def deploy(
-        self, url: HostUrl, request: VMRequest, attempt: str, timeout_s: float
+        self,
+        url: HostUrl,
+        request: VMRequest,
+        idempotency_key: str,
+        timeout_s: float,
+        *,
+        api_version: int,
     ) -> tuple[ChangedReply, bool]:
-        """Have a VM created; asked again for the same, the host tells the one that is there.
+        """Let a host create a VM; if it has the same VM already, it replies with that one.
+
+        Args:
+            url: of the host.
+            request: the VM; a host of version 1 knows no labels.
+            idempotency_key: the same in all requests of one reservation.
+            timeout_s: seconds that the reply may take.
+            api_version: the version that the host speaks.
 
         Returns:
             The VM, and whether it is new.
         """
-        body = {**request.model_dump(mode="json"), "attempt": attempt}
+        body = {**request.model_dump(mode="json"), "attempt": idempotency_key}
+        if api_version > 1:
+            body["idempotency_key"] = body.pop("attempt")
+        elif not request.labels:
+            del body["labels"]
         answer = self._ask("POST", url, "/v1/vms", timeout_s, body)
         reply = answer.parsed(ChangedReply)
         check_vm(reply, reply.summary.name)
         check_summary(reply.summary)
         return reply, answer.status == 201
 
-    def withdraw(self, url: HostUrl, name: str, attempt: str) -> VMReply | None:
-        """Have all requests that bear an attempt refused from now on.
+    def cancel(
+        self, url: HostUrl, name: str, idempotency_key: str, *, api_version: int
+    ) -> VMReply | None:
+        """Let a host refuse all requests that carry a key from now on.
 
         Returns:
             The VM of that name; None: there is none.
         """
-        path = f"/v1/vms/{quote(name, '')}/withdraw"
-        body = {"attempt": attempt}
+        verb, field = ("cancel", "idempotency_key") if api_version > 1 else ("withdraw", "attempt")
+        path = f"/v1/vms/{quote(name, '')}/{verb}"
+        body = {field: idempotency_key}
         vm = self._ask("POST", url, path, self.timeout_s, body).parsed(CancelReply).vm
         if vm is not None:
             check_vm(vm, vm.host)

@@ -4,7 +4,7 @@ import re
 from dataclasses import dataclass
 
 from slackvm.api.errors import ErrorDetail
-from slackvm.api.hosts import HostReply, SummaryReply
+from slackvm.api.hosts import UNKNOWN, HostReply, SummaryReply
 from slackvm.api.vms import VMReply, VMsReply
 from slackvm.model.codes import Code
 from slackvm.model.vm import LARGEST, VM, milli_level
@@ -92,9 +92,9 @@ def check_summary(summary: SummaryReply) -> None:
     free = summary.cpus_free <= summary.cpus and summary.memory_free_mib <= summary.memory_mib
     if not free or not all(0 <= number <= LARGEST for number in numbers):
         raise OutcomeUnknownError("told numbers that no host has")
-    if not _NAME.fullmatch(summary.name) or not _INSTANCE.fullmatch(summary.instance):
+    if not _NAME.fullmatch(summary.name) or not _INSTANCE.fullmatch(summary.boot_id):
         raise OutcomeUnknownError("told no name of a host")
-    if summary.state == "unknown":
+    if summary.state == UNKNOWN:
         raise OutcomeUnknownError("told that it is unknown to itself")
     try:
         for level in (*map(float, summary.levels), *(summary.offered or ())):
@@ -113,7 +113,7 @@ def check_vm(vm: VMReply, host: str) -> None:
         VM(vm.name, vm.vcpus, vm.memory_mib, vm.level)
     except ValueError as error:
         raise OutcomeUnknownError(f"told no VM: {error}") from None
-    if not _NAME.fullmatch(vm.name) or vm.host != host or vm.state == "unknown":
+    if not _NAME.fullmatch(vm.name) or vm.host != host or vm.state == UNKNOWN:
         raise OutcomeUnknownError("told no VM of its own")
 
 

@@ -130,6 +130,7 @@ class Deployment:
                     reservation.spec.to_request(),
                     reservation.idempotency_key,
                     self._claims.request_timeout_s(deadline),
+                    api_version=host.api_version,
                 )
             except HostError as error:
                 if self._is_released(reservation, error):

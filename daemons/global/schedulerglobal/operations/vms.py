@@ -6,8 +6,9 @@ from schedulerglobal.operations.deploy import Deployment
 from schedulerglobal.operations.power import change_state
 from schedulerglobal.operations.remove import remove
 from schedulerglobal.state.vms import VMSpec
+from slackvm.api.cluster import ClusterVMRequest
 from slackvm.api.hosts import SummaryReply
-from slackvm.api.vms import ChangedReply, VMRequest
+from slackvm.api.vms import ChangedReply
 from slackvm.model.policies import Policy
 
 
@@ -24,7 +25,7 @@ class VMOperations:
         self._claims = claims
         self._deployment = Deployment(claims, policy, counters)
 
-    def deploy(self, request: VMRequest) -> tuple[ChangedReply, bool]:
+    def deploy(self, request: ClusterVMRequest) -> tuple[ChangedReply, bool]:
         """Create a VM on the best host; where it exists already, return it.
 
         Returns:

@@ -73,7 +73,12 @@ class ReservationRecovery:
     def _recover(self, reservation: Reservation) -> None:
         asked_at = time.monotonic()
         host = reservation.host
-        reply = self._client.withdraw(host.url, reservation.name, reservation.idempotency_key)
+        reply = self._client.cancel(
+            host.url,
+            reservation.name,
+            reservation.idempotency_key,
+            api_version=host.api_version,
+        )
         vm = None if reply is None else VMRecord.from_reply(reply)
         if vm is not None and reservation.spec.describes(vm):
             reservations.confirm(self._cluster, reservation, vm, None, asked_at)

@@ -43,7 +43,11 @@ def reserve(
     """
     cluster.ledger.check()
     decision = choose(cluster, policy, spec.placement_request, refused)
-    excluded = [host.name for host in refused]
+    excluded = [
+        host.name
+        for host, refusal in decision.refused.items()
+        if host in refused or refusal.code == Code.HOST_OUTDATED
+    ]
     host = decision.host
     if host is None:
         refusal = decision.why_not()
@@ -151,7 +155,7 @@ def take_summary(
         asked_at: when the host was asked, on the monotonic clock.
         steps: how many generations the change counts.
     """
-    if summary is None or host.is_older(summary.instance, summary.generation, asked_at):
+    if summary is None or host.is_older(summary.boot_id, summary.generation, asked_at):
         # The last report does not have what the change did, and it may be undone since.
         host.etag = ""
         return

@@ -60,7 +60,8 @@ def choose(
         refused: hosts that already refused it.
     """
     taken = {host: Refusal(Code.NAME_TAKEN) for host in cluster.unmanaged_holders(request.vm.name)}
-    refused = {**taken, **(refused or {})}
+    outdated = cluster.outdated_hosts(request.labels)
+    refused = {**outdated, **taken, **(refused or {})}
     excluded = [host.index for host in refused if not host.forgotten]
     placement = place(cluster.fleet, request, policy, excluded)
     return Decision(request, cluster.hosts, placement, refused, cluster.fleet.refusal)

@@ -14,10 +14,15 @@ from schedulerglobal.state.vms import VMRecord, VMSpec
 from schedulerglobal.store.base import Store
 from schedulerglobal.store.ledger import Ledger
 from schedulerglobal.store.records import Stored, StoredHost
-from slackvm.model.labels import check_labels
+from slackvm.model.codes import Code
+from slackvm.model.labels import Labels, check_labels
 from slackvm.model.placement import Fleet
+from slackvm.model.refusal import Refusal
 
 log = structlog.get_logger()
+
+LABELS_SINCE = 2
+"""The first version of the REST interface whose hosts keep labels of VMs."""
 
 
 class Cluster:
@@ -171,6 +176,19 @@ class Cluster:
     def unmanaged_holders(self, name: str) -> list[HostRecord]:
         """Return the hosts with a VM of that name that SlackVM does not manage."""
         return self._unmanaged.find(name)
+
+    def outdated_hosts(self, labels: Labels) -> dict[HostRecord, Refusal]:
+        """Return the hosts whose release cannot keep a VM's labels, and what to do about it."""
+        if not labels:
+            return {}
+        return {
+            host: Refusal(
+                Code.HOST_OUTDATED,
+                reason=f"it runs {host.report.version}, which knows no labels",
+            )
+            for host in self.hosts
+            if host.report and host.api_version < LABELS_SINCE
+        }
 
     def changed(self, host: HostRecord) -> None:
         """Update everything that is computed from a host record."""

@@ -7,11 +7,12 @@ from typing import Any
 
 from schedulerglobal.hosts.replies import HostReport
 from schedulerglobal.hosts.url import HostUrl
-from schedulerglobal.state.resources import UNKNOWN, HostResources
+from schedulerglobal.state.resources import HostResources
 from schedulerglobal.state.vms import VMRecord, VMSpec
 from schedulerglobal.store.records import StoredHost, StoredReservation
+from slackvm.api.base import extend
 from slackvm.api.cluster import ClusterHostReply
-from slackvm.api.hosts import HostReply, LevelReply, SummaryReply
+from slackvm.api.hosts import UNKNOWN, HostReply, LevelReply, SummaryReply
 from slackvm.api.vms import ChangedReply, VMReply
 from slackvm.model.labels import Labels
 from slackvm.model.summary import HostSummary
@@ -156,7 +157,7 @@ class HostRecord:
         """
         if self.report is None or self.last_seen is None:
             return False
-        if boot_id == self.report.instance:
+        if boot_id == self.report.boot_id:
             return generation < self.report.generation
         return asked_at < self.last_seen
 
@@ -181,28 +182,28 @@ class HostRecord:
         if self.report is None:
             return
         passed = summary.generation - self.report.generation
-        is_known = summary.instance == self.report.instance and passed in (0, steps)
-        self.etag = f"{summary.instance}-{summary.generation}" if self.etag and is_known else ""
+        is_known = summary.boot_id == self.report.boot_id and passed in (0, steps)
+        self.etag = f"{summary.boot_id}-{summary.generation}" if self.etag and is_known else ""
         self.report = self.report.model_copy(update=dict(summary))
         self.vms = {name: self._with_pins(vm) for name, vm in self.vms.items()}
 
     def reply(self) -> ClusterHostReply:
         """Return the host as clients see it."""
-        fields = {
-            **dict(self.report or _NO_REPORT),
-            "api_version": self.api_version,
-            "name": self.name,
-            "state": self.resources.state,
-            "reason": self.resources.reason,
-            "labels": self.labels,
-            "label_overrides": self.label_overrides,
-            "vms": list(self.vms),
-            "url": self.url.given,
-            "age_s": self.age_s,
-            "cordoned": self.cordoned,
-            "pending": list(self.reservations),
-        }
-        return ClusterHostReply(**fields)
+        return extend(
+            ClusterHostReply,
+            self.report or _NO_REPORT,
+            api_version=self.api_version,
+            name=self.name,
+            state=self.resources.state,
+            reason=self.resources.reason,
+            labels=self.labels,
+            label_overrides=self.label_overrides,
+            vms=list(self.vms),
+            url=self.url.given,
+            age_s=self.age_s,
+            cordoned=self.cordoned,
+            pending=list(self.reservations),
+        )
 
     def summary_reply(self) -> SummaryReply:
         """Return the host in numbers, as it last reported them."""
@@ -218,7 +219,7 @@ class HostRecord:
     def changed_reply(self, name: str) -> ChangedReply:
         """Return a VM and its host as clients see them after a change."""
         vm = self.vm_reply(self.vms[name])
-        return ChangedReply(**{**dict(vm), "summary": self.summary_reply()})
+        return extend(ChangedReply, vm, summary=self.summary_reply())
 
     def _with_pins(self, vm: VMRecord) -> VMRecord:
         """Return a VM with the CPUs that its vNode uses now."""
@@ -236,7 +237,7 @@ _NO_REPORT = HostReply(
     version="",
     boot_id="",
     generation=0,
-    state="unknown",
+    state=UNKNOWN,
     reason="",
     hypervisor=None,
     cpus=0,

@@ -54,7 +54,7 @@ def reserve_entry(
     Args:
         host: the host; None: no host takes it.
         spec: the VM.
-        excluded: names of hosts that had refused the same request before.
+        excluded: names of hosts that refused the request before, or whose release cannot take it.
         code: why no host takes it.
     """
     return _entry(

@@ -4,15 +4,12 @@ from collections.abc import Iterable
 from dataclasses import dataclass, field
 from typing import Any
 
-from slackvm.api.hosts import HostReply
+from slackvm.api.hosts import NOT_READY, OVERCOMMITTED, READY, UNKNOWN, HostReply
 from slackvm.model.codes import Code
 from slackvm.model.labels import Labels
 from slackvm.model.refusal import Refusal
 from slackvm.model.summary import HostSummary, LevelSummary
 from slackvm.model.vm import VM, milli_level, size_in_cpus
-
-UNKNOWN = "unknown"
-"""The state of a host that does not answer, and of its VMs."""
 
 
 @dataclass(frozen=True)
@@ -85,16 +82,18 @@ class HostResources:
 
     def unschedulable(self, *, cordoned: bool) -> Refusal | None:
         """Return why the host takes no VM at all; None where it does."""
-        if self.state == "ready":
+        if self.state == READY:
             return Refusal(Code.CORDONED) if cordoned else None
         if self.state == UNKNOWN:
             return Refusal(Code.HOST_UNREACHABLE, reason=self.reason)
         if cordoned:
             return Refusal(Code.CORDONED)
-        if self.state == "overcommitted":
+        if self.state == OVERCOMMITTED:
             return Refusal(Code.OVERCOMMITTED)
-        reason = self.reason or f"its state is {self.state}"
-        return Refusal(Code.NOT_READY, reason=self.reason if self.state == "not_ready" else reason)
+        if self.state == NOT_READY:
+            return Refusal(Code.NOT_READY, reason=self.reason)
+        # A word of a later release.
+        return Refusal(Code.NOT_READY, reason=self.reason or f"its state is {self.state}")
 
     def facts(self, vms: Iterable[VM], labels: Labels) -> dict[str, Any]:
         """Return all that placements depend on, as the operations log has it."""

@@ -5,6 +5,7 @@ from dataclasses import dataclass, field
 from typing import Any, Self
 
 from schedulerglobal.store.records import StoredReservation, StoredVM
+from slackvm.api.cluster import ClusterVMRequest
 from slackvm.api.fields import MIB_PER_GIB
 from slackvm.api.vms import VMReply, VMRequest
 from slackvm.model.placement import PlacementRequest
@@ -145,10 +146,9 @@ class VMSpec:
         return PlacementRequest(self.vm, self.labels, self.require)
 
     @classmethod
-    def from_request(cls, request: VMRequest) -> Self:
+    def from_request(cls, request: ClusterVMRequest) -> Self:
         """Return what a client requests."""
-        require: Mapping[str, str] = getattr(request, "require", {})
-        return cls(request.vm(), request.image, request.clone, request.labels, require)
+        return cls(request.vm(), request.image, request.clone, request.labels, request.require)
 
     @classmethod
     def from_stored(cls, stored: StoredReservation) -> Self:

@@ -11,8 +11,9 @@ from schedulerglobal.hosts.replies import HostReport
 from schedulerglobal.state.cluster import Cluster
 from schedulerglobal.state.host import HostRecord, Reservation
 from schedulerglobal.state.log_entries import resources_entry, vm_entry
-from schedulerglobal.state.resources import UNKNOWN, HostResources
+from schedulerglobal.state.resources import HostResources
 from schedulerglobal.state.vms import VMRecord
+from slackvm.api.hosts import UNKNOWN
 from slackvm.formats.operations import Operation
 
 log = structlog.get_logger()
@@ -41,7 +42,7 @@ def apply_report(
                 state, reason = host.report.state, host.report.reason
                 _set_resources(cluster, host, replace(host.resources, state=state, reason=reason))
             return True
-        if host.is_older(report.host.instance, report.host.generation, asked_at):
+        if host.is_older(report.host.boot_id, report.host.generation, asked_at):
             return False
         reason = _why_another_host(cluster, host, report.host.name)
         if reason:

@@ -27,6 +27,7 @@ from slackvm.api.hosts import HostReply, SummaryReply
 from slackvm.api.plans import PlanReply
 from slackvm.api.vms import (
     CancelReply,
+    CancelRequest,
     ChangedReply,
     HostVMRequest,
     RemovalQuery,
@@ -140,12 +141,6 @@ def endpoints(host: LocalHost) -> list[AnyEndpoint]:
             agent.remove(call.path.name, call.input.created)
         return host.summary()
 
-    def cancel(call: Request[VMPath, WithdrawRequest]) -> Response:
-        with rest_errors():
-            found = agent.cancel(call.path.name, call.input.attempt)
-        vm = host.told(agent.view, found) if found else None
-        return Response(200, CancelReply(vm=vm))
-
     def changing(verb: str) -> Callable[[Request[VMPath, None]], Response]:
         def change(call: Request[VMPath, None]) -> Response:
             with rest_errors():
@@ -204,9 +199,21 @@ def endpoints(host: LocalHost) -> list[AnyEndpoint]:
         ),
         Endpoint(
             method="POST",
+            path="/v1/vms/{name}/cancel",
+            summary="Return the VM, or else refuse its requests with this key from now on.",
+            handler=lambda call: _cancel(host, call.path.name, call.input.idempotency_key),
+            answers={200: CancelReply},
+            errors={503: NOT_NOW},
+            parameters=VMPath,
+            input=CancelRequest,
+            changes=True,
+            tags=("vms",),
+        ),
+        Endpoint(
+            method="POST",
             path="/v1/vms/{name}/withdraw",
-            summary="Tell the VM, or else refuse from now on the requests that bear an attempt.",
-            handler=cancel,
+            summary="`cancel` under its name of release 0.1.0.",
+            handler=lambda call: _cancel(host, call.path.name, call.input.attempt),
             answers={200: CancelReply},
             errors={503: NOT_NOW},
             parameters=VMPath,
@@ -284,3 +291,10 @@ def _health(agent: HostAgent) -> list[AnyEndpoint]:
             tags=("daemon",),
         ),
     ]
+
+
+def _cancel(host: LocalHost, name: str, idempotency_key: str) -> Response:
+    with rest_errors():
+        found = host.agent.cancel(name, idempotency_key)
+    vm = host.told(host.agent.view, found) if found else None
+    return Response(200, CancelReply(vm=vm))
