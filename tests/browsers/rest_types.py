@@ -52,10 +52,9 @@ def _type(schema: dict[str, Any]) -> str:
             )
             return f"{{\n{''.join(fields)}}}"
         case "object":
-            values = schema.get(
-                "additionalProperties", next(iter(schema.get("patternProperties", {}).values()), {})
-            )
-            return f"Record<string, {_type(values)}>"
+            patterns = list(schema.get("patternProperties", {}).values())
+            values = patterns[0] if patterns else schema.get("additionalProperties")
+            return f"Record<string, {_type(values) if isinstance(values, dict) else 'unknown'}>"
         case None:
             return "unknown"
         case name:
