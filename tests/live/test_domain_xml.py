@@ -269,3 +269,43 @@ def test_all_files_of_a_domain_are_found() -> None:
         Disk(Path("/dev/sdz"), is_written=True),
         Volume("p", "v", is_written=True),
     ]
+
+
+def test_labels_are_read_back() -> None:
+    labels = {"team": "web", "example.org/tier": "a.b_c-d", "spare": ""}
+    asked = VMSpec(VM("a", 2, 512, 1.5), UUID, Path("/a.qcow2"), False, 0.5, labels)
+    xml = domain_xml(asked, [0], Path("/a.qcow2"), KVM, "")
+    assert read_back(xml).spec == asked
+    unlabelled = read_back(with_metadata()).spec
+    assert unlabelled is not None
+    assert unlabelled.labels == {}
+
+
+def test_metadata_of_a_later_release_are_read_and_kept() -> None:
+    """What this release does not know survives the end of a creation."""
+    element = etree.fromstring(with_metadata()).find(f"metadata/{TAG}")
+    assert element is not None
+    element.set("unfinished", "yes")
+    element.set("disk_gib", "20")
+    etree.SubElement(element, f"{{{NAMESPACE}}}network", name="front")
+    etree.SubElement(element, "{urn:other}note").text = "kept"
+    finished = etree.fromstring(finished_text(element))
+    assert finished.get("unfinished") is None
+    assert finished.get("disk_gib") == "20"
+    assert [(etree.QName(each).localname, each.text) for each in finished] == [
+        ("network", None),
+        ("note", "kept"),
+    ]
+    domain = etree.fromstring(with_metadata())
+    metadata = domain.find("metadata")
+    assert metadata is not None
+    metadata[:] = [element]
+    vm = observed_vm(domain, RUNNING)
+    assert vm.is_unfinished
+    assert vm.spec == read_back(with_metadata()).spec
+
+
+def test_labels_that_are_not_valid_do_not_make_a_vm_unmanaged() -> None:
+    spec = read_back(with_metadata(labels="a=b,a=c")).spec
+    assert spec is not None
+    assert spec.labels == {}

@@ -139,7 +139,7 @@ def test_the_earlier_release_reads_the_state_file_of_this_one(
     if release.name == "0.1.0":
         reader = "from schedulerlocal.live.state import read_state"
     else:
-        reader = "from schedulerlocal.agent.state import read_state"
+        reader = "from schedulerlocal.agent.state_file import read_state"
     state = older(
         f"{reader}; import json; from pathlib import Path;"
         f"state = read_state(Path({str(host.folder / 'state' / 'state.json')!r}));"

@@ -72,7 +72,7 @@ def _parsed(entry: dict[str, Any]) -> SimulatedVM:
         Path(order["image"]),
         order["clone"],
         order["created"],
-        dict(order.get("labels", {})),
+        {key: text for key, text in order.get("labels", {}).items() if isinstance(text, str)},
     )
     return SimulatedVM(spec, tuple(entry["pins"]), entry["state"], entry["since"])
 
