@@ -9,7 +9,7 @@ import pytest
 
 from model.hosts import LEVELS, TOPOLOGIES, host
 from slackvm.model.host import Host
-from slackvm.model.placement import Candidates, Fleet, PlacementRequest, PolicyError, place
+from slackvm.model.placement import Candidates, Fleet, PlacementRequest, Policy, PolicyError, place
 from slackvm.model.policies import POLICIES, random_fit
 from slackvm.model.refusal import Refusal
 from slackvm.model.scoring import progress
@@ -87,7 +87,7 @@ def test_no_host_takes_anything_where_there_is_none(policy: str) -> None:
     assert place(Fleet([]), PlacementRequest(VM("vm", 1, 1024, 1.0)), POLICIES[policy]).host is None
 
 
-def test_packed_opens_an_empty_host_only_when_no_other_takes_the_vm() -> None:
+def test_packed_uses_an_empty_host_only_when_no_other_takes_the_vm() -> None:
     """Plain progress prefers the empty host here: on the other the VM adds memory and no CPU."""
     used, empty = host(TOPOLOGIES["laptop"]), host(TOPOLOGIES["laptop"])
     used.commit(used.plan_deploy(VM("first", 1, 3972, 2.0)))
@@ -108,11 +108,93 @@ def full_and_empty() -> Fleet:
     return Fleet([full.summary("full"), empty.summary("empty")])
 
 
-def test_a_score_of_minus_infinity_is_the_lowest_and_no_refusal() -> None:
+def test_a_score_of_minus_infinity_excludes_a_host() -> None:
     def never(candidates: Candidates) -> np.ndarray:
         return np.full(len(candidates.cpus), -np.inf)
 
-    assert place(full_and_empty(), PlacementRequest(VM("vm", 1, 1024, 1.0)), never).host == 1
+    fleet = full_and_empty()
+    placement = place(fleet, PlacementRequest(VM("vm", 1, 1024, 1.0)), never)
+    assert placement.host is None
+    assert placement.accepts.tolist() == [False, False]
+    full, empty = (placement.refusal(fleet, index) for index in range(2))
+    assert full is not None
+    assert full.code == "no_cpu"
+    assert empty == Refusal("excluded_by_policy", reason="never")
+
+
+class FilterByName:
+    """A policy as an object; of equal scores, the filter decides."""
+
+    name = "by-name"
+    host_local = True
+
+    def __init__(self, wanted: str) -> None:
+        self.wanted = wanted
+
+    def filter(self, candidates: Candidates) -> np.ndarray:
+        return np.array([name == self.wanted for name in candidates.names], dtype=np.bool_)
+
+    def score(self, candidates: Candidates) -> np.ndarray:
+        return candidates.memory_free_mib
+
+    def explain(self, candidates: Candidates) -> dict[str, np.ndarray]:
+        return {"free": candidates.memory_free_mib}
+
+
+def test_a_policy_filters_scores_and_explains() -> None:
+    fleet = Fleet(host(TOPOLOGIES["laptop"]).summary(name) for name in ("first", "second"))
+    policy = Policy.of(FilterByName("second"))
+    assert (policy.name, policy.host_local, policy.in_order) == ("by-name", True, False)
+    placement = place(fleet, PlacementRequest(VM("vm", 1, 1024, 1.0)), policy)
+    assert placement.host == 1
+    assert placement.refusal(fleet, 0) == Refusal("excluded_by_policy", reason="by-name")
+    assert placement.refusal(fleet, 1) is None
+    explanation = policy.explanation(placement.candidates)
+    assert list(explanation) == ["added_cpus", "free"]
+    assert (explanation["free"] == placement.candidates.memory_free_mib).all()
+
+
+def test_the_first_in_order_that_passes_the_filter_gets_the_vm() -> None:
+    fleet = Fleet(host(TOPOLOGIES["laptop"]).summary(name) for name in ("a", "b", "b"))
+    policy = replace(Policy.of(FilterByName("b")), in_order=True)
+    assert place(fleet, PlacementRequest(VM("vm", 1, 1024, 1.0)), policy).host == 1
+
+
+@pytest.mark.parametrize(
+    ("function", "given", "error"),
+    [
+        ("filter", lambda _: True, "`filter` .* returns the single value True"),
+        ("filter", lambda n: np.ones(n), "type float64; it must return an array of True or False"),
+        ("filter", lambda n: [True] * (n + 1), r"values of shape \(3,\) and type bool"),
+        ("filter", lambda _: 1 // 0, "`filter` of the policy fails: ZeroDivisionError"),
+        ("explain", lambda _: 1.0, "`explain` .* returns the single value 1.0"),
+        ("explain", lambda n: {"free": [1.0] * (n + 1)}, r"`explain\['free'\]` .* shape \(3,\)"),
+        ("explain", lambda n: {1: [1.0] * n}, "a mapping from names"),
+    ],
+)
+def test_a_filter_and_an_explanation_are_checked(
+    function: str, given: Callable[[int], object], error: str
+) -> None:
+    functions = {function: lambda candidates: given(len(candidates.cpus))}
+    policy = Policy(lambda candidates: np.zeros(len(candidates.cpus)), **functions)
+    candidates = full_and_empty().consider(PlacementRequest(VM("vm", 1, 1024, 1.0)))
+    check = policy.explanation if function == "explain" else policy.accepted
+    with pytest.raises(PolicyError, match=error):
+        check(candidates)
+
+
+@pytest.mark.parametrize(
+    ("given", "error"),
+    [
+        (3, "3 is not a policy: it must be a function that scores hosts, or an object with"),
+        (FilterByName, "FilterByName.* is not a policy"),
+        (type("Odd", (FilterByName,), {"filter": 3})("x"), "`filter` of the policy is not a func"),
+        (type("Odd", (FilterByName,), {"in_order": 1})("x"), "`in_order` .* neither True nor"),
+    ],
+)
+def test_what_is_not_a_policy_is_refused_with_what_is_missing(given: object, error: str) -> None:
+    with pytest.raises(TypeError, match=error):
+        Policy.of(given)
 
 
 def test_a_score_of_a_host_that_refuses_does_not_count() -> None:
@@ -136,10 +218,10 @@ def test_a_score_that_is_not_a_number_is_an_error() -> None:
 @pytest.mark.parametrize(
     ("given", "told"),
     [
-        (lambda _: 1.0, r"gives the single value 1\.0"),
-        (lambda _: np.float64(1.0), r"gives the single value 1\.0"),
-        (lambda _: "best", "gives the single value .*best"),
-        (lambda _: None, "gives None"),
+        (lambda _: 1.0, r"returns the single value 1\.0"),
+        (lambda _: np.float64(1.0), r"returns the single value 1\.0"),
+        (lambda _: "best", "returns the single value .*best"),
+        (lambda _: None, "returns None"),
         (lambda n: ["high"] * n, r"shape \(2,\) and type <U4"),
         (lambda n: np.full(n, 1j), r"shape \(2,\) and type complex128"),
         (lambda n: np.full(n, "2026-01-01", dtype="datetime64[D]"), "type datetime64"),
@@ -148,8 +230,8 @@ def test_a_score_that_is_not_a_number_is_an_error() -> None:
         (lambda n: np.zeros((1, n)), r"shape \(1, 2\) and type float64"),
         (lambda _: np.zeros(1), r"shape \(1,\) and type float64"),
         (lambda n: np.zeros(n + 1), r"shape \(3,\) and type float64"),
-        (lambda n: (score for score in range(n)), "gives an object of type generator"),
-        (lambda n: dict.fromkeys(range(n), 1.0), "gives an object of type dict"),
+        (lambda n: (score for score in range(n)), "returns an object of type generator"),
+        (lambda n: dict.fromkeys(range(n), 1.0), "returns an object of type dict"),
         (lambda _: [1.0, [2.0]], "fails: ValueError"),
         (lambda _: 1 // 0, r"fails: ZeroDivisionError: .* \(test_placement\.py, line \d+\)"),
         (lambda _: {}["x"], "fails: KeyError: 'x'"),

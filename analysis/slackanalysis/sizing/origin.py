@@ -66,7 +66,7 @@ def code_sha256(policy: str) -> str:
     """
     here = Path(slackanalysis.__file__).parent
     folders = [Path(slackvm.model.__file__).parent, *(here / name for name in _PACKAGES)]
-    files = [file for folder in folders for file in sorted(folder.glob("*.py"))]
+    files = [file for folder in folders for file in sorted(folder.rglob("*.py"))]
     own = own_policy_file(policy)
     digest = sha256()
     for file in [*files, *([own] if own else [])]:
@@ -82,5 +82,5 @@ def own_policy_file(name: str) -> Path | None:
         LookupError: there is no such policy.
     """
     file = policy_file(name)
-    is_ours = file is None or file.parent == Path(slackvm.model.__file__).parent
+    is_ours = file is None or file.is_relative_to(Path(slackvm.model.__file__).parent)
     return None if is_ours else file

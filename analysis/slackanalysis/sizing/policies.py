@@ -5,19 +5,19 @@ import sys
 from pathlib import Path
 
 from slackvm import plugins
-from slackvm.model import POLICIES, DeclaredPolicy, Policy
+from slackvm.model import POLICIES, Policy
 from slackvm.model.policies import random_fit
 
 HELP = (
-    f"Placement policy: {', '.join(POLICIES)}, random:SEED, one that a package adds, or a function "
-    "of your own as module:function, also looked for in the current folder."
+    f"Placement policy: {', '.join(POLICIES)}, random:SEED, one that a package adds, or your "
+    "own as module:name, also searched in the current folder."
 )
 
 _RANDOM = re.compile(r"random:([0-9]{1,9})")
 
 
 def find_policy(name: str) -> Policy:
-    """Return the policy of that name: `random:SEED`, or see `slackvm.plugins.find`.
+    """Return the policy of that name: `random:SEED`, or see `slackvm.plugins.find_policy`.
 
     Raises:
         LookupError: no policy has this name, or it cannot be loaded; the message says why.
@@ -27,10 +27,7 @@ def find_policy(name: str) -> Policy:
     here = str(Path.cwd())
     if here not in sys.path:
         sys.path.append(here)
-    policy = plugins.find(name, POLICIES, plugins.POLICY_GROUP)
-    if not callable(policy):
-        raise LookupError(f"{name!r} is not a function: a policy scores hosts for a VM")
-    return policy
+    return plugins.find_policy(name)
 
 
 def policy_file(name: str) -> Path | None:
@@ -39,9 +36,8 @@ def policy_file(name: str) -> Path | None:
     Raises:
         LookupError: as `find_policy`.
     """
-    policy = find_policy(name)
-    function = policy.score if isinstance(policy, DeclaredPolicy) else policy
-    module = sys.modules.get(getattr(function, "__module__", None) or "")
+    score = find_policy(name).score
+    module = sys.modules.get(getattr(score, "__module__", None) or "")
     file = getattr(module, "__file__", None)
     return Path(file) if file else None
 

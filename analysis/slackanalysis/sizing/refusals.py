@@ -6,9 +6,10 @@ import numpy as np
 from numpy.typing import NDArray
 
 from slackvm.model import VM
-from slackvm.model.refusal import most_transient, size_refusal
+from slackvm.model.codes import Code
+from slackvm.model.refusal import Refusal, most_transient, size_refusal
 
-CODES = ("no_cpu", "no_memory", "too_large")
+CODES = ("no_cpu", "no_memory", "too_large", "excluded_by_policy")
 """Reasons of refusals, as `slackvm.model.refusal` names them."""
 
 
@@ -53,7 +54,8 @@ def refused_vm(
     # Hosts with equal numbers give equal reasons.
     numbers = np.unique(np.stack([growth, cpus_free, memory_free_mib, cpus, memory_mib]), axis=1)
     refusals = (size_refusal(vm, *host) for host in numbers.T.tolist())
-    reason = most_transient(refusal for refusal in refusals if refusal)
+    by_policy = Refusal(Code.EXCLUDED_BY_POLICY)
+    reason = most_transient(refusal or by_policy for refusal in refusals)
     return RefusedVM(
         index,
         reason.code if len(cpus) else "no_cpu",

@@ -3,7 +3,10 @@
 from collections.abc import Mapping
 from importlib.metadata import entry_points
 from pkgutil import resolve_name
-from typing import TypeVar, cast
+from typing import TYPE_CHECKING, TypeVar, cast
+
+if TYPE_CHECKING:
+    from slackvm.model.placement import Policy
 
 Thing = TypeVar("Thing")
 
@@ -33,3 +36,18 @@ def find(name: str, built_in: Mapping[str, Thing], group: str) -> Thing:
         return cast("Thing", others[name].load() if name in others else resolve_name(name))
     except Exception as error:
         raise LookupError(f"{name!r} cannot be loaded ({type(error).__name__}: {error})") from error
+
+
+def find_policy(name: str) -> "Policy":
+    """Return the placement policy of a name; see `find`.
+
+    Raises:
+        LookupError: as `find`, or what has this name is not a policy.
+    """
+    from slackvm.model.placement import Policy
+    from slackvm.model.policies import POLICIES
+
+    try:
+        return Policy.of(find(name, POLICIES, POLICY_GROUP), name)
+    except TypeError as error:
+        raise LookupError(f"{name}: {error}") from error

@@ -73,10 +73,9 @@ def _selection(name: str) -> str:
 
 def _policy(name: str) -> str:
     from slackvm import plugins
-    from slackvm.model.policies import POLICIES
 
     try:
-        plugins.find(name, POLICIES, plugins.POLICY_GROUP)
+        plugins.find_policy(name)
     except LookupError as error:
         raise ValueError(str(error)) from None
     return name

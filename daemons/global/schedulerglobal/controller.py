@@ -28,7 +28,6 @@ from slackvm.http import static as page
 from slackvm.http.app import RestApp
 from slackvm.http.auth import Tokens
 from slackvm.http.metrics import Metrics
-from slackvm.model.policies import POLICIES
 from slackvm.settings import GlobalSettings, SettingsError
 
 OPERATIONS_AT_ONCE = 32
@@ -53,7 +52,7 @@ class Controller:
 
     def __init__(self, settings: GlobalSettings, tokens: Tokens) -> None:
         urls = _urls(settings)
-        policy = plugins.find(settings.scg_policy, POLICIES, plugins.POLICY_GROUP)
+        policy = plugins.find_policy(settings.scg_policy)
         certificate = (settings.scg_tls_cert, settings.scg_tls_key)
         if settings.scl_tls_ca and not Path(settings.scl_tls_ca).is_file():
             raise SettingsError(f"SCL_TLS_CA: there is no file {settings.scl_tls_ca}")
@@ -78,7 +77,7 @@ class Controller:
                 *prototype_api.endpoints(self.cluster, operations),
                 *vms_api.endpoints(self.cluster, operations),
                 *hosts_api.endpoints(self.cluster, self._poller),
-                *questions_api.endpoints(self.cluster, settings.scg_policy, policy),
+                *questions_api.endpoints(self.cluster, policy),
                 *health_api.endpoints(self.cluster),
             ],
             title="SlackVM global scheduler",

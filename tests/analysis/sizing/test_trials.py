@@ -1,6 +1,7 @@
 """Many trials at once decide as a fleet does one VM at a time."""
 
 import random
+from dataclasses import replace
 
 import numpy as np
 import pandas as pd
@@ -13,7 +14,16 @@ from slackanalysis.sizing.sizing import Question, shared_out, size_lists
 from slackanalysis.sizing.trials import OnRefusal, Trial, run_trials
 from slackanalysis.workload.request_file import read_requests
 from slackanalysis.workload.requests import RequestList
-from slackvm.model import POLICIES, Candidates, Fleet, HostSummary, PlacementRequest, Policy, place
+from slackvm.model import (
+    POLICIES,
+    Candidates,
+    Fleet,
+    HostSummary,
+    PlacementRequest,
+    Policy,
+    PolicyError,
+    place,
+)
 from slackvm.model.policies import random_fit
 from slackvm.model.refusal import most_transient
 
@@ -27,7 +37,32 @@ def own(candidates: Candidates) -> np.ndarray:
     return -candidates.memory_free_mib * float(candidates.vm.vcpus)
 
 
-ALL: dict[str, Policy] = {**POLICIES, "random:3": random_fit(3), "own": own}
+class TwoLevels:
+    """A user's policy that many requests at once are given to: no host has VMs of three levels."""
+
+    host_local = True
+
+    def filter(self, candidates: Candidates) -> np.ndarray:
+        used = [candidates.level(level).owned > 0 for level in candidates.levels]
+        others = np.sum(used, axis=0) - (candidates.own_level.owned > 0)
+        return others <= 1
+
+    def score(self, candidates: Candidates) -> np.ndarray:
+        scores = -candidates.memory_free_mib * 1.0 - candidates.added_cpus
+        is_odd = np.array([int(name.removeprefix("host")) % 2 == 1 for name in candidates.names])
+        full = candidates.own_level.allocation + candidates.vm.vcpus > 12
+        return np.where(full & is_odd, -np.inf, scores + candidates.matching({"rack": "b"}))
+
+
+ALL: dict[str, Policy] = {
+    **POLICIES,
+    "random:3": random_fit(3),
+    "own": Policy.of(own),
+    "two levels": Policy.of(TwoLevels()),
+    "two levels, one by one": replace(Policy.of(TwoLevels()), host_local=False),
+    "two levels, used first": replace(Policy.of(TwoLevels()), used_first=True),
+    "two levels, in order": replace(Policy.of(TwoLevels()), in_order=True),
+}
 
 
 def one_by_one(requests: RequestList, hosts: Hosts, count: int, policy: Policy):
@@ -44,10 +79,11 @@ def one_by_one(requests: RequestList, hosts: Hosts, count: int, policy: Policy):
             host = host_of[~event]
             gained.append(0 if host is None else -fleet.give_back(host, vm))
         else:
-            host = host_of[event] = place(fleet, PlacementRequest(vm), policy).host
+            placement = place(fleet, PlacementRequest(vm), policy)
+            host = host_of[event] = placement.host
             gained.append(0 if host is None else fleet.take(host, vm))
             if host is None:
-                reasons = [fleet.refusal(index, PlacementRequest(vm)) for index in range(count)]
+                reasons = [placement.refusal(fleet, index) for index in range(count)]
                 refused.append((event, most_transient(r for r in reasons if r).code))
         where.append(-1 if host is None else host)
     return where, gained, refused
@@ -75,7 +111,7 @@ def test_trials_together_place_each_vm_where_a_fleet_does(name: str, hosts: Host
 
 
 @pytest.mark.parametrize("hosts", [EQUAL, MIXED], ids=["equal", "mixed"])
-@pytest.mark.parametrize("name", ["progress", "first-fit", "random:3", "own"])
+@pytest.mark.parametrize("name", ["progress", "first-fit", "random:3", "own", "two levels"])
 def test_a_number_of_hosts_refuses_whom_a_fleet_refuses(name: str, hosts: Hosts) -> None:
     lists = [random_list(seed) for seed in range(6)]
     counts = [max(1, volume_bound(each, hosts) - seed % 3) for seed, each in enumerate(lists)]
@@ -91,6 +127,39 @@ def test_a_number_of_hosts_refuses_whom_a_fleet_refuses(name: str, hosts: Hosts)
         assert [(vm.vm, vm.code) for vm in run.refused] == refused
         refusals += len(refused)
     assert refusals > 10
+
+
+@pytest.mark.parametrize("host_local", [True, False])
+def test_a_policy_that_excludes_every_host_ends_with_an_error(host_local: bool) -> None:
+    """However many hosts are added: also of the first VM and where others found a host before."""
+    policy = Policy(
+        lambda candidates: np.where(
+            candidates.vm.level == 3.0, -np.inf, np.zeros(candidates.cpus.shape)
+        ),
+        host_local=host_local,
+    )
+    trials = [fewest(random_list(seed), EQUAL) for seed in range(2)]
+    with pytest.raises(PolicyError, match=r"no host takes VM vm\d+: the policy excludes each of"):
+        run_trials(trials, policy)
+
+
+@pytest.mark.parametrize(
+    ("score", "error"),
+    [
+        (
+            lambda _: 1.0,
+            r"the single value 1.0; .* with shape \(2, \d+\), one for each req",
+        ),
+        (lambda _: np.zeros(3), r"values of shape \(3,\) .* declares `host_local`"),
+        (lambda candidates: [0.0 for _ in candidates.cpus], r"values of shape \(2,\)"),
+        (lambda candidates: candidates.cpus * np.nan, "score of host host0 is not a number"),
+        (lambda candidates: candidates.nothing, "fails: AttributeError"),
+    ],
+)
+def test_what_a_policy_returns_for_many_requests_is_checked(score, error: str) -> None:
+    trials = [fewest(random_list(seed), EQUAL) for seed in range(2)]
+    with pytest.raises(PolicyError, match=error):
+        run_trials(trials, Policy(score, host_local=True))
 
 
 def test_a_pattern_is_bounded_by_the_sums_of_its_first_hosts() -> None:

@@ -19,11 +19,12 @@ if TYPE_CHECKING:
         Fleet,
         Placement,
         PlacementRequest,
+        Policy,
         PolicyError,
         place,
     )
     from slackvm.model.plan import Change, Plan, StalePlanError
-    from slackvm.model.policies import DEFAULT_POLICY, POLICIES, DeclaredPolicy, Policy
+    from slackvm.model.policies import DEFAULT_POLICY, POLICIES
     from slackvm.model.scoring import progress
     from slackvm.model.selection import SELECTIONS, Selection, Situation
     from slackvm.model.summary import HostSummary, LevelSummary
@@ -36,9 +37,9 @@ else:
         {
             "balance": "pin_lists",
             "host": "Host",
-            "placement": "Candidates Fleet Placement PlacementRequest PolicyError place",
+            "placement": "Candidates Fleet Placement PlacementRequest Policy PolicyError place",
             "plan": "Change Plan StalePlanError",
-            "policies": "DEFAULT_POLICY POLICIES DeclaredPolicy Policy",
+            "policies": "DEFAULT_POLICY POLICIES",
             "scoring": "progress",
             "selection": "SELECTIONS Selection Situation",
             "summary": "HostSummary LevelSummary",
@@ -56,7 +57,6 @@ __all__ = [
     "VM",
     "Candidates",
     "Change",
-    "DeclaredPolicy",
     "Fleet",
     "Host",
     "HostSummary",

@@ -70,6 +70,9 @@ class Code(StrEnum):
         *("labels_not_matched", 409, _LABELS, "the host does not have the required labels"),
         "require",
     )
+    EXCLUDED_BY_POLICY = (
+        *("excluded_by_policy", 409, _STATE, "the placement policy does not use the host"),
+    )
     LEVEL_NOT_OFFERED = (
         *("level_not_offered", 409, _LEVEL, "the host does not offer this level"),
         "level",

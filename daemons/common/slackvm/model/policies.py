@@ -1,11 +1,6 @@
-"""Placement policies: each scores every host for one VM; the highest score wins.
+"""The placement policies that come with SlackVM; see `slackvm.model.placement.policy.Policy`."""
 
-A policy is a function from `Candidates` to one number a host. Scores of hosts that do not take
-the VM are ignored; equal scores go to the first host.
-"""
-
-from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from collections.abc import Mapping
 from hashlib import blake2b
 from types import EllipsisType, MappingProxyType
 
@@ -13,38 +8,14 @@ import numpy as np
 from numpy.typing import NDArray
 
 from slackvm.model.placement.candidates import Candidates
+from slackvm.model.placement.policy import Policy
 from slackvm.model.scoring import progress, progress_parts
 
 DEFAULT_POLICY = "progress"
-"""Name of the policy that is used where none is chosen: by the controller and by every command."""
+"""Name of the policy of the controller and of every command, unless another is given."""
 
 _BLOCK = 8192
 """Hosts scored at a time: few enough for the arrays in between to need no new pages of memory."""
-
-Policy = Callable[[Candidates], NDArray[np.float64]]
-
-
-@dataclass(frozen=True)
-class DeclaredPolicy:
-    """A policy with properties that let many placements be computed faster, with equal results.
-
-    Attributes:
-        score: the policy. It looks at one host at a time, or reduces over the last axis only, so
-            it may be called for many requests at once: the numbers of hosts then have shape
-            (requests, hosts), those of `Candidates.vm` (requests, 1), and its name is one a
-            request.
-        in_order: it takes the first host that fits.
-        empty_last: where all hosts are of one size, it uses an empty host only where no other
-            takes the VM, and then the first.
-    """
-
-    score: Policy
-    in_order: bool = False
-    empty_last: bool = False
-
-    def __call__(self, candidates: Candidates) -> NDArray[np.float64]:
-        """Return the scores."""
-        return self.score(candidates)
 
 
 def by_progress(candidates: Candidates) -> NDArray[np.float64]:
@@ -56,41 +27,44 @@ def by_progress(candidates: Candidates) -> NDArray[np.float64]:
     return np.concatenate([_progress(candidates, part) for part in parts])
 
 
-def by_progress_packed(candidates: Candidates) -> NDArray[np.float64]:
-    """Score by progress, an empty host only where no other takes the VM."""
-    scores = by_progress(candidates)
-    in_use = candidates.cpus_free < candidates.cpus
-    other_takes_it = np.any(candidates.fits & in_use, axis=-1, keepdims=True)
-    scores[~in_use & other_takes_it] = -np.inf
-    return scores
+def explain_progress(candidates: Candidates) -> Mapping[str, NDArray[np.float64]]:
+    """Return `current`, `potential` and `ideal` in MiB per CPU, and the factor `penalty`."""
+    return progress_parts(
+        candidates.owned_cpus,
+        candidates.owned_memory_mib,
+        candidates.added_cpus,
+        candidates.vm.memory_mib,
+        candidates.cpus,
+        candidates.memory_mib,
+    )
 
 
 def first_fit(candidates: Candidates) -> NDArray[np.float64]:
-    """Score all hosts alike: the first that takes the VM wins."""
+    """Give every host the same score: the first that takes the VM wins."""
     return np.zeros(candidates.cpus.shape)
 
 
 def best_fit(candidates: Candidates) -> NDArray[np.float64]:
-    """Prefer the host that would have least left, CPUs and memory together.
+    """Prefer the host that would have least left of CPUs and memory.
 
-    What is left after the VM counts as shares of the host, `c` of its CPUs and `m` of its memory;
-    the score is `-(c² + m²)`: the smallest Euclidean norm wins (the norm of Panigrahy, Talwar,
-    Uyeda, Wieder, "Heuristics for Vector Bin Packing", 2011, section 3, with all weights 1, applied
-    to the choice of a bin).
+    After the VM, the share `c` of the host's CPUs and `m` of its memory would be free; the score is
+    `-(c² + m²)`: the smallest Euclidean norm wins (the norm of Panigrahy, Talwar, Uyeda, Wieder,
+    "Heuristics for Vector Bin Packing", 2011, section 3, with all weights 1, applied to the choice
+    of a bin).
     """
     return -_left(candidates)
 
 
 def worst_fit(candidates: Candidates) -> NDArray[np.float64]:
-    """Prefer the host that would have most left: the score is minus that of `best_fit`."""
+    """Prefer the host that would have most left: minus the score of `best_fit`."""
     return _left(candidates)
 
 
 def dot_product(candidates: Candidates) -> NDArray[np.float64]:
-    """Prefer the host whose free resources point the way of the VM's demand.
+    """Prefer the host whose free resources have the proportions of the VM's demand.
 
-    The score is `d_cpu x f_cpu + d_memory x f_memory`, all as shares of the host: `d` what the VM
-    demands (vCPUs / level, MiB), `f` what is free before it (the dot product of Panigrahy, Talwar,
+    The score is `d_cpu x f_cpu + d_memory x f_memory`, all as shares of the host: `d` is the VM's
+    demand (vCPUs / level, MiB), `f` what is free before it (the dot product of Panigrahy, Talwar,
     Uyeda, Wieder, "Heuristics for Vector Bin Packing", 2011, section 3, with all weights 1, applied
     to the choice of a bin). It spreads VMs: a host with more left scores higher.
     """
@@ -102,12 +76,12 @@ def dot_product(candidates: Candidates) -> NDArray[np.float64]:
     return scores
 
 
-def random_fit(seed: int) -> DeclaredPolicy:
-    """Return a policy that chooses at random among the hosts that take a VM, each as likely.
+def random_fit(seed: int) -> Policy:
+    """Return a policy that chooses one of the hosts that take a VM, each with equal probability.
 
     It keeps no state: a score is a hash of the seed, the VM's name and the host's index (BLAKE2b,
     then the finalizer of SplitMix64: Steele, Lea, Flood, "Fast splittable pseudorandom number
-    generators", 2014). So a list is always placed alike by one seed.
+    generators", 2014). So one seed always places a list of requests in the same way.
     """
 
     def score(candidates: Candidates) -> NDArray[np.float64]:
@@ -120,7 +94,7 @@ def random_fit(seed: int) -> DeclaredPolicy:
         mixed ^= mixed >> np.uint64(31)
         return (mixed >> np.uint64(11)).astype(np.float64).reshape(candidates.cpus.shape)
 
-    return DeclaredPolicy(score)
+    return Policy(score, name=f"random:{seed}", host_local=True)
 
 
 def _hash(seed: int, name: str) -> int:
@@ -140,7 +114,7 @@ def _progress(candidates: Candidates, part: slice | EllipsisType = ...) -> NDArr
 
 
 def _left(candidates: Candidates) -> NDArray[np.float64]:
-    """Return the squares of what hosts would have left, as shares, summed up."""
+    """Return the sum of squares of the shares of CPUs and memory that hosts would have left."""
     cpus = (candidates.cpus_free - candidates.added_cpus) / candidates.cpus
     memory_left = candidates.memory_free_mib - candidates.vm.memory_mib
     squares: NDArray[np.float64] = cpus**2 + (memory_left / candidates.memory_mib) ** 2
@@ -149,34 +123,23 @@ def _left(candidates: Candidates) -> NDArray[np.float64]:
 
 POLICIES: Mapping[str, Policy] = MappingProxyType(
     {
-        "progress": DeclaredPolicy(by_progress),
-        "progress-packed": DeclaredPolicy(by_progress_packed, empty_last=True),
-        "first-fit": DeclaredPolicy(first_fit, in_order=True, empty_last=True),
-        "best-fit": DeclaredPolicy(best_fit, empty_last=True),
-        "worst-fit": DeclaredPolicy(worst_fit),
-        "dot-product": DeclaredPolicy(dot_product),
+        policy.name: policy
+        for policy in (
+            Policy(by_progress, None, explain_progress, "progress", host_local=True),
+            Policy(
+                by_progress,
+                None,
+                explain_progress,
+                "progress-packed",
+                host_local=True,
+                used_first=True,
+                empty_last=True,
+            ),
+            Policy(first_fit, name="first-fit", host_local=True, in_order=True, empty_last=True),
+            Policy(best_fit, name="best-fit", host_local=True, empty_last=True),
+            Policy(worst_fit, name="worst-fit", host_local=True),
+            Policy(dot_product, name="dot-product", host_local=True),
+        )
     }
 )
 """The policies that come with SlackVM, by name."""
-
-_WITH_PROGRESS = ("progress", "progress-packed")
-
-
-def parts(policy: str, candidates: Candidates) -> dict[str, NDArray[np.float64]]:
-    """Return what a policy's scores are made of, for people; of one that is not ours nothing.
-
-    `added_cpus`, and for those that go by progress the parts that `progress_parts` gives.
-    """
-    if policy not in POLICIES:
-        return {}
-    told = {"added_cpus": candidates.added_cpus.astype(np.float64)}
-    if policy in _WITH_PROGRESS:
-        told |= progress_parts(
-            candidates.owned_cpus,
-            candidates.owned_memory_mib,
-            candidates.added_cpus,
-            candidates.vm.memory_mib,
-            candidates.cpus,
-            candidates.memory_mib,
-        )
-    return told

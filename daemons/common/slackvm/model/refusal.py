@@ -50,7 +50,13 @@ class Refusal:
 
 
 _EXPLAINED = frozenset(
-    {Code.NOT_READY, Code.HOST_UNREACHABLE, Code.HOST_OUTDATED, Code.LABELS_NOT_MATCHED}
+    {
+        Code.NOT_READY,
+        Code.HOST_UNREACHABLE,
+        Code.HOST_OUTDATED,
+        Code.LABELS_NOT_MATCHED,
+        Code.EXCLUDED_BY_POLICY,
+    }
 )
 """Codes whose text needs the reason beside it."""
 

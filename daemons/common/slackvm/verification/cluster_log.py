@@ -248,14 +248,15 @@ class _Replay:
             if self.hosts[position].name in (logged.excluded or ())
             or vm.name in self.hosts[position].facts["foreign"]
         ]
-        best = place(fleet, request, self._policy, kept_out).host
-        if best is None:
-            refusals = [fleet.refusal(index, request) for index in range(len(fleet))]
+        placement = place(fleet, request, self._policy, kept_out)
+        if placement.host is None:
+            refusals = [placement.refusal(fleet, index) for index in range(len(fleet))]
             code = logged.code if kept_out else most_transient([r for r in refusals if r]).code
             return replace(logged, host="", outcome=REFUSED, code=code)
-        host = self.hosts[positions[best]]
+        position = positions[placement.host]
+        host = self.hosts[position]
         gains = host.take(vm)
-        self._changed(positions[best])
+        self._changed(position)
         return replace(logged, host=host.name, outcome=ACCEPTED, code=None, gains=gains)
 
     def _start(self, logged: Operation) -> None:
@@ -263,7 +264,7 @@ class _Replay:
             # A log is data: no function that it names is loaded.
             if not isinstance(logged.policy, str) or ":" in logged.policy:
                 raise ValueError(f"policy {logged.policy!r} is not one by name; give the function")
-            self._policy = plugins.find(logged.policy, POLICIES, plugins.POLICY_GROUP)
+            self._policy = plugins.find_policy(logged.policy)
         for host in self.hosts.values():
             host.facts["state"] = "unknown"
         self._fleet = None

@@ -15,16 +15,15 @@ from slackvm.api.cluster import (
 from slackvm.api.errors import RestError, overloaded
 from slackvm.http.endpoints import AnyEndpoint, Endpoint, Request, Response
 from slackvm.model.codes import Code
-from slackvm.model.placement import PlacementRequest
-from slackvm.model.policies import POLICIES, Policy
+from slackvm.model.placement import PlacementRequest, Policy
+from slackvm.model.policies import POLICIES
 
 
-def endpoints(cluster: Cluster, name: str, policy: Policy) -> list[AnyEndpoint]:
+def endpoints(cluster: Cluster, policy: Policy) -> list[AnyEndpoint]:
     """Return the endpoints.
 
     Args:
         cluster: the hosts.
-        name: of the cluster's policy.
         policy: the cluster's.
     """
     # Each takes a CPU for a while.
@@ -34,16 +33,16 @@ def endpoints(cluster: Cluster, name: str, policy: Policy) -> list[AnyEndpoint]:
         asked = call.input.policy
         requested = PlacementRequest(call.input.vm(), call.input.labels, call.input.require)
         if asked is None:
-            return Response(200, plan(cluster, requested, name, policy))
+            return Response(200, plan(cluster, requested, policy))
         try:
-            other = plugins.find(asked, POLICIES, plugins.POLICY_GROUP)
+            other = plugins.find_policy(asked)
         except LookupError:
             known = ", ".join(POLICIES)
             message = (
                 f"there is no policy {asked}; there are {known}, and those of installed packages"
             )
             raise RestError(Code.POLICY_NOT_FOUND, message) from None
-        return Response(200, plan(cluster, requested, asked, other))
+        return Response(200, plan(cluster, requested, other))
 
     def ask_capacity(call: Request[None, CapacityRequest]) -> Response:
         if not one_at_a_time.acquire(blocking=False):

@@ -19,7 +19,7 @@ from schedulerglobal.sync.reports import mark_unreachable
 from slackvm.api.errors import RestError
 from slackvm.api.vms import ChangedReply
 from slackvm.model.codes import Code
-from slackvm.model.policies import Policy
+from slackvm.model.placement import Policy
 from slackvm.model.refusal import Refusal
 
 

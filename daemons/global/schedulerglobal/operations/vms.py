@@ -9,7 +9,7 @@ from schedulerglobal.state.vms import VMSpec
 from slackvm.api.cluster import ClusterVMRequest
 from slackvm.api.hosts import SummaryReply
 from slackvm.api.vms import ChangedReply
-from slackvm.model.policies import Policy
+from slackvm.model.placement import Policy
 
 
 class VMOperations:

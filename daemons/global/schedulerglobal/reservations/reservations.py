@@ -14,7 +14,7 @@ from schedulerglobal.state.vms import VMRecord, VMSpec
 from slackvm.api.hosts import SummaryReply
 from slackvm.formats.operations import REFUSED, UNKNOWN
 from slackvm.model.codes import Code
-from slackvm.model.policies import Policy
+from slackvm.model.placement import Policy
 from slackvm.model.refusal import Refusal
 
 

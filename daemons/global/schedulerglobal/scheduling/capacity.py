@@ -8,13 +8,13 @@ from slackvm.api.cluster import CapacityReply, CapacityRequest, HostCapacity, Ho
 from slackvm.api.errors import RestError
 from slackvm.api.fields import memory_mib
 from slackvm.model.codes import Code
-from slackvm.model.placement import Fleet, PlacementRequest, place
-from slackvm.model.policies import Policy
+from slackvm.model.placement import Fleet, PlacementRequest, Policy, place
+from slackvm.model.refusal import most_transient
 from slackvm.model.summary import HostSummary
 from slackvm.model.vm import VM
 
 MOST_VMS = 100_000
-"""VMs that are placed for one answer; it bounds the time that an answer takes."""
+"""VMs placed for one answer; it limits the time that an answer takes."""
 
 
 def capacity(cluster: Cluster, policy: Policy, request: CapacityRequest) -> CapacityReply:
@@ -48,29 +48,32 @@ def capacity(cluster: Cluster, policy: Policy, request: CapacityRequest) -> Capa
 
 
 def hosts_needed(policy: Policy, mix: list[MixPart], count: int, size: HostSize) -> int:
-    """Return how many hosts of a size `count` VMs need, a host added whenever none takes a VM.
+    """Return how many hosts of a size `count` VMs need: one is added whenever none takes a VM.
 
     Raises:
-        RestError: a VM is larger than a host.
+        RestError: an empty host refuses a VM: it is too small, or the policy excludes it.
+        PolicyError: the policy fails.
     """
     memory = memory_mib(size.memory_gib)
-    empty = HostSummary("", size.cpus, memory, size.cpus, memory, {})
     fleet = Fleet([])
     vms = dealt(mix)
     for _ in range(count):
-        vm = next(vms)
-        host = place(fleet, PlacementRequest(vm), policy).host
+        request = PlacementRequest(next(vms))
+        host = place(fleet, request, policy).host
         if host is None:
-            host = fleet.add(empty)
-            if refusal := fleet.refusal(host, PlacementRequest(vm)):
+            added = fleet.add(HostSummary("", size.cpus, memory, size.cpus, memory, {}))
+            placement = place(fleet, request, policy)
+            host = placement.host
+            if host is None:
+                refusal = placement.refusal(fleet, added) or most_transient([])
                 raise RestError(
                     refusal.code,
-                    f"a VM of the mix is larger than the host: {refusal.message}",
+                    f"an empty host refuses a VM of the mix: {refusal.message}",
                     field="host",
                     needed=refusal.needed,
                     free=refusal.free,
                 )
-        fleet.take(host, vm)
+        fleet.take(host, request.vm)
     return len(fleet)
 
 

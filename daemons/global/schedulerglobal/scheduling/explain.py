@@ -1,55 +1,50 @@
-"""Where a VM would go, and why; nothing changes."""
+"""A dry run of a placement: the host that a VM would go to, and why."""
 
 import math
-
-import numpy as np
 
 from schedulerglobal.scheduling.placement import choose
 from schedulerglobal.state.cluster import Cluster
 from slackvm.api.cluster import ClusterPlanReply, HostVerdict
 from slackvm.model.codes import Code
-from slackvm.model.placement import PlacementRequest
-from slackvm.model.policies import Policy, parts
+from slackvm.model.placement import PlacementRequest, Policy
 from slackvm.model.refusal import Refusal
 
 
-def plan(
-    cluster: Cluster, request: PlacementRequest, name: str, policy: Policy
-) -> ClusterPlanReply:
-    """Return what a placement makes of every host.
+def plan(cluster: Cluster, request: PlacementRequest, policy: Policy) -> ClusterPlanReply:
+    """Return the verdict of a policy on every host.
 
     Args:
         cluster: the hosts.
         request: the VM, its labels, and the labels that its host must have.
-        name: the policy's name.
-        policy: scores the hosts.
+        policy: chooses one of the hosts that take the VM.
+
+    Raises:
+        PolicyError: the policy fails.
     """
-    with cluster.lock, np.errstate(divide="ignore", invalid="ignore"):
-        choice = choose(cluster, policy, request)
-        hosts = [host.name for host in choice.hosts]
-        refusals = [choice.refusal(host) for host in choice.hosts]
-        why = None if choice.host else choice.why_not()
-        best = choice.host
+    with cluster.lock:
+        decision = choose(cluster, policy, request)
+        hosts = [host.name for host in decision.hosts]
+        refusals = [decision.refusal(host) for host in decision.hosts]
+        why = None if decision.host else decision.why_not()
+        best = decision.host
         if cluster.holders(request.vm.name):
-            # Names are looked at first, as when a VM is deployed.
+            # The name is checked first, as in a deploy.
             best, why = None, Refusal(Code.NAME_TAKEN)
-        scores = choice.placement.scores.tolist()
-        made_of = {
-            part: values.tolist()
-            for part, values in parts(name, choice.placement.candidates).items()
-        }
+        scores = decision.placement.scores.tolist()
+        explanation = policy.explanation(decision.placement.candidates)
+        score_breakdown = {part: values.tolist() for part, values in explanation.items()}
     return ClusterPlanReply(
         accepted=best is not None,
         code=why.code if why else None,
         message=why.message if why else None,
         host=best.name if best else None,
-        policy=name,
+        policy=policy.name,
         hosts=[
             _verdict(
                 host,
                 refusal,
                 scores[index],
-                {part: values[index] for part, values in made_of.items()},
+                {part: values[index] for part, values in score_breakdown.items()},
             )
             for index, (host, refusal) in enumerate(zip(hosts, refusals, strict=True))
         ],
@@ -57,8 +52,9 @@ def plan(
 
 
 def _verdict(
-    host: str, refusal: Refusal | None, score: float, made_of: dict[str, float]
+    host: str, refusal: Refusal | None, score: float, score_breakdown: dict[str, float]
 ) -> HostVerdict:
+    finite = {part: value for part, value in score_breakdown.items() if math.isfinite(value)}
     return HostVerdict(
         host=host,
         accepted=refusal is None,
@@ -67,5 +63,5 @@ def _verdict(
         needed=refusal.needed if refusal else None,
         free=refusal.free if refusal else None,
         score=score if math.isfinite(score) else None,
-        parts={} if refusal else made_of,
+        parts={} if refusal else finite,
     )

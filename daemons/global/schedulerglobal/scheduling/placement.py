@@ -1,46 +1,43 @@
-"""Choosing the host of a VM, and telling why the others are not it."""
+"""The host of a VM, and why the others are not chosen."""
 
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass
 
 from schedulerglobal.state.cluster import Cluster
 from schedulerglobal.state.host import HostRecord
 from slackvm.model.codes import Code
-from slackvm.model.placement import Placement, PlacementRequest, place
-from slackvm.model.policies import Policy
+from slackvm.model.placement import Fleet, Placement, PlacementRequest, Policy, place
 from slackvm.model.refusal import Refusal, most_transient
 
 
 @dataclass(frozen=True)
 class Decision:
-    """What became of the search for a host; holds until the cluster changes.
+    """The result of the search for a host; it holds until the cluster changes.
 
     Attributes:
-        request: the VM, its labels, and the labels that its host must have.
         hosts: all hosts.
-        placement: what the policy makes of them, by their index.
-        refused: hosts that refuse for reasons beside their room.
-        refusal_of: returns why the host of an index refuses by its room.
+        placement: the policy's choice and scores, by the hosts' index.
+        refused: hosts that refuse for other reasons than their resources.
+        fleet: the hosts in numbers.
     """
 
-    request: PlacementRequest
     hosts: list[HostRecord]
     placement: Placement
     refused: Mapping[HostRecord, Refusal]
-    refusal_of: Callable[[int, PlacementRequest], Refusal | None]
+    fleet: Fleet
 
     @property
     def host(self) -> HostRecord | None:
-        """The best host; None: no host takes it."""
+        """The best host; None: no host takes the VM."""
         index = self.placement.host
         return None if index is None else self.hosts[index]
 
     def refusal(self, host: HostRecord) -> Refusal | None:
-        """Return why a host does not take it; None where it does."""
-        return self.refused.get(host) or self.refusal_of(host.index, self.request)
+        """Return why a host does not take the VM; None if it does."""
+        return self.refused.get(host) or self.placement.refusal(self.fleet, host.index)
 
     def why_not(self) -> Refusal:
-        """Return why no host takes it: what is most likely to pass."""
+        """Return why no host takes the VM: the reason that is most likely to pass."""
         refusals = [refusal for host in self.hosts if (refusal := self.refusal(host))]
         return most_transient(refusals)
 
@@ -51,17 +48,20 @@ def choose(
     request: PlacementRequest,
     refused: Mapping[HostRecord, Refusal] | None = None,
 ) -> Decision:
-    """Return where a VM goes, and why; called under the cluster's lock.
+    """Return the best host for a VM; the caller holds the cluster's lock.
 
     Args:
         cluster: the hosts.
-        policy: scores them.
+        policy: chooses one of the hosts that take the VM.
         request: the VM, its labels, and the labels that its host must have.
         refused: hosts that already refused it.
+
+    Raises:
+        PolicyError: the policy fails.
     """
     taken = {host: Refusal(Code.NAME_TAKEN) for host in cluster.unmanaged_holders(request.vm.name)}
     outdated = cluster.outdated_hosts(request.labels)
     refused = {**outdated, **taken, **(refused or {})}
     excluded = [host.index for host in refused if not host.forgotten]
     placement = place(cluster.fleet, request, policy, excluded)
-    return Decision(request, cluster.hosts, placement, refused, cluster.fleet.refusal)
+    return Decision(cluster.hosts, placement, refused, cluster.fleet)

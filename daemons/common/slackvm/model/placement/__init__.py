@@ -11,15 +11,17 @@ if TYPE_CHECKING:
         PlacementRequest,
         VNodeNumbers,
     )
-    from slackvm.model.placement.choice import Placement, PolicyError, place
+    from slackvm.model.placement.choice import Placement, place
     from slackvm.model.placement.fleet import Fleet
+    from slackvm.model.placement.policy import Policy, PolicyError
 else:
     __getattr__ = names_from(
         __name__,
         {
             "candidates": "Candidates HostLabels PlacementRequest VNodeNumbers",
             "fleet": "Fleet",
-            "choice": "Placement PolicyError place",
+            "choice": "Placement place",
+            "policy": "Policy PolicyError",
         },
     )
 
@@ -29,6 +31,7 @@ __all__ = [
     "HostLabels",
     "Placement",
     "PlacementRequest",
+    "Policy",
     "PolicyError",
     "VNodeNumbers",
     "place",

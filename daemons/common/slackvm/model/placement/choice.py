@@ -1,39 +1,54 @@
 """Placing a VM on one of many hosts, deciding as each host would itself."""
 
 import math
-import reprlib
-import traceback
-from collections.abc import Callable, Sequence
-from pathlib import Path
+from collections.abc import Sequence
 from typing import NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
 
+from slackvm.model.codes import Code
 from slackvm.model.placement.candidates import Candidates, PlacementRequest
 from slackvm.model.placement.fleet import Fleet
-from slackvm.model.policies import DeclaredPolicy
-
-
-class PolicyError(ValueError):
-    """A placement policy failed, or gave something else than one number for each host."""
+from slackvm.model.placement.policy import Policy, PolicyError, Score
+from slackvm.model.refusal import Refusal
 
 
 class Placement(NamedTuple):
-    """Where a VM goes: the index of the best host (None: no host takes it), and every score.
+    """The host that a VM goes to, and why.
 
-    The score of a host that does not take the VM is minus infinity.
+    Attributes:
+        host: index of the best host; None: no host takes the VM.
+        accepts: True for each host that can take the VM and that the policy does not exclude,
+            shape (hosts,).
+        scores: score of each host, shape (hosts,); minus infinity of those that do not take the VM,
+            or that do so only if no other does.
+        candidates: the hosts that were considered.
+        policy: the policy that chose.
     """
 
     host: int | None
+    accepts: NDArray[np.bool_]
     scores: NDArray[np.float64]
     candidates: Candidates
+    policy: Policy
+
+    def refusal(self, fleet: Fleet, index: int) -> Refusal | None:
+        """Return why a host does not take the VM; None if it does, or if the caller excluded it.
+
+        Args:
+            fleet: the hosts, unchanged since the placement.
+            index: index of the host.
+        """
+        if self.candidates.fits[index] and not self.accepts[index]:
+            return Refusal(Code.EXCLUDED_BY_POLICY, reason=self.policy.name)
+        return fleet.refusal(index, self.candidates.request)
 
 
 def place(
     fleet: Fleet,
     request: PlacementRequest,
-    policy: Callable[[Candidates], NDArray[np.float64]],
+    policy: Policy | Score,
     excluded: Sequence[int] = (),
 ) -> Placement:
     """Return the host with the highest score among those that take the VM; the first wins a tie.
@@ -43,113 +58,88 @@ def place(
     Args:
         fleet: the hosts.
         request: the VM to place.
-        policy: scores them.
-        excluded: indexes of hosts that do not take it, for reasons that the fleet cannot know.
+        policy: filters and scores the hosts; a function scores them.
+        excluded: indexes of hosts that do not take the VM, for reasons that the fleet cannot know.
 
     Raises:
-        PolicyError: the policy fails, or does not give one number for each host.
+        PolicyError: the policy fails, or does not return one number for each host.
     """
+    policy = Policy.of(policy)
     candidates = fleet.consider(request)
     fits = candidates.fits
     if excluded:
         fits[list(excluded)] = False
     fits.flags.writeable = False
-    host, scores = choose(candidates, policy, lambda index: fleet.names[index])
-    return Placement(host, scores, candidates)
+    accepted = policy.accepted(candidates)
+    scores = policy.scores(candidates, accepted)
+    accepts = accepted & (scores > -np.inf)
+    scores = _used_first(candidates, policy, scores)
+    return Placement(_best(scores, candidates), accepts, scores, candidates, policy)
 
 
-def choose(
-    candidates: Candidates,
-    policy: Callable[[Candidates], NDArray[np.float64]],
-    name: Callable[[int], str] = "host{}".format,
-) -> tuple[int | None, NDArray[np.float64]]:
-    """Return the best host that takes a VM (None: no host does), and the score of every host.
-
-    Args:
-        candidates: the hosts considered for the VM.
-        policy: scores them.
-        name: gives a host's name by its index, for errors.
+def best_host(candidates: Candidates, policy: Policy) -> int | None:
+    """Return the index of the best host for a request; None: no host takes the VM.
 
     Raises:
-        PolicyError: the policy fails, or does not give one number for each host.
+        PolicyError: the policy fails, or does not return one number for each host.
     """
-    fits = candidates.fits
-    scores = np.where(fits, scores_by(policy, candidates), -np.inf)
-    if not len(scores):
-        return None, scores
-    best = int(scores.argmax())
-    if math.isnan(scores[best]):
-        raise PolicyError(f"the policy's score of host {name(best)} is not a number")
-    if not fits[best]:
-        # No host takes it, or those that do have a score of minus infinity, too.
-        best = int(fits.argmax())
-    return best if fits[best] else None, scores
+    accepted = policy.accepted(candidates)
+    if policy.in_order and not policy.used_first:
+        first = int(accepted.argmax()) if len(accepted) else 0
+        return first if len(accepted) and accepted[first] else None
+    scores = policy.scores(candidates, accepted)
+    return _best(_used_first(candidates, policy, scores), candidates)
 
 
-def choose_for_each(
-    candidates: Candidates, policy: DeclaredPolicy
+def best_hosts(
+    candidates: Candidates, policy: Policy
 ) -> tuple[NDArray[np.int64], NDArray[np.bool_]]:
-    """Return for many requests at once what `choose` gives for each.
+    """Return for many requests at once what `best_host` returns for each.
 
     Args:
-        candidates: of each request its own hosts, shape (requests, hosts).
-        policy: scores them.
+        candidates: hosts of each request, shape (requests, hosts).
+        policy: a policy that declares `host_local`.
 
     Returns:
         The best host of each request, and whether there is one, both of shape (requests,).
-    """
-    fits = candidates.fits
-    row = np.arange(len(fits))
-    if policy.in_order:
-        best = fits.argmax(axis=1)
-        return best, fits[row, best]
-    with np.errstate(divide="ignore", invalid="ignore"):
-        scores = np.where(fits, policy(candidates), -np.inf)
-    best = scores.argmax(axis=1)
-    taken = fits[row, best]
-    if not taken.all():
-        none_best = ~taken
-        best[none_best] = fits[none_best].argmax(axis=1)
-        taken = fits[row, best]
-    return best, taken
-
-
-def scores_by(
-    policy: Callable[[Candidates], NDArray[np.float64]], candidates: Candidates
-) -> NDArray[np.float64]:
-    """Return what a policy gives, made sure to be one real number for each host.
-
-    Returns:
-        Doubles with the shape of `candidates.fits`.
 
     Raises:
-        PolicyError: it fails, or gives anything else.
+        PolicyError: the policy fails, or does not return one number for each request and host.
     """
-    try:
-        # A host that never answered has no CPU to divide by, and takes nothing.
-        with np.errstate(divide="ignore", invalid="ignore"):
-            given = policy(candidates)
-        scores = np.asarray(given)
-    except Exception as error:
-        raise PolicyError(f"the policy fails: {_in_a_line(error)}") from error
-    if scores.dtype.kind not in "fiub" or scores.shape != candidates.fits.shape:
-        raise PolicyError(
-            f"the policy gives {_described(given, scores)}; it must give an array of real numbers "
-            f"with shape {candidates.fits.shape}, one for each host"
-        )
-    return scores
+    accepted = policy.accepted(candidates)
+    row = np.arange(len(accepted))
+    if policy.in_order and not policy.used_first:
+        best = accepted.argmax(axis=1)
+        return best, accepted[row, best]
+    scores = policy.scores(candidates, accepted)
+    scores = _used_first(candidates, policy, scores)
+    best = scores.argmax(axis=1)
+    highest = scores[row, best]
+    if np.isnan(highest).any():
+        raise _not_a_number(candidates.names[int(best[np.isnan(highest).argmax()])])
+    return best, highest > -np.inf
 
 
-def _described(given: object, scores: NDArray[np.float64]) -> str:
-    if scores.dtype.kind == "O" and not isinstance(given, np.ndarray):
-        return "None" if given is None else f"an object of type {type(given).__name__}"
-    if scores.ndim == 0:
-        return f"the single value {reprlib.repr(scores.item())}"
-    return f"scores of shape {scores.shape} and type {scores.dtype}"
+def _used_first(
+    candidates: Candidates, policy: Policy, scores: NDArray[np.float64]
+) -> NDArray[np.float64]:
+    """Return scores in which hosts without VMs are left out, if the policy spares them."""
+    if not policy.used_first:
+        return scores
+    in_use = candidates.cpus_free < candidates.cpus
+    other_takes_it = np.any((scores > -np.inf) & in_use, axis=-1, keepdims=True)
+    return np.where(~in_use & other_takes_it, -np.inf, scores)
 
 
-def _in_a_line(error: Exception) -> str:
-    """Return the kind of an error, the first line of its message, and where it arose."""
-    message = (str(error).splitlines() or [""])[0]
-    where = traceback.extract_tb(error.__traceback__)[-1]
-    return f"{type(error).__name__}: {message} ({Path(where.filename).name}, line {where.lineno})"
+def _best(scores: NDArray[np.float64], candidates: Candidates) -> int | None:
+    if not len(scores):
+        return None
+    best = int(scores.argmax())
+    highest = scores.item(best)
+    if math.isnan(highest):
+        raise _not_a_number(candidates.names[best])
+    return best if highest > -math.inf else None
+
+
+def _not_a_number(host: str) -> PolicyError:
+    return PolicyError(f"the policy's score of host {host} is not a number")
