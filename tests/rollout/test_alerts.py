@@ -1,4 +1,4 @@
-"""Alerts of the role slackvm_monitoring: Prometheus' own tool tests them, daemons export them."""
+"""Alerts of the role slackvm_monitoring, tested with promtool and against the daemons' metrics."""
 
 import json
 import re
@@ -115,7 +115,7 @@ def _promtool(*arguments, cwd):
 
 
 @needs_promtool
-def test_promtool_takes_the_rules(rules):
+def test_promtool_accepts_the_rules(rules):
     _promtool("check", "rules", rules.name, cwd=rules.parent)
 
 
@@ -123,8 +123,8 @@ def test_promtool_takes_the_rules(rules):
 @pytest.mark.parametrize(("alert", "series", "fires_at", "labels"), CASES)
 def test_an_alert_fires_when_it_must_and_not_before(rules, alert, series, fires_at, labels):
     firing = f'ALERTS{{alertname="{alert}",alertstate="firing"}}'
-    seen = {**labels, "alertname": alert, "alertstate": "firing"}
-    sample = "ALERTS{" + ",".join(f'{name}="{value}"' for name, value in seen.items()) + "}"
+    alert_labels = {**labels, "alertname": alert, "alertstate": "firing"}
+    sample = "ALERTS{" + ",".join(f'{name}="{value}"' for name, value in alert_labels.items()) + "}"
     test = {
         "interval": "1m",
         "input_series": [{"series": name, "values": given} for name, given in series.items()],
@@ -143,7 +143,7 @@ def test_an_alert_fires_when_it_must_and_not_before(rules, alert, series, fires_
     _promtool("test", "rules", "test.yml", cwd=rules.parent)
 
 
-def test_every_alert_has_been_seen_to_fire(rules):
+def test_every_alert_has_a_case_in_which_it_fires(rules):
     named = [rule["alert"] for rule in yaml.safe_load(rules.read_text())["groups"][0]["rules"]]
     assert {case[0] for case in CASES} == set(named)
 

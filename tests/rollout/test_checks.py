@@ -1,4 +1,4 @@
-"""What `playbooks/checks.yml` refuses before a machine is changed, run on this machine alone."""
+"""`playbooks/checks.yml` refuses invalid settings before any change; run on this machine alone."""
 
 import os
 import subprocess
@@ -17,7 +17,7 @@ pytestmark = pytest.mark.skipif(not PLAYBOOK.exists(), reason="Ansible is missin
 
 @pytest.fixture
 def check(tmp_path):
-    """Run the playbook on a controller and two hosts; return its exit code and what it told."""
+    """Run the playbook on a controller and two hosts; return its exit code and output."""
 
     def run(controller, host, other=None, **everywhere):
         inventory = {
@@ -44,27 +44,34 @@ def check(tmp_path):
 
 
 @pytest.mark.parametrize(
-    ("name", "controller", "host", "other", "mispinned"),
+    ("name", "controller", "host", "other", "differing"),
     [
         ("slackvm_env_scl_token", TOKENS[0], TOKENS[1], TOKENS[1], "host-1, host-2"),
         ("slackvm_env_scg_port", 8200, None, 8200, "host-2"),
         ("slackvm_env_tls_client_certificates", None, True, None, "host-2"),
     ],
 )
-def test_what_controller_and_hosts_must_agree_on_is_refused_where_it_differs(
-    check, name, controller, host, other, mispinned
+def test_settings_that_controller_and_hosts_share_must_not_differ(
+    check, name, controller, host, other, differing
 ):
     settings = [{} if value is None else {name: value} for value in (controller, host, other)]
-    code, told = check(*settings)
+    code, output = check(*settings)
     assert code != 0
-    assert f"{name}: it must be the same on controller and {mispinned};" in told
-    assert TOKENS[0] not in told
-    assert TOKENS[1] not in told
+    assert f"{name}: it must be the same on controller and {differing};" in output
+    assert TOKENS[0] not in output
+    assert TOKENS[1] not in output
 
 
-def test_what_they_agree_on_is_taken(check):
-    code, told = check(
+def test_equal_settings_are_accepted(check):
+    code, output = check(
         {}, {"slackvm_env_scl_port": 8300}, slackvm_env_scl_token=TOKENS[0], slackvm_env_tls="none"
     )
-    assert code == 0, told
-    assert "changed=0" in told
+    assert code == 0, output
+    assert "changed=0" in output
+
+
+@pytest.mark.parametrize("labels", [{"zone": "a,b"}, {"a zone": "a"}, {"zone": True}, "zone"])
+def test_invalid_labels_of_a_host_are_refused(check, labels):
+    code, output = check({}, {"slackvm_local_labels": labels})
+    assert code != 0
+    assert "slackvm_local_labels: " in output

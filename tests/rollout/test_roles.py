@@ -1,4 +1,4 @@
-"""Roles: defaults, specifications and READMEs say the same of their variables."""
+"""Roles: defaults, specifications and READMEs agree on the roles' variables."""
 
 import re
 from pathlib import Path
@@ -70,8 +70,8 @@ def test_the_readme_lists_every_input_with_its_default(role):
 @each_role
 def test_the_readme_lists_every_tag(role):
     used = set(re.findall(rf"\b{role.name}_(?:install|configure|run)\b", _tags(role / "tasks")))
-    [told] = re.findall(r"^Tags: (.*)$", (role / "README.md").read_text(), re.MULTILINE)
-    assert set(re.findall(r"`(\w+)`", told)) == used
+    [listed] = re.findall(r"^Tags: (.*)$", (role / "README.md").read_text(), re.MULTILINE)
+    assert set(re.findall(r"`(\w+)`", listed)) == used
 
 
 def _tags(folder):
@@ -80,7 +80,7 @@ def _tags(folder):
 
 
 @each_role
-def test_inputs_bear_the_name_of_their_role(role):
+def test_names_of_inputs_begin_with_the_name_of_their_role(role):
     assert all(name.startswith(f"{role.name}_") for name in _defaults(role))
 
 
@@ -124,7 +124,7 @@ def _keys(daemon=None):
     return [key for text in chosen for key in re.findall(r"[A-Z]+(?:_[A-Z]+)+", text)]
 
 
-def test_the_example_inventory_names_no_variable_that_no_role_has():
+def test_every_variable_of_the_example_inventory_belongs_to_a_role():
     text = (ROOT / "inventory.example").read_text()
     named = set(re.findall(r"^\s*(?:# )?((?:hypervisor|slackvm)_\w+):", text, re.MULTILINE))
     known = {name for role in ROLES for name in _defaults(role)}
