@@ -13,6 +13,7 @@ from command import slackvm_local
 from model.hosts import TOPOLOGIES, host
 from packages import install
 from recordings import vnodes_by_time
+from schedulerlocal.backends import find_backend
 from schedulerlocal.backends.libvirt.settings import LibvirtSettings
 from slackvm import plugins
 from slackvm.model import POLICIES, VM, Fleet, PlacementRequest, place
@@ -95,6 +96,16 @@ def test_the_example_of_a_policy_works(tmp_path: Path, monkeypatch: pytest.Monke
     fleet = Fleet([roomy.summary("roomy"), tight.summary("tight")])
     assert place(fleet, PlacementRequest(VM("small", 1, 1024, 1.0)), policy).host == 1
     assert place(fleet, PlacementRequest(VM("large", 1, 15_000, 1.0)), policy).host == 0
+
+
+def test_the_example_of_a_hypervisor_works(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    install(tmp_path, *example(2))
+    monkeypatch.syspath_prepend(tmp_path)
+    backend = find_backend("box")
+    assert backend is find_backend("boxes:backend")
+    assert load_settings(backend.settings) == backend.settings(box_root="/var/lib/boxes")
 
 
 def test_dotenv_explains_every_setting_and_no_other() -> None:
