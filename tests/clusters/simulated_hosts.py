@@ -15,8 +15,9 @@ from typing import Any
 
 from schedulerlocal.agent.host_agent import HostAgent
 from schedulerlocal.agent.records import Records
-from schedulerlocal.api import host as api
-from schedulerlocal.api import prototype as prototype_api
+from schedulerlocal.api import host as host_routes
+from schedulerlocal.api import prototype, vms
+from schedulerlocal.api.local_host import LocalHost
 from schedulerlocal.api.replies import Identity
 from schedulerlocal.backends.memory.backend import MemoryHypervisor
 from schedulerlocal.clock import Clock
@@ -67,13 +68,13 @@ class Hosts:
         return self._apps[place](environ, start)
 
 
-def _app(number: int, vms: int) -> RestApp:
+def _app(number: int, count: int) -> RestApp:
     name = f"sim{number:04}"
     clock = Clock()
     host = Host(TOPOLOGY)
     hypervisor = Forgetful(Path("/nowhere"), clock)
     chance = random.Random(number)
-    for each in range(vms):
+    for each in range(count):
         vcpus = chance.choice([1, 1, 2, 2, 4])
         vm = VM(f"{name}-vm{each:02}", vcpus, 2048 * vcpus, chance.choice([1.0, 2.0, 3.0]))
         image = Path(f"/images/{chance.choice(['debian', 'alpine'])}.qcow2")
@@ -81,9 +82,9 @@ def _app(number: int, vms: int) -> RestApp:
     agent = HostAgent(host, hypervisor, NoRecords(), clock)
     agent.reconcile()
     identity = Identity(name, TOPOLOGY, None, "memory", f"{number:08x}")
-    local = api.LocalHost(identity, agent, lambda _: [])
+    local = LocalHost(identity, agent, lambda _: [])
     return RestApp(
-        [*api.endpoints(local), *prototype_api.endpoints(local)],
+        [*vms.routes(local), *host_routes.routes(local), *prototype.routes(local)],
         title="A simulated host",
         version="0",
         tokens=Tokens(),

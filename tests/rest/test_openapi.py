@@ -6,13 +6,13 @@ import requests
 from openapi_spec_validator import OpenAPIV31SpecValidator
 
 from rest.toy import FULL, Toy
-from slackvm.http.endpoints import Request
 from slackvm.http.metrics import Metrics
-from slackvm.http.openapi import openapi_endpoint
+from slackvm.http.openapi import openapi_route
+from slackvm.http.routes import Request
 
-ENDPOINTS = [*Toy().endpoints(), Metrics().endpoint()]
+ENDPOINTS = [route.endpoint for route in (*Toy().routes(), Metrics().route())]
 DOCUMENT = json.loads(
-    str(openapi_endpoint(ENDPOINTS, "Toy", "1.2.3").handler(Request(None, None)).body)
+    str(openapi_route(ENDPOINTS, "Toy", "1.2.3").handler(Request(None, None)).body)
 )
 
 

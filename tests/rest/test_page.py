@@ -21,7 +21,7 @@ def url(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
     (folder / "main.js").write_text("export {};")
     (folder / "secret.txt").write_text("no part of a page")
     app = RestApp(
-        page.endpoints(folder, "a line\n"),
+        page.routes(folder, "a line\n"),
         title="Page",
         version="1",
         tokens=Tokens("full-token"),

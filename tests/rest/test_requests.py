@@ -8,11 +8,12 @@ import requests
 
 from rest.toy import CPUS, FULL, READ, Toy, error, raw
 from slackvm.api.base import Inputs
+from slackvm.api.endpoint import Endpoint
 from slackvm.http.app import RestApp
 from slackvm.http.auth import Tokens
-from slackvm.http.endpoints import Endpoint, Response
 from slackvm.http.inputs import MAX_BODY
 from slackvm.http.metrics import Metrics
+from slackvm.http.routes import Response, Route
 from slackvm.http.server import RestServer
 
 VM = {"name": "vm1", "vcpus": 2, "memory_gib": 2.5, "level": 1.5}
@@ -299,8 +300,8 @@ class TestDeclarations:
             declared(path="/", changes=True, open=True)
 
     def test_an_endpoint_is_there_once(self) -> None:
-        twice = [declared(path="/"), declared(path="/")]
-        with pytest.raises(ValueError, match="twice"):
+        twice = [Route(declared(path="/"), lambda _: Response(204)) for _ in range(2)]
+        with pytest.raises(ValueError, match="two routes of GET /"):
             RestApp(twice, title="", version="", tokens=Tokens(), metrics=Metrics())
 
 
@@ -309,8 +310,7 @@ def declared(path: str, *, changes: bool = False, open: bool = False) -> Endpoin
         method="GET",
         path=path,
         summary="-",
-        handler=lambda _: Response(204),
-        answers={204: None},
+        replies={204: None},
         changes=changes,
         open=open,
     )

@@ -10,13 +10,14 @@ import requests
 from pydantic import BaseModel, Field, RootModel
 
 from slackvm.api.base import Inputs
+from slackvm.api.endpoint import Endpoint, ReplyKind
 from slackvm.api.errors import RestError
 from slackvm.api.fields import Level, MemoryGib, Vcpus, VmName, memory_mib
 from slackvm.api.prototype import Done, NoProgress, NotDone, Progress
 from slackvm.http.app import RestApp
 from slackvm.http.auth import Tokens
-from slackvm.http.endpoints import AnyEndpoint, Endpoint, Request, Response, ResponseKind
 from slackvm.http.metrics import Metrics
+from slackvm.http.routes import AnyRoute, Request, Response, Route
 from slackvm.http.server import Limits, RestServer
 from slackvm.model.codes import Code
 
@@ -109,19 +110,19 @@ class Toy:
             raise RestError(Code.VM_NOT_FOUND, f"there is no VM {name}")
         return self.vms[name]
 
-    def endpoints(self) -> list[AnyEndpoint]:
-        unknown = {404: "There is no such VM."}
-        refused = {409: "There is no room, or there is a VM of this name."}
+    def routes(self) -> list[AnyRoute]:
+        unknown = [Code.VM_NOT_FOUND]
+        refused = [Code.NO_CPU, Code.NAME_TAKEN]
         return [
             *(get(path, handler, kind) for path, handler, kind in self._simple()),
             get("/healthz", lambda _: Response(200, Health(version="1.2.3")), Health, open=True),
-            get("/v1/host", self._host, answers={200: Host, 304: None}),
+            get("/v1/host", self._host, replies={200: Host, 304: None}),
             get(
                 "/progress",
                 self._progress,
                 Progress,
                 input=Size,
-                errors=refused,
+                codes=refused,
                 failure=NoProgress,
             ),
             get(
@@ -129,52 +130,56 @@ class Toy:
                 self._deploy,
                 Done,
                 input=Deploy,
-                errors=refused,
+                codes=refused,
                 failure=NotDone,
                 changes=True,
             ),
             get(
                 "/remove",
-                lambda call: self._remove(call.input.name, Response(200, Done())),
+                lambda request: self._remove(request.input.name, Response(200, Done())),
                 Done,
                 input=Named,
-                errors=unknown,
+                codes=unknown,
                 failure=NotDone,
                 changes=True,
             ),
-            Endpoint(
-                method="POST",
-                path="/v1/vms",
-                summary="Deploy a VM",
-                handler=self._create,
-                input=NewVM,
-                answers={200: Vm, 201: Vm},
-                errors=refused,
-                changes=True,
+            Route(
+                Endpoint[None, NewVM](
+                    method="POST",
+                    path="/v1/vms",
+                    summary="Deploy a VM",
+                    input=NewVM,
+                    replies={200: Vm, 201: Vm},
+                    codes=refused,
+                    changes=True,
+                ),
+                self._create,
             ),
             get(
                 "/v1/vms/{name}",
-                lambda call: Response(200, self.find(call.path.name)),
+                lambda request: Response(200, self.find(request.path.name)),
                 Vm,
                 parameters=Named,
-                errors=unknown,
+                codes=unknown,
             ),
-            Endpoint[Named, None](
-                method="DELETE",
-                path="/v1/vms/{name}",
-                summary="Remove a VM",
-                handler=lambda call: self._remove(call.path.name, Response(204)),
-                parameters=Named,
-                answers={204: None},
-                errors=unknown,
-                changes=True,
+            Route(
+                Endpoint[Named, None](
+                    method="DELETE",
+                    path="/v1/vms/{name}",
+                    summary="Remove a VM",
+                    parameters=Named,
+                    replies={204: None},
+                    codes=unknown,
+                    changes=True,
+                ),
+                lambda request: self._remove(request.path.name, Response(204)),
             ),
         ]
 
-    def troublesome_endpoints(self) -> list[AnyEndpoint]:
-        """Endpoints that wait, fail, or answer too much."""
+    def troublesome_routes(self) -> list[AnyRoute]:
+        """Routes that wait, fail, or answer too much."""
 
-        def fail(_call: Request[None, None]) -> Response:
+        def fail(_request: Request[None, None]) -> Response:
             raise RuntimeError("a secret of the daemon")
 
         return [
@@ -185,21 +190,21 @@ class Toy:
             get("/large", lambda _: Response(200, b"x" * (64 << 20)), "text/plain"),
         ]
 
-    def _simple(self) -> list[tuple[str, Handler, ResponseKind]]:
+    def _simple(self) -> list[tuple[str, Handler, ReplyKind]]:
         return [
             ("/", lambda _: Response(200, "a toy"), "text/plain; charset=utf-8"),
             ("/listvm", lambda _: Response(200, Names(list(self.vms))), Names),
             ("/v1/vms", lambda _: Response(200, Vms(vms=list(self.vms.values()))), Vms),
         ]
 
-    def _create(self, call: Request[None, NewVM]) -> Response:
-        given = call.input
+    def _create(self, request: Request[None, NewVM]) -> Response:
+        given = request.input
         memory = memory_mib(given.memory_gib)
         vm = Vm(name=given.name, vcpus=given.vcpus, memory_mib=memory, level=given.level)
         return Response(201 if self.deploy(vm) else 200, vm)
 
-    def _deploy(self, call: Request[None, Deploy]) -> Response:
-        given = call.input
+    def _deploy(self, request: Request[None, Deploy]) -> Response:
+        given = request.input
         memory = memory_mib(given.mem)
         self.deploy(Vm(name=given.name, vcpus=given.cpu, memory_mib=memory, level=given.oc))
         return Response(200, Done())
@@ -211,28 +216,28 @@ class Toy:
             self.generation += 1
         return answer
 
-    def _host(self, _call: Request[None, None]) -> Response:
+    def _host(self, _request: Request[None, None]) -> Response:
         free = CPUS - sum(vm.vcpus for vm in self.vms.values())
         body = Host(generation=self.generation, cpus_free=free)
         return Response(200, body, etag=str(self.generation))
 
-    def _progress(self, call: Request[None, Size]) -> Response:
-        if call.input.cpu > CPUS:
-            raise RestError(Code.TOO_LARGE, "too large", needed=call.input.cpu, free=CPUS)
-        return Response(200, Progress(progress=call.input.cpu / CPUS))
+    def _progress(self, request: Request[None, Size]) -> Response:
+        if request.input.cpu > CPUS:
+            raise RestError(Code.TOO_LARGE, "too large", needed=request.input.cpu, free=CPUS)
+        return Response(200, Progress(progress=request.input.cpu / CPUS))
 
-    def _wait(self, _call: Request[None, None]) -> Response:
+    def _wait(self, _request: Request[None, None]) -> Response:
         self.waiting.release()
         self.go_on.wait(30)
         return Response(200, Done())
 
 
 def get(
-    path: str, handler: Handler, kind: ResponseKind = None, *, changes: bool = False, **more: Any
-) -> AnyEndpoint:
-    """Return an endpoint of GET."""
-    more.setdefault("answers", {200: kind})
-    return Endpoint(method="GET", path=path, summary="-", handler=handler, changes=changes, **more)
+    path: str, handler: Handler, kind: ReplyKind = None, *, changes: bool = False, **more: Any
+) -> AnyRoute:
+    """Return a route of GET."""
+    more.setdefault("replies", {200: kind})
+    return Route(Endpoint(method="GET", path=path, summary="-", changes=changes, **more), handler)
 
 
 @contextmanager
@@ -246,7 +251,7 @@ def serving(
 ) -> Iterator[RestServer]:
     """Serve the toy on a free port; by default without waiting long for anything."""
     app = RestApp(
-        [*toy.endpoints(), *toy.troublesome_endpoints()],
+        [*toy.routes(), *toy.troublesome_routes()],
         title="Toy",
         version="1.2.3",
         tokens=tokens,

@@ -8,7 +8,7 @@ from pathlib import Path
 from schedulerglobal.api import health as health_api
 from schedulerglobal.api import hosts as hosts_api
 from schedulerglobal.api import prototype as prototype_api
-from schedulerglobal.api import scheduling as questions_api
+from schedulerglobal.api import scheduling as scheduling_api
 from schedulerglobal.api import vms as vms_api
 from schedulerglobal.hosts.client import HostClient
 from schedulerglobal.hosts.url import HostUrl, parse_host_list
@@ -73,12 +73,12 @@ class Controller:
         metrics.registry.register(ClusterCollector(self.cluster))
         self.app = RestApp(
             [
-                *page.endpoints(files(__package__) / "page", "SlackVM global scheduler\n"),
-                *prototype_api.endpoints(self.cluster, operations),
-                *vms_api.endpoints(self.cluster, operations),
-                *hosts_api.endpoints(self.cluster, self._poller),
-                *questions_api.endpoints(self.cluster, policy),
-                *health_api.endpoints(self.cluster),
+                *page.routes(files(__package__) / "page", "SlackVM global scheduler\n"),
+                *prototype_api.routes(self.cluster, operations),
+                *vms_api.routes(self.cluster, operations),
+                *hosts_api.routes(self.cluster, self._poller),
+                *scheduling_api.routes(self.cluster, policy),
+                *health_api.routes(self.cluster),
             ],
             title="SlackVM global scheduler",
             version=__version__,

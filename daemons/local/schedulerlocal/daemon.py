@@ -12,8 +12,9 @@ from schedulerlocal.agent.host_agent import HostAgent
 from schedulerlocal.agent.records import Records
 from schedulerlocal.agent.state_folder import StateFolder
 from schedulerlocal.agent.view import NOT_READY
-from schedulerlocal.api import host as api
-from schedulerlocal.api import prototype as prototype_api
+from schedulerlocal.api import host as host_routes
+from schedulerlocal.api import prototype, vms
+from schedulerlocal.api.local_host import LocalHost
 from schedulerlocal.api.replies import Identity
 from schedulerlocal.backend import Site
 from schedulerlocal.clock import Clock
@@ -195,11 +196,11 @@ class LocalDaemon:
             boot_id=secrets.token_hex(4),
             labels=self.settings.labels,
         )
-        host = api.LocalHost(identity, self.agent, addresses)
+        host = LocalHost(identity, self.agent, addresses)
         metrics = Metrics()
         metrics.registry.register(HostCollector(self.agent, self.topology, lambda: self._sample))
         return RestApp(
-            [*api.endpoints(host), *prototype_api.endpoints(host)],
+            [*vms.routes(host), *host_routes.routes(host), *prototype.routes(host)],
             title="SlackVM local scheduler",
             version=__version__,
             tokens=tokens,

@@ -1,4 +1,4 @@
-"""Errors as a REST client sees them."""
+"""Errors in replies, and the exception that ends a request with one."""
 
 from collections.abc import Mapping
 from typing import Self
@@ -9,14 +9,14 @@ from slackvm.model.codes import Code
 
 
 class ErrorDetail(BaseModel):
-    """What went wrong.
+    """An error.
 
     Attributes:
         code: for programs: a `Code`, or the word of a peer of another release.
         message: for people.
         field: the parameter or field at fault, `mix.0.level` for one inside another.
-        needed: how much it takes, where the error is about an amount.
-        free: how much of it there is.
+        needed: the amount that is needed, if the error is about an amount.
+        free: the amount that is free.
     """
 
     code: str
@@ -27,13 +27,13 @@ class ErrorDetail(BaseModel):
 
 
 class ErrorReply(BaseModel):
-    """The body of an answer that is an error. Subclasses add the prototype's fields."""
+    """A reply that is an error. Subclasses add the prototype's fields."""
 
     error: ErrorDetail
 
     @classmethod
     def of(cls, error: ErrorDetail) -> Self:
-        """Return the reply that tells `error`; a subclass fills its own fields here."""
+        """Return the reply with `error`; a subclass also sets its own fields."""
         return cls(error=error)
 
 
@@ -72,10 +72,10 @@ class RestError(Exception):
 
 
 def overloaded(what: str) -> RestError:
-    """Return the error of a request for which there is no room at this moment."""
+    """Return the error of a request that the daemon has no capacity for now."""
     return RestError(Code.OVERLOADED, f"{what}; try again", headers={"Retry-After": "1"})
 
 
 def malformed(message: str, field: str | None = None) -> RestError:
-    """Return the error of a request that is none."""
+    """Return the error of a request that is malformed."""
     return RestError(Code.MALFORMED, message, field=field)

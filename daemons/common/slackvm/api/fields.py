@@ -17,7 +17,7 @@ _DECIMAL = re.compile(r"-?[0-9]{1,18}(\.[0-9]{1,18})?([eE][-+]?[0-9]{1,3})?")
 
 
 def memory_mib(memory_gib: float) -> int:
-    """Return the MiB that hold so many GiB: a part of one counts whole."""
+    """Return GiB in MiB, rounded up."""
     return math.ceil(memory_gib * MIB_PER_GIB)
 
 
@@ -53,15 +53,15 @@ VmName = Annotated[str, Field(pattern=r"^[A-Za-z0-9][A-Za-z0-9._-]{0,62}$")]
 """Name of a VM or of a host."""
 
 ImagePath = Annotated[str, Field(pattern=r"^/[^\x00-\x1f\x7f]+$", max_length=4096)]
-"""An absolute path without control characters. What lies there is for the hypervisor to say."""
+"""An absolute path without control characters; the hypervisor checks the file."""
 
 Vcpus = Annotated[int, Field(ge=1, le=LARGEST), WHOLE]
-"""vCPUs of a VM. How many a host has is for the host to say."""
+"""vCPUs of a VM; the host checks that it has as many CPUs."""
 
 MemoryGib = Annotated[float, Field(gt=0, le=LARGEST / MIB_PER_GIB, allow_inf_nan=False), DECIMAL]
 """Memory of a VM in GiB; `memory_mib` gives the MiB."""
 
-# JSON Schema could say it, `multipleOf: 0.001`, but many validators divide floats and refuse 1.4.
+# Not `multipleOf: 0.001` in the JSON Schema: many validators divide floats and refuse 1.4.
 Level = Annotated[
     float,
     Field(ge=1, le=LARGEST, allow_inf_nan=False, description="At most three decimals."),

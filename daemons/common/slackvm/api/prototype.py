@@ -1,4 +1,4 @@
-"""The prototype's GET endpoints: queries and replies, which tell errors beside its own fields."""
+"""Queries and replies of the prototype's GET endpoints, with our errors beside its fields."""
 
 from typing import Literal, Self
 
@@ -44,10 +44,10 @@ class SubsetReply(BaseModel):
     """A vNode (`subset`) in numbers.
 
     Attributes:
-        pcap: what it owns.
-        palloc: what its VMs were allocated.
+        pcap: CPUs or MiB that it owns.
+        palloc: what is allocated to its VMs.
         vavail: what could still be allocated within it.
-        vpotential: what the free CPUs, or the free memory, could give to it.
+        vpotential: what it could gain from the free CPUs or memory.
     """
 
     pcap: int
@@ -64,7 +64,7 @@ class ResourceReply(BaseModel):
 
 
 class StatusReply(BaseModel):
-    """A host as the prototype told it."""
+    """A host in the form of the prototype."""
 
     cpu: ResourceReply
     mem: ResourceReply
@@ -78,19 +78,19 @@ class Done(BaseModel):
 
 
 class NotDone(ErrorReply):
-    """It was not."""
+    """A VM was not deployed or removed."""
 
     success: Literal[False]
     reason: str
 
     @classmethod
     def of(cls, error: ErrorDetail) -> Self:
-        """Return the reply that tells `error`."""
+        """Return the reply with `error`."""
         return cls(success=False, reason=error.message, error=error)
 
 
 class Progress(BaseModel):
-    """How well a VM would suit a host."""
+    """Progress of a host with one more VM."""
 
     progress: float
 
@@ -101,8 +101,8 @@ class NoProgress(ErrorReply):
     progress: None = None
 
 
-def told_as_prototype(host: SummaryReply) -> StatusReply:
-    """Return a host as the prototype told it: what is free, and its vNodes (subsets)."""
+def prototype_status(host: SummaryReply) -> StatusReply:
+    """Return a host in the form of the prototype: what is free, and its vNodes (subsets)."""
     levels = {float(level): vnode for level, vnode in host.levels.items()}
     cpu_subsets = {
         str(level): SubsetReply(

@@ -1,4 +1,4 @@
-"""The REST interface of a daemon as a WSGI application, built from its endpoints."""
+"""The REST interface of a daemon as a WSGI application, built from its routes."""
 
 import threading
 import time
@@ -10,21 +10,22 @@ import bottle  # type: ignore[import-untyped]  # ships no types
 import structlog
 
 from slackvm.api.base import Inputs
+from slackvm.api.endpoint import AnyEndpoint
 from slackvm.api.errors import ErrorReply, RestError, malformed, overloaded
 from slackvm.http import auth, inputs
 from slackvm.http import responses as replies
 from slackvm.http.auth import Tokens
-from slackvm.http.endpoints import AnyEndpoint, Request, Response
 from slackvm.http.inputs import Environ
 from slackvm.http.metrics import NO_ROUTE, Metrics, known_method
-from slackvm.http.openapi import openapi_endpoint
+from slackvm.http.openapi import openapi_route
 from slackvm.http.responses import Reply
+from slackvm.http.routes import AnyRoute, Request, Response
 from slackvm.model.codes import Code
 
 log = structlog.get_logger(__name__)
 
 _ROUTE = "slackvm.route"
-"""Where in a request's environment the template of the path is that matched."""
+"""Key in a request's environment: the template of the path that matched."""
 
 
 class StartResponse(Protocol):
@@ -42,18 +43,18 @@ class RestApp:
     It adds `GET /openapi.json` and `GET /metrics`, HEAD where GET changes nothing, and OPTIONS.
 
     Args:
-        endpoints: what the daemon offers; each pair of method and path once.
-        title: name of the interface, for its document.
-        version: of the daemon.
-        tokens: who may call.
+        routes: what the daemon offers; each pair of method and path once.
+        title: name of the interface, for the OpenAPI document.
+        version: version of the daemon.
+        tokens: tokens that clients must send.
         metrics: counts the requests.
-        changes_at_once: how many requests that change something may be under way. One more is
-            refused 503, so that those that wait for one another leave threads to those that read.
+        changes_at_once: how many requests that change something may run at once. One more is
+            refused with 503, so that changes that wait for one another leave threads to readers.
     """
 
     def __init__(
         self,
-        endpoints: Sequence[AnyEndpoint],
+        routes: Sequence[AnyRoute],
         *,
         title: str,
         version: str,
@@ -63,13 +64,15 @@ class RestApp:
     ) -> None:
         self.metrics = metrics
         self._tokens = tokens
-        offered = [*endpoints, metrics.endpoint()]
-        paths: dict[str, dict[str, AnyEndpoint]] = {}
-        for endpoint in [*offered, openapi_endpoint(offered, title, version)]:
-            methods = paths.setdefault(endpoint.path, {})
-            if endpoint.method in methods:
-                raise ValueError(f"{endpoint.method} {endpoint.path} is there twice")
-            methods[endpoint.method] = endpoint
+        offered = [*routes, metrics.route()]
+        document = openapi_route([route.endpoint for route in offered], title, version)
+        paths: dict[str, dict[str, AnyRoute]] = {}
+        for route in [*offered, document]:
+            method, path = route.endpoint.method, route.endpoint.path
+            methods = paths.setdefault(path, {})
+            if method in methods:
+                raise ValueError(f"there are two routes of {method} {path}")
+            methods[method] = route
         room = threading.BoundedSemaphore(changes_at_once)
         self._bottle = bottle.Bottle()
         self._bottle.add_hook("before_request", _check_path)
@@ -110,7 +113,7 @@ class RestApp:
         return body
 
     def _bottle_error(self, error: bottle.HTTPError) -> bottle.HTTPResponse:
-        """Answer what bottle itself refuses: a path that matches nothing; or its own failure."""
+        """Answer what bottle refuses, a path that matches nothing, or an error of bottle."""
         if error.status_code != 404:
             log.error("request_failed", exc_info=error.exception)
             return _http(replies.of_error(RestError(Code.INTERNAL, "an error inside the daemon")))
@@ -129,7 +132,7 @@ class _Resource:
     def __init__(
         self,
         path: str,
-        methods: Mapping[str, AnyEndpoint],
+        methods: Mapping[str, AnyRoute],
         tokens: Tokens,
         room: threading.BoundedSemaphore,
     ) -> None:
@@ -138,7 +141,7 @@ class _Resource:
         self._tokens = tokens
         self._room = room
         get = methods.get("GET")
-        if get is not None and not get.changes:
+        if get is not None and not get.endpoint.changes:
             self._methods["HEAD"] = get
         self._allow = {"Allow": ", ".join([*self._methods, "OPTIONS"])}
 
@@ -146,29 +149,28 @@ class _Resource:
         environ: Environ = bottle.request.environ
         environ[_ROUTE] = self._path
         method = environ["REQUEST_METHOD"]
-        endpoint = self._methods.get(method)
-        # Whoever takes the wrong method looks for the fields of the right one.
-        failure = (endpoint or next(iter(self._methods.values()))).failure
+        route = self._methods.get(method)
+        # A client that uses the wrong method expects the fields of the right one.
+        failure = (route or next(iter(self._methods.values()))).endpoint.failure
         try:
             auth.check_host(self._tokens, environ)
             if method == "OPTIONS":
                 return _http(Reply(204, self._allow))
-            if endpoint is None:
+            if route is None:
                 raise RestError(
                     Code.METHOD_NOT_ALLOWED,
                     f"{self._path} has {self._allow['Allow']}",
                     headers=self._allow,
                 )
-            answer = self._answer(endpoint, environ, parameters)
-            return _http(replies.of_answer(answer, endpoint, environ))
+            response = self._respond(route, environ, parameters)
+            return _http(replies.of_response(response, route.endpoint, environ))
         except RestError as error:
             return _http(replies.of_error(error, failure))
-        except Exception:  # noqa: BLE001 - whatever a handler raises is answered and logged
+        except Exception:  # noqa: BLE001 - every exception of a handler is logged and answered
             return _http(_internal_error(failure))
 
-    def _answer(
-        self, endpoint: AnyEndpoint, environ: Environ, parameters: dict[str, str]
-    ) -> Response:
+    def _respond(self, route: AnyRoute, environ: Environ, parameters: dict[str, str]) -> Response:
+        endpoint = route.endpoint
         if not endpoint.open:
             auth.check_token(self._tokens, environ, changes=endpoint.changes)
         if endpoint.changes:
@@ -184,9 +186,10 @@ class _Resource:
         else:
             given = inputs.from_query(expected, query)
             inputs.from_body(Inputs, body)
-        call = Request(path, given if endpoint.input else None, environ.get("HTTP_ACCEPT", ""))
+        accept = environ.get("HTTP_ACCEPT", "")
+        request = Request(path, given if endpoint.input else None, accept)
         with self._admitted(endpoint):
-            return endpoint.handler(call)
+            return route.handler(request)
 
     @contextmanager
     def _admitted(self, endpoint: AnyEndpoint) -> Iterator[None]:
@@ -194,7 +197,7 @@ class _Resource:
             yield
             return
         if not self._room.acquire(blocking=False):
-            raise overloaded("too many changes are under way")
+            raise overloaded("too many changes run at once")
         try:
             yield
         finally:
@@ -206,14 +209,14 @@ def _http(reply: Reply) -> bottle.HTTPResponse:
 
 
 def _internal_error(failure: type[ErrorReply]) -> Reply:
-    """Log the exception that is being handled; return a reply that tells nothing of it."""
+    """Log the exception that is being handled; return a reply without its details."""
     log.exception("request_failed")
-    message = f"an error inside the daemon; its log tells more, see {replies.REQUEST_ID}"
+    message = f"an error inside the daemon; see its log for {replies.REQUEST_ID}"
     return replies.of_error(RestError(Code.INTERNAL, message), failure)
 
 
 def _check_path() -> None:
-    """Refuse bytes that bottle would drop, which gives another path, perhaps one of a VM."""
+    """Refuse bytes that bottle would drop: the rest might be the path of a VM."""
     try:
         bottle.request.environ["bottle.raw_path"].encode("latin-1").decode()
     except UnicodeDecodeError:

@@ -1,4 +1,4 @@
-"""Metrics of a daemon: one registry per app, and what its REST interface counts."""
+"""Metrics of a daemon: one registry per application, and counters of its requests."""
 
 import platform
 
@@ -13,9 +13,18 @@ from prometheus_client import (
 from prometheus_client.exposition import CONTENT_TYPE_PLAIN_0_0_4
 
 from slackvm import __version__
-from slackvm.http.endpoints import METHODS, Endpoint, Request, Response
+from slackvm.api.endpoint import METHODS, Endpoint
+from slackvm.http.routes import Request, Response, Route
 
 _METHODS = frozenset({*METHODS, "HEAD", "OPTIONS"})
+
+_METRICS: Endpoint[None, None] = Endpoint(
+    method="GET",
+    path="/metrics",
+    summary="Metrics in the text format of Prometheus.",
+    replies={200: CONTENT_TYPE_PLAIN_0_0_4},
+    tags=("daemon",),
+)
 
 NO_ROUTE = "none"
 """Route of a request that no endpoint's path matches, or that was not read."""
@@ -57,22 +66,14 @@ class Metrics:
         """Count a connection that was answered without reading a request from it."""
         self._requests.labels(NO_ROUTE, known_method(""), status).inc()
 
-    def endpoint(self) -> Endpoint[None, None]:
-        """Return the endpoint that shows them."""
-        return Endpoint(
-            method="GET",
-            path="/metrics",
-            summary="Metrics in the text format of Prometheus",
-            handler=self._show,
-            answers={200: CONTENT_TYPE_PLAIN_0_0_4},
-            changes=False,
-            tags=("daemon",),
-        )
+    def route(self) -> Route[None, None]:
+        """Return the route of `GET /metrics`."""
+        return Route(_METRICS, self._show)
 
-    def _show(self, _call: Request[None, None]) -> Response:
+    def _show(self, _request: Request[None, None]) -> Response:
         return Response(200, generate_latest(self.registry))
 
 
 def known_method(method: str) -> str:
-    """Return a method as a label or in a log: clients may send any word."""
+    """Return a method for a label or a log; clients may send any word."""
     return method if method in _METHODS else "other"

@@ -1,4 +1,4 @@
-"""The OpenAPI 3.1 document of an interface, from the endpoints that also validate and answer."""
+"""The OpenAPI 3.1 document of an interface, from its endpoints."""
 
 import json
 import re
@@ -10,9 +10,11 @@ from pydantic import BaseModel
 from pydantic.json_schema import models_json_schema
 
 from slackvm.api.base import Inputs
+from slackvm.api.endpoint import AnyEndpoint, Endpoint
 from slackvm.api.errors import ErrorReply
-from slackvm.http.endpoints import AnyEndpoint, Endpoint, Request, Response
 from slackvm.http.responses import JSON, REQUEST_ID
+from slackvm.http.routes import Response, Route
+from slackvm.model.codes import Code
 
 PATH = "/openapi.json"
 
@@ -22,19 +24,11 @@ _Mode = Literal["validation", "serialization"]
 _Schemas = Mapping[Any, dict[str, Any]]
 """A reference to the schema of each pair of model and mode."""
 
-_ALWAYS = {
-    400: "The request is malformed, or a value is not allowed.",
-    403: "A token that does not suffice, a page of another site, or a host that is not served.",
-    411: "A body without its length.",
-    413: "The body is too large.",
-    415: "The body is not JSON.",
-    431: "The headers are too large.",
-    500: "An error inside the daemon.",
-    503: "Overloaded.",
-}
-"""Errors of every operation, with or without parameters: clients may send anything."""
-
-_UNAUTHORIZED = {401: "A valid token is missing."}
+_ALWAYS = (
+    *(Code.MALFORMED, Code.INVALID, Code.FORBIDDEN, Code.LENGTH_REQUIRED, Code.BODY_TOO_LARGE),
+    *(Code.UNSUPPORTED_MEDIA_TYPE, Code.HEADERS_TOO_LARGE, Code.INTERNAL, Code.OVERLOADED),
+)
+"""Errors of every endpoint, with or without parameters: clients may send anything."""
 
 _SECURITY_SCHEMES = {
     "token": {"type": "http", "scheme": "bearer", "description": "Allows everything."},
@@ -49,25 +43,15 @@ _HEADERS = {304: ["ETag"], 401: ["WWW-Authenticate"], 503: ["Retry-After"], 504:
 """Headers of an answer beside its request id, where there are any."""
 
 
-def openapi_endpoint(
-    endpoints: Sequence[AnyEndpoint], title: str, version: str
-) -> Endpoint[None, None]:
-    """Return the endpoint that shows the document of `endpoints` and of itself."""
+_OPENAPI: Endpoint[None, None] = Endpoint(
+    method="GET", path=PATH, summary="This document.", replies={200: JSON}, tags=("daemon",)
+)
 
-    def show(_call: Request[None, None]) -> Response:
-        return Response(200, text)
 
-    own = Endpoint[None, None](
-        method="GET",
-        path=PATH,
-        summary="This document",
-        handler=show,
-        answers={200: JSON},
-        changes=False,
-        tags=("daemon",),
-    )
-    text = json.dumps(document([*endpoints, own], title, version))
-    return own
+def openapi_route(endpoints: Sequence[AnyEndpoint], title: str, version: str) -> Route[None, None]:
+    """Return the route of the document of `endpoints` and of itself."""
+    text = json.dumps(document([*endpoints, _OPENAPI], title, version))
+    return Route(_OPENAPI, lambda _: Response(200, text))
 
 
 def document(endpoints: Sequence[AnyEndpoint], title: str, version: str) -> dict[str, Any]:
@@ -92,7 +76,7 @@ def _models(endpoints: Iterable[AnyEndpoint]) -> Iterable[tuple[type[BaseModel],
         for taken in (endpoint.parameters, endpoint.input):
             if taken is not None:
                 yield taken, "validation"
-        for kind in endpoint.answers.values():
+        for kind in endpoint.replies.values():
             if isinstance(kind, type):
                 yield kind, "serialization"
         yield endpoint.failure, "serialization"
@@ -135,15 +119,21 @@ def _parameters(model: type[Inputs] | None, place: str) -> list[dict[str, Any]]:
 
 
 def _responses(endpoint: AnyEndpoint, schemas: _Schemas) -> dict[str, Any]:
-    automatic = _ALWAYS if endpoint.open else {**_ALWAYS, **_UNAUTHORIZED}
+    always = _ALWAYS if endpoint.open else (*_ALWAYS, Code.UNAUTHORIZED)
     plain, own = (schemas[kind, "serialization"] for kind in (ErrorReply, endpoint.failure))
-    # Some requests are refused before it is known to which endpoint they go.
+    # Some requests are refused before their endpoint is known.
     either = plain if own == plain else {"anyOf": [own, plain]}
+    automatic = {code.status for code in always}
+    texts: dict[int, list[str]] = {}
+    for code in dict.fromkeys((*always, *endpoint.codes)):
+        texts.setdefault(code.status, []).append(f"`{code}`: {code.text}.")
     responses = {
-        status: _response(text, {JSON: {"schema": either if status in automatic else own}})
-        for status, text in {**automatic, **endpoint.errors}.items()
+        status: _response(
+            "\n\n".join(lines), {JSON: {"schema": either if status in automatic else own}}
+        )
+        for status, lines in texts.items()
     }
-    for status, kind in endpoint.answers.items():
+    for status, kind in endpoint.replies.items():
         if isinstance(kind, type):
             content = {JSON: {"schema": schemas[kind, "serialization"]}}
         else:

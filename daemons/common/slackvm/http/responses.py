@@ -1,4 +1,4 @@
-"""Answers and errors as they go out: status, headers, bytes."""
+"""Responses and errors as they go out: status, headers, bytes."""
 
 import re
 import secrets
@@ -8,9 +8,10 @@ from http import HTTPStatus
 
 from pydantic import BaseModel
 
+from slackvm.api.endpoint import AnyEndpoint, ReplyKind
 from slackvm.api.errors import ErrorReply, RestError
-from slackvm.http.endpoints import AnyEndpoint, Response, ResponseKind
 from slackvm.http.inputs import Environ
+from slackvm.http.routes import Response
 
 JSON = "application/json"
 
@@ -38,43 +39,43 @@ def request_id(environ: Environ) -> str:
     return given if _REQUEST_ID.fullmatch(given) else secrets.token_hex(8)
 
 
-def of_answer(answer: Response, endpoint: AnyEndpoint, environ: Environ) -> Reply:
-    """Return the reply that carries a handler's answer.
+def of_response(response: Response, endpoint: AnyEndpoint, environ: Environ) -> Reply:
+    """Return a handler's response as it goes out.
 
     Raises:
-        TypeError: the endpoint declares no such answer: a fault of the handler.
+        TypeError: the endpoint does not declare this answer: an error of the handler.
     """
-    headers = dict(answer.headers)
-    if answer.etag is not None:
-        headers["ETag"] = f'"{answer.etag}"'
-        if 304 in endpoint.answers and _is_known(answer.etag, environ):
+    headers = dict(response.headers)
+    if response.etag is not None:
+        headers["ETag"] = f'"{response.etag}"'
+        if 304 in endpoint.replies and _is_known(response.etag, environ):
             return Reply(304, headers)
-    kind = endpoint.answers.get(answer.status, "")
-    body = answer.body
-    if answer.status in endpoint.answers:
+    kind = endpoint.replies.get(response.status, "")
+    body = response.body
+    if response.status in endpoint.replies:
         if kind is None and body is None:
-            return Reply(answer.status, headers)
+            return Reply(response.status, headers)
         if isinstance(body, str | bytes) and (media := _media_type(kind, headers)):
             content = body.encode() if isinstance(body, str) else body
-            return Reply(answer.status, {**headers, "Content-Type": media}, content)
+            return Reply(response.status, {**headers, "Content-Type": media}, content)
         if isinstance(kind, type) and isinstance(body, kind):
             content = body.model_dump_json(by_alias=True).encode()
-            return Reply(answer.status, {"Content-Type": JSON, **headers}, content)
+            return Reply(response.status, {"Content-Type": JSON, **headers}, content)
     raise TypeError(
-        f"{endpoint.method} {endpoint.path} answered {answer.status} with {type(body).__name__}, "
-        f"declared: {endpoint.answers}"
+        f"{endpoint.method} {endpoint.path} answered {response.status} with {type(body).__name__}, "
+        f"declared: {endpoint.replies}"
     )
 
 
 def of_error(error: RestError, failure: type[ErrorReply] = ErrorReply) -> Reply:
-    """Return the reply that tells an error, in the form that the endpoint gives its failures."""
+    """Return an error as it goes out, in the form that the endpoint gives its failures."""
     return Reply(error.status, {"Content-Type": JSON, **error.headers}, _json(error, failure))
 
 
 def raw_error(error: RestError) -> bytes:
     """Return an error as bytes of HTTP, for a connection on which no request was read.
 
-    It says that the connection ends.
+    The connection ends with it.
     """
     body = _json(error, ErrorReply)
     headers = {
@@ -90,12 +91,12 @@ def raw_error(error: RestError) -> bytes:
     return "\r\n".join([*lines, "", ""]).encode("latin-1") + body
 
 
-def _media_type(kind: ResponseKind, headers: Mapping[str, str]) -> str | None:
+def _media_type(kind: ReplyKind, headers: Mapping[str, str]) -> str | None:
     """Return the media type of a body that is no model; None where none such is declared."""
     if isinstance(kind, str):
         return kind
-    told = headers.get("Content-Type")
-    return told if isinstance(kind, tuple) and told in kind else None
+    given = headers.get("Content-Type")
+    return given if isinstance(kind, tuple) and given in kind else None
 
 
 def _json(error: RestError, failure: type[ErrorReply]) -> bytes:

@@ -1,17 +1,17 @@
-"""A web page of files, served to browsers; it asks the daemon's own REST interface for the rest."""
+"""A web page of static files; the page itself uses the REST interface of its daemon."""
 
 import hashlib
 import re
-from collections.abc import Callable
 from importlib.resources.abc import Traversable
 from pathlib import PurePath
-from typing import Annotated, Any
+from typing import Annotated
 
 from pydantic import Field
 
 from slackvm.api.base import Inputs
+from slackvm.api.endpoint import Endpoint
 from slackvm.api.errors import RestError
-from slackvm.http.endpoints import AnyEndpoint, Endpoint, Request, Response
+from slackvm.http.routes import AnyRoute, Request, Response, Route
 from slackvm.model.codes import Code
 
 INDEX = "index.html"
@@ -24,20 +24,20 @@ MEDIA_TYPES = {
     ".svg": "image/svg+xml",
     ".woff2": "font/woff2",
 }
-"""What a page may be made of, by the ending of a file's name."""
+"""Types of the files of a page, by the ending of the name."""
 
 _TEXT = "text/plain; charset=utf-8"
 
 _HEADERS = {
-    # Nothing but what comes from this daemon is loaded or run, no text is ever taken for HTML, and
-    # no page may put this one in a frame.
+    # The browser loads and runs only files of this daemon, never takes text for HTML, and never
+    # shows this page in a frame of another.
     "Content-Security-Policy": "default-src 'none'; script-src 'self'; style-src 'self'; "
     "img-src 'self'; font-src 'self'; connect-src 'self'; base-uri 'none'; form-action 'none'; "
     "frame-ancestors 'none'; require-trusted-types-for 'script'; trusted-types 'none'",
     "Cross-Origin-Opener-Policy": "same-origin",
     "Referrer-Policy": "no-referrer",
     "X-Frame-Options": "DENY",
-    # Kept, and asked for again each time: a daemon of another version has other files.
+    # Browsers keep the files and check each time: another release has other files.
     "Cache-Control": "no-cache",
 }
 
@@ -48,59 +48,52 @@ class FilePath(Inputs):
     file: Annotated[str, Field(pattern=r"^[A-Za-z0-9][A-Za-z0-9._-]{0,99}$")]
 
 
-def endpoints(folder: Traversable, line: str) -> list[AnyEndpoint]:
-    """Return the endpoints of a page: `/` and `/page/FILE`. They need no token and tell nothing.
+INDEX_PAGE: Endpoint[None, None] = Endpoint(
+    method="GET",
+    path="/",
+    summary="The page for a browser; for other clients a line of text.",
+    replies={200: (_TEXT, MEDIA_TYPES[".html"]), 304: None},
+    open=True,
+    tags=("page",),
+)
+
+PAGE_FILE: Endpoint[FilePath, None] = Endpoint(
+    method="GET",
+    path="/page/{file}",
+    summary="A file of the page.",
+    replies={200: tuple(dict.fromkeys(MEDIA_TYPES.values())), 304: None},
+    codes=(Code.NOT_FOUND,),
+    parameters=FilePath,
+    open=True,
+    tags=("page",),
+)
+
+
+def routes(folder: Traversable, line: str) -> list[AnyRoute]:
+    """Return the routes of a page. They need no token, and their content is public.
 
     Args:
-        folder: its files, of the types in `MEDIA_TYPES`; one is `index.html`. They are read now.
-        line: what `/` answers to whoever does not ask for HTML.
+        folder: its files, of the types in `MEDIA_TYPES`; one is `index.html`. They are read once.
+        line: the answer of `/` to clients that do not accept HTML.
     """
-    answers = {
-        file.name: _answer(file) for file in folder.iterdir() if _ending(file) in MEDIA_TYPES
+    files = {
+        file.name: _response(file) for file in folder.iterdir() if _ending(file) in MEDIA_TYPES
     }
     text = Response(200, line, {"Content-Type": _TEXT, "Vary": "Accept"})
 
-    def index(call: Request[None, None]) -> Response:
-        return answers[INDEX] if wants_html(call.accept) else text
+    def index(request: Request[None, None]) -> Response:
+        return files[INDEX] if wants_html(request.accept) else text
 
-    def one_file(call: Request[FilePath, None]) -> Response:
-        if call.path.file not in answers:
+    def one_file(request: Request[FilePath, None]) -> Response:
+        if request.path.file not in files:
             raise RestError(Code.NOT_FOUND, "the page has no such file")
-        return answers[call.path.file]
+        return files[request.path.file]
 
-    def endpoint(path: str, summary: str, handler: Callable[[Any], Response], **more: Any) -> Any:
-        return Endpoint(
-            method="GET",
-            path=path,
-            summary=summary,
-            handler=handler,
-            changes=False,
-            open=True,
-            tags=("page",),
-            **more,
-        )
-
-    html = MEDIA_TYPES[".html"]
-    return [
-        endpoint(
-            "/",
-            "The page for a browser; for all others a line of text.",
-            index,
-            answers={200: (_TEXT, html), 304: None},
-        ),
-        endpoint(
-            "/page/{file}",
-            "A file of the page.",
-            one_file,
-            parameters=FilePath,
-            answers={200: tuple(dict.fromkeys(MEDIA_TYPES.values())), 304: None},
-            errors={404: "There is no such file."},
-        ),
-    ]
+    return [Route(INDEX_PAGE, index), Route(PAGE_FILE, one_file)]
 
 
 def wants_html(accept: str) -> bool:
-    """Tell whether an `Accept` header names HTML, as browsers do, and not only anything."""
+    """Return whether an `Accept` header names HTML, as browsers do, and not only `*/*`."""
     for part in accept.lower().split(","):
         media, *parameters = (word.strip() for word in part.split(";"))
         refused = any(re.fullmatch(r"q\s*=\s*0(\.0{1,3})?", word) for word in parameters)
@@ -109,7 +102,7 @@ def wants_html(accept: str) -> bool:
     return False
 
 
-def _answer(file: Traversable) -> Response:
+def _response(file: Traversable) -> Response:
     content = file.read_bytes()
     headers = {**_HEADERS, "Content-Type": MEDIA_TYPES[_ending(file)]}
     if file.name == INDEX:

@@ -2,17 +2,18 @@
 
 from schedulerglobal.state.cluster import Cluster
 from slackvm import __version__
+from slackvm.api import controller_api
 from slackvm.api.base import HealthReply
-from slackvm.http.endpoints import AnyEndpoint, Endpoint, Request, Response
+from slackvm.http.routes import AnyRoute, Request, Response, Route
 
 
-def endpoints(cluster: Cluster) -> list[AnyEndpoint]:
-    """Return the endpoints."""
+def routes(cluster: Cluster) -> list[AnyRoute]:
+    """Return the routes."""
 
-    def healthz(_: Request[None, None]) -> Response:
+    def liveness(_: Request[None, None]) -> Response:
         return Response(200, HealthReply(status="ok", version=__version__, reason=""))
 
-    def readyz(_: Request[None, None]) -> Response:
+    def readiness(_: Request[None, None]) -> Response:
         reason = ""
         if not cluster.is_known:
             reason = "hosts are being asked for the first time"
@@ -23,24 +24,6 @@ def endpoints(cluster: Cluster) -> list[AnyEndpoint]:
         return Response(503 if reason else 200, reply)
 
     return [
-        Endpoint(
-            method="GET",
-            path="/healthz",
-            summary="Whether the controller lives.",
-            handler=healthz,
-            answers={200: HealthReply},
-            changes=False,
-            open=True,
-            tags=("daemon",),
-        ),
-        Endpoint(
-            method="GET",
-            path="/readyz",
-            summary="Whether it can place VMs: every host was asked once, and the store is sound.",
-            handler=readyz,
-            answers={200: HealthReply, 503: HealthReply},
-            changes=False,
-            open=True,
-            tags=("daemon",),
-        ),
+        Route(controller_api.LIVENESS, liveness),
+        Route(controller_api.READINESS, readiness),
     ]

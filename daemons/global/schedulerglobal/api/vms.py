@@ -6,29 +6,25 @@ from schedulerglobal.operations import errors
 from schedulerglobal.operations.vms import VMOperations
 from schedulerglobal.state.cluster import Cluster
 from schedulerglobal.state.vms import VMRecord
+from slackvm.api import controller_api
 from slackvm.api.cluster import ClusterVMRequest, ClusterVMsReply, VMsQuery
-from slackvm.api.hosts import SummaryReply
-from slackvm.api.vms import ChangedReply, VMPath, VMReply
-from slackvm.http.endpoints import AnyEndpoint, Endpoint, Request, Response
+from slackvm.api.vms import VMPath
+from slackvm.http.routes import AnyRoute, Request, Response, Route
 from slackvm.model.labels import format_labels
 
-REFUSED = "No host takes it: `code` tells why, `needed` and `free` by how much."
-NOT_NOW = "A host does not answer, or it is not known yet what it did; ask again."
-UNKNOWN = "There is no such VM."
 
+def routes(cluster: Cluster, operations: VMOperations) -> list[AnyRoute]:
+    """Return the routes about VMs."""
 
-def endpoints(cluster: Cluster, changes: VMOperations) -> list[AnyEndpoint]:
-    """Return the endpoints about VMs."""
-
-    def create(call: Request[None, ClusterVMRequest]) -> Response:
-        reply, is_new = changes.deploy(call.input)
+    def create(request: Request[None, ClusterVMRequest]) -> Response:
+        reply, is_new = operations.deploy(request.input)
         return Response(201 if is_new else 200, reply)
 
-    def all_vms(call: Request[None, VMsQuery]) -> Response:
-        return Response(200, page(cluster, call.input))
+    def list_vms(request: Request[None, VMsQuery]) -> Response:
+        return Response(200, page(cluster, request.input))
 
-    def one_vm(call: Request[VMPath, None]) -> Response:
-        name = call.path.name
+    def show(request: Request[VMPath, None]) -> Response:
+        name = request.path.name
         with cluster.lock:
             holders = cluster.holders(name)
             for host in holders:
@@ -40,70 +36,18 @@ def endpoints(cluster: Cluster, changes: VMOperations) -> list[AnyEndpoint]:
             )
         raise errors.no_vm()
 
-    def remove(call: Request[VMPath, None]) -> Response:
-        return Response(200, changes.remove(call.path.name))
+    def remove(request: Request[VMPath, None]) -> Response:
+        return Response(200, operations.remove(request.path.name))
 
     def changing(verb: str) -> Callable[[Request[VMPath, None]], Response]:
-        return lambda call: Response(200, changes.change_state(call.path.name, verb))
+        return lambda request: Response(200, operations.change_state(request.path.name, verb))
 
     return [
-        Endpoint(
-            method="POST",
-            path="/v1/vms",
-            summary="Create a VM on the best host; the same request again changes nothing.",
-            handler=create,
-            answers={201: ChangedReply, 200: ChangedReply},
-            errors={400: "The image cannot be had.", 409: REFUSED, 503: NOT_NOW},
-            input=ClusterVMRequest,
-            changes=True,
-            tags=("vms",),
-        ),
-        Endpoint(
-            method="GET",
-            path="/v1/vms",
-            summary="VMs by name, page by page.",
-            handler=all_vms,
-            answers={200: ClusterVMsReply},
-            input=VMsQuery,
-            changes=False,
-            tags=("vms",),
-        ),
-        Endpoint(
-            method="GET",
-            path="/v1/vms/{name}",
-            summary="One VM.",
-            handler=one_vm,
-            answers={200: VMReply},
-            errors={404: UNKNOWN, 503: "It is being created, or may have been."},
-            parameters=VMPath,
-            changes=False,
-            tags=("vms",),
-        ),
-        Endpoint(
-            method="DELETE",
-            path="/v1/vms/{name}",
-            summary="Remove a VM; its image stays. Answers its host in numbers.",
-            handler=remove,
-            answers={200: SummaryReply},
-            errors={404: UNKNOWN, 409: REFUSED, 503: NOT_NOW},
-            parameters=VMPath,
-            changes=True,
-            tags=("vms",),
-        ),
-        *(
-            Endpoint(
-                method="POST",
-                path=f"/v1/vms/{{name}}/{verb}",
-                summary=f"{verb.capitalize()} a VM; it keeps its CPUs and memory either way.",
-                handler=changing(verb),
-                answers={200: ChangedReply},
-                errors={404: UNKNOWN, 409: REFUSED, 503: NOT_NOW},
-                parameters=VMPath,
-                changes=True,
-                tags=("vms",),
-            )
-            for verb in ("start", "stop", "restart")
-        ),
+        Route(controller_api.CREATE_VM, create),
+        Route(controller_api.LIST_VMS, list_vms),
+        Route(controller_api.SHOW_VM, show),
+        Route(controller_api.REMOVE_VM, remove),
+        *(Route(endpoint, changing(verb)) for verb, endpoint in controller_api.CHANGE_VM.items()),
     ]
 
 

@@ -1,10 +1,8 @@
-"""A host's daemon as the controller asks it: bounded in time and size, every answer validated."""
+"""Requests to hosts, bounded in time and size; every answer is validated."""
 
-from collections.abc import Mapping
 from dataclasses import dataclass
 from http.cookiejar import DefaultCookiePolicy
 from typing import Any, TypeVar
-from urllib.parse import quote
 
 import requests
 from pydantic import BaseModel, ValidationError
@@ -28,20 +26,33 @@ from schedulerglobal.hosts.replies import (
 )
 from schedulerglobal.hosts.transport import TotalTimeoutAdapter
 from schedulerglobal.hosts.url import HostUrl
+from slackvm.api import host_api
+from slackvm.api.endpoint import Endpoint, InputT, PathT
 from slackvm.api.errors import ErrorReply
 from slackvm.api.hosts import HostReply, SummaryReply
-from slackvm.api.vms import CancelReply, ChangedReply, VMReply, VMRequest, VMsReply
+from slackvm.api.vms import (
+    CancelReply,
+    CancelRequest,
+    ChangedReply,
+    HostVMRequest,
+    RemovalQuery,
+    VMPath,
+    VMReply,
+    VMRequest,
+    VMsReply,
+    WithdrawRequest,
+)
 
 Model = TypeVar("Model", bound=BaseModel)
 
 CONNECT_S = 3.0
 """Seconds that a connection to a host may take."""
 
-LOOK_S = 5.0
-"""Seconds that a host may take to tell of itself."""
+POLL_S = 5.0
+"""Seconds that a host may take to report."""
 
 MAX_ANSWER = 1 << 24
-"""Bytes of a host's answer; one that is larger is none."""
+"""Bytes that a host's answer may have."""
 
 _PIECE = 1 << 16
 
@@ -59,7 +70,7 @@ class _Answer:
             detail = error.errors(include_url=False, include_input=False)[0]
             where = ".".join(map(str, detail["loc"]))
             raise OutcomeUnknownError(
-                f"answered {self.status} with no {model.__name__}: {where}: {detail['msg']}"
+                f"answered {self.status} with an invalid {model.__name__}: {where}: {detail['msg']}"
             ) from None
 
 
@@ -67,10 +78,10 @@ class HostClient:
     """Connections to all hosts' daemons, kept open from one request to the next.
 
     Args:
-        token: shown to every host; empty: none.
+        token: sent to every host; empty: none.
         timeout_s: seconds that a host may take for a change.
-        authority: file of the CA that certificates of hosts must be of; empty: the system's.
-        certificate: files of our certificate and its key, shown to hosts that ask for one.
+        authority: file of the CA that signed the hosts' certificates; empty: the system's CAs.
+        certificate: files of our certificate and its key, for hosts that demand one.
     """
 
     def __init__(
@@ -82,7 +93,7 @@ class HostClient:
     ) -> None:
         self.timeout_s = timeout_s
         self._session = requests.Session()
-        # Neither proxies nor passwords of this machine's user.
+        # No proxies and no passwords of this machine's user.
         self._session.trust_env = False
         self._session.verify = authority or True
         self._session.cert = certificate
@@ -95,23 +106,23 @@ class HostClient:
             self._session.mount(scheme, adapter)
 
     def report(self, url: HostUrl, known: str = "") -> HostReport | None:
-        """Return all that a host tells of itself; None where it is as it was at `known`, an ETag.
+        """Return all that a host reports; None if its ETag is still `known`.
 
         Raises:
             HostError: it did not answer, or not as a host's daemon does.
         """
-        timeout_s = min(self.timeout_s, LOOK_S)
-        # What a host says of itself and of its VMs must be about one moment.
+        timeout_s = min(self.timeout_s, POLL_S)
+        # Both replies must be of the same generation.
         for _ in range(3):
-            told = self._get(url, "/v1/host", known, timeout_s)
-            if told.status == 304:
+            host = self._send(url, host_api.SHOW_HOST, None, None, timeout_s, known)
+            if host.status == 304:
                 return None
-            vms = self._get(url, "/v1/vms", "", timeout_s)
-            if vms.etag == told.etag:
-                report = HostReport(told.etag, told.parsed(HostReply), vms.parsed(VMsReply))
+            vms = self._send(url, host_api.LIST_VMS, None, None, timeout_s)
+            if vms.etag == host.etag:
+                report = HostReport(host.etag, host.parsed(HostReply), vms.parsed(VMsReply))
                 check_report(report)
                 return report
-        raise OutcomeUnknownError("changes faster than it can be looked at")
+        raise OutcomeUnknownError("it changes faster than it can be polled")
 
     def deploy(
         self,
@@ -122,90 +133,90 @@ class HostClient:
         *,
         api_version: int,
     ) -> tuple[ChangedReply, bool]:
-        """Let a host create a VM; if it has the same VM already, it replies with that one.
+        """Create a VM; if the host has it already, it returns that one.
 
         Args:
-            url: of the host.
-            request: the VM; a host of version 1 knows no labels.
-            idempotency_key: the same in all requests of one reservation.
-            timeout_s: seconds that the reply may take.
-            api_version: the version that the host speaks.
+            url: the host.
+            request: the VM; it has labels only if the host knows them.
+            idempotency_key: the same in each request of one reservation.
+            timeout_s: seconds that the host may take.
+            api_version: version of the REST interface that the host speaks.
 
         Returns:
             The VM, and whether it is new.
         """
-        body = {**request.model_dump(mode="json"), "attempt": idempotency_key}
-        if api_version > 1:
-            body["idempotency_key"] = body.pop("attempt")
-        elif not request.labels:
-            del body["labels"]
-        answer = self._ask("POST", url, "/v1/vms", timeout_s, body)
-        reply = answer.parsed(ChangedReply)
-        check_vm(reply, reply.summary.name)
-        check_summary(reply.summary)
-        return reply, answer.status == 201
+        key = "idempotency_key" if api_version > 1 else "attempt"
+        given = HostVMRequest.model_validate({**dict(request), key: idempotency_key})
+        answer = self._send(url, host_api.CREATE_VM, None, given, timeout_s)
+        return _changed(answer), answer.status == 201
 
     def cancel(
         self, url: HostUrl, name: str, idempotency_key: str, *, api_version: int
     ) -> VMReply | None:
-        """Let a host refuse all requests that carry a key from now on.
+        """Have the host refuse all requests with a key from now on.
 
         Returns:
             The VM of that name; None: there is none.
         """
-        verb, field = ("cancel", "idempotency_key") if api_version > 1 else ("withdraw", "attempt")
-        path = f"/v1/vms/{quote(name, '')}/{verb}"
-        body = {field: idempotency_key}
-        vm = self._ask("POST", url, path, self.timeout_s, body).parsed(CancelReply).vm
+        path = VMPath(name=name)
+        if api_version > 1:
+            cancel = CancelRequest(idempotency_key=idempotency_key)
+            answer = self._send(url, host_api.CANCEL_VM, path, cancel, self.timeout_s)
+        else:
+            withdraw = WithdrawRequest(attempt=idempotency_key)
+            answer = self._send(url, host_api.WITHDRAW_VM, path, withdraw, self.timeout_s)
+        vm = answer.parsed(CancelReply).vm
         if vm is not None:
             check_vm(vm, vm.host)
         return vm
 
     def remove(self, url: HostUrl, name: str, created: float, timeout_s: float) -> SummaryReply:
-        """Have the VM removed that was created then, and no other one of its name."""
-        path = f"/v1/vms/{quote(name, '')}?created={created!r}"
-        summary = self._ask("DELETE", url, path, timeout_s).parsed(SummaryReply)
+        """Remove the VM that was created at this time, and no other one of its name."""
+        path, query = VMPath(name=name), RemovalQuery(created=created)
+        answer = self._send(url, host_api.REMOVE_VM, path, query, timeout_s)
+        summary = answer.parsed(SummaryReply)
         check_summary(summary)
         return summary
 
     def change_state(self, url: HostUrl, name: str, verb: str) -> ChangedReply:
-        """Have a VM started, stopped or restarted."""
-        path = f"/v1/vms/{quote(name, '')}/{verb}"
-        reply = self._ask("POST", url, path, self.timeout_s).parsed(ChangedReply)
-        check_vm(reply, reply.summary.name)
-        check_summary(reply.summary)
-        return reply
+        """Start, stop or restart a VM."""
+        endpoint = host_api.CHANGE_VM[verb]
+        return _changed(self._send(url, endpoint, VMPath(name=name), None, self.timeout_s))
 
     def close(self) -> None:
-        """End all connections."""
+        """Close all connections."""
         self._session.close()
 
-    def _get(self, url: HostUrl, path: str, known: str, timeout_s: float) -> _Answer:
-        headers = {"If-None-Match": f'"{known}"'} if known else {}
-        return self._ask("GET", url, path, timeout_s, headers=headers)
-
-    def _ask(
+    def _send(
         self,
-        method: str,
         url: HostUrl,
-        path: str,
+        endpoint: Endpoint[PathT, InputT],
+        path: PathT,
+        given: InputT,
         timeout_s: float,
-        body: Mapping[str, Any] | None = None,
-        headers: Mapping[str, str] | None = None,
+        known: str = "",
     ) -> _Answer:
-        """Return an answer that is no error.
+        """Return an answer that is not an error.
+
+        Args:
+            url: the host.
+            endpoint: what is requested.
+            path: parameters of its path.
+            given: its query or body.
+            timeout_s: seconds that the whole answer may take.
+            known: an ETag; if the host still has it, it answers 304.
 
         Raises:
             ConnectError: no connection could be made.
-            OutcomeUnknownError: there was no answer in time, or none that can be used.
+            OutcomeUnknownError: there was no usable answer in time.
             RefusedError: the answer is an error.
         """
         try:
             with self._session.request(
-                method,
-                url.base + path,
-                json=body,
-                headers=dict(headers or {}),
+                endpoint.method,
+                url.base + endpoint.target(path, given),
+                json=endpoint.body(given),
+                headers={"If-None-Match": f'"{known}"'} if known else {},
                 timeout=(min(CONNECT_S, timeout_s), timeout_s),
                 allow_redirects=False,
                 stream=True,
@@ -218,14 +229,21 @@ class HostClient:
         except (UnicodeError, LocationValueError):
             raise ConnectError("no connection: its URL names no host") from None
         except requests.RequestException as error:
-            raise _told(error) from None
+            raise _host_error(error) from None
         except (HTTPError, OSError) as error:
-            raise OutcomeUnknownError(f"no whole answer: {type(error).__name__}") from None
-        if answer.status in (200, 201) or (answer.status == 304 and headers):
+            raise OutcomeUnknownError(f"incomplete answer: {type(error).__name__}") from None
+        if answer.status in (200, 201) or (answer.status == 304 and known):
             return answer
         if 400 <= answer.status < 500 or answer.status == 503:
             raise RefusedError(answer.status, checked_error(answer.parsed(ErrorReply).error))
         raise OutcomeUnknownError(f"answered {answer.status}")
+
+
+def _changed(answer: _Answer) -> ChangedReply:
+    reply = answer.parsed(ChangedReply)
+    check_vm(reply, reply.summary.name)
+    check_summary(reply.summary)
+    return reply
 
 
 def _read(response: requests.Response) -> bytes:
@@ -237,8 +255,8 @@ def _read(response: requests.Response) -> bytes:
     return bytes(content)
 
 
-def _told(error: requests.RequestException) -> HostError:
-    """Return what an error of `requests` means for what was asked."""
+def _host_error(error: requests.RequestException) -> HostError:
+    """Return what an error of `requests` means for the request."""
     cause: Any = error.args[0] if error.args else error
     reason = getattr(cause, "reason", None)
     if isinstance(reason, NewConnectionError):
@@ -251,5 +269,5 @@ def _told(error: requests.RequestException) -> HostError:
 
 
 def _last(cause: object) -> str:
-    """Return what is said after the objects' names in a message of urllib3."""
+    """Return the text after the objects' names in a message of urllib3."""
     return str(cause).rpartition(": ")[2][:200]

@@ -8,7 +8,7 @@ from concurrent.futures import ThreadPoolExecutor
 
 import structlog
 
-from schedulerglobal.hosts.client import LOOK_S, HostClient
+from schedulerglobal.hosts.client import POLL_S, HostClient
 from schedulerglobal.hosts.replies import HostError
 from schedulerglobal.metrics import Counters
 from schedulerglobal.reservations.recovery import ReservationRecovery
@@ -178,7 +178,7 @@ class Poller:
 
     def _give_up_on_slow(self) -> None:
         """Mark hosts as unreachable whose replies arrive too slowly."""
-        latest = time.monotonic() - 4 * LOOK_S
+        latest = time.monotonic() - 4 * POLL_S
         with self._wake:
             slow = [host for host, since in self._polling.items() if since < latest]
         for host in slow:

@@ -1,11 +1,11 @@
-"""How a view of the host becomes what the local daemon answers."""
+"""Replies of the daemon, from a view of the host."""
 
 from dataclasses import dataclass, field
 
 from schedulerlocal.agent.view import View
 from schedulerlocal.hypervisor import ObservedVM
 from slackvm import __version__
-from slackvm.api.base import API_VERSION
+from slackvm.api.base import API_VERSION, extend
 from slackvm.api.hosts import (
     CPUReply,
     ForeignReply,
@@ -22,13 +22,13 @@ from slackvm.model.topology import Topology
 
 @dataclass(frozen=True)
 class Identity:
-    """What of a host stays the same while its daemon runs.
+    """What stays the same of a host while its daemon runs.
 
     Attributes:
         name: its name.
         topology: its CPUs.
         offered: levels that it offers; None: any.
-        hypervisor: where its VMs are.
+        hypervisor: name of its backend.
         boot_id: identifies this start of the daemon.
         labels: short texts by key.
     """
@@ -42,9 +42,9 @@ class Identity:
 
 
 def vm_reply(view: View, vm: ObservedVM, host: str, addresses: list[str]) -> VMReply:
-    """Return a VM of ours as it is told."""
+    """Return the reply for a VM that SlackVM manages."""
     if vm.spec is None:
-        raise ValueError(f"{vm.name} is not ours")
+        raise ValueError(f"SlackVM does not manage {vm.name}")
     return VMReply(
         name=vm.name,
         vcpus=vm.vcpus,
@@ -91,10 +91,10 @@ def summary_reply(view: View, host: Identity) -> SummaryReply:
 
 
 def host_reply(view: View, host: Identity) -> HostReply:
-    """Return the host as it is told."""
-    summary = summary_reply(view, host)
-    return HostReply(
-        **{field: getattr(summary, field) for field in SummaryReply.model_fields},
+    """Return the whole host."""
+    return extend(
+        HostReply,
+        summary_reply(view, host),
         topology=[
             CPUReply(cpu_id=cpu.cpu_id, core=core, l3=cache, numa_node=cpu.numa_node)
             for cpu, core, cache in zip(
@@ -122,7 +122,7 @@ def host_reply(view: View, host: Identity) -> HostReply:
 
 
 def plan_reply(plan: Plan, score: float | None) -> PlanReply:
-    """Return what a deploy would do as it is told."""
+    """Return the reply for a plan of a deploy."""
     refusal = plan.refusal
     return PlanReply(
         accepted=plan.accepted,

@@ -1,0 +1,222 @@
+"""The REST interface of the controller."""
+
+from slackvm.api.base import HealthReply
+from slackvm.api.cluster import (
+    CapacityReply,
+    CapacityRequest,
+    ClusterHostReply,
+    ClusterPlanReply,
+    ClusterPlanRequest,
+    ClusterStatusReply,
+    ClusterVMRequest,
+    ClusterVMsReply,
+    HostPatch,
+    HostPath,
+    HostRemoval,
+    HostRequest,
+    HostsQuery,
+    HostsReply,
+    VMsQuery,
+)
+from slackvm.api.endpoint import Endpoint
+from slackvm.api.hosts import SummaryReply
+from slackvm.api.prototype import DeployQuery, Done, NameQuery, NotDone
+from slackvm.api.vms import ChangedReply, VMPath, VMReply
+from slackvm.model.codes import Code
+
+_STORE = (Code.STORAGE_FULL, Code.STORAGE_FAILED)
+_NOT_NOW = (Code.NOT_READY, Code.OUTCOME_UNKNOWN, Code.HYPERVISOR_FAILED, *_STORE)
+_CHANGE = (Code.VM_NOT_FOUND, Code.NAME_TAKEN, *_NOT_NOW)
+_DEPLOY = (
+    *(Code.IMAGE_NOT_FOUND, Code.IMAGE_OUTSIDE, Code.IMAGE_INVALID, Code.IMAGE_IN_USE),
+    *(Code.NO_CPU, Code.NO_MEMORY, Code.TOO_LARGE, Code.OVERCOMMITTED, Code.CORDONED),
+    *(Code.NAME_TAKEN, Code.LEVEL_NOT_OFFERED, Code.LABELS_NOT_MATCHED),
+    *(Code.HOST_UNREACHABLE, Code.HOST_OUTDATED),
+    *_NOT_NOW,
+)
+
+CREATE_VM: Endpoint[None, ClusterVMRequest] = Endpoint(
+    method="POST",
+    path="/v1/vms",
+    summary="Create a VM on the best host; repeating the request changes nothing.",
+    replies={201: ChangedReply, 200: ChangedReply},
+    codes=_DEPLOY,
+    input=ClusterVMRequest,
+    changes=True,
+    tags=("vms",),
+)
+
+LIST_VMS: Endpoint[None, VMsQuery] = Endpoint(
+    method="GET",
+    path="/v1/vms",
+    summary="VMs by name, page by page.",
+    replies={200: ClusterVMsReply},
+    input=VMsQuery,
+    tags=("vms",),
+)
+
+SHOW_VM: Endpoint[VMPath, None] = Endpoint(
+    method="GET",
+    path="/v1/vms/{name}",
+    summary="One VM.",
+    replies={200: VMReply},
+    codes=(Code.VM_NOT_FOUND, Code.OUTCOME_UNKNOWN),
+    parameters=VMPath,
+    tags=("vms",),
+)
+
+REMOVE_VM: Endpoint[VMPath, None] = Endpoint(
+    method="DELETE",
+    path="/v1/vms/{name}",
+    summary="Remove a VM; its image stays. Returns its host in numbers.",
+    replies={200: SummaryReply},
+    codes=_CHANGE,
+    parameters=VMPath,
+    changes=True,
+    tags=("vms",),
+)
+
+CHANGE_VM: dict[str, Endpoint[VMPath, None]] = {
+    verb: Endpoint(
+        method="POST",
+        path=f"/v1/vms/{{name}}/{verb}",
+        summary=f"{verb.capitalize()} a VM; it keeps its CPUs and memory.",
+        replies={200: ChangedReply},
+        codes=_CHANGE,
+        parameters=VMPath,
+        changes=True,
+        tags=("vms",),
+    )
+    for verb in ("start", "stop", "restart")
+}
+
+LIST_HOSTS: Endpoint[None, HostsQuery] = Endpoint(
+    method="GET",
+    path="/v1/hosts",
+    summary="Hosts that have changed since a revision; without one, all.",
+    replies={200: HostsReply},
+    input=HostsQuery,
+    tags=("hosts",),
+)
+
+ADD_HOST: Endpoint[None, HostRequest] = Endpoint(
+    method="POST",
+    path="/v1/hosts",
+    summary="Add a host.",
+    replies={201: ClusterHostReply, 200: ClusterHostReply},
+    codes=_STORE,
+    input=HostRequest,
+    changes=True,
+    tags=("hosts",),
+)
+
+PATCH_HOST: Endpoint[HostPath, HostPatch] = Endpoint(
+    method="PATCH",
+    path="/v1/hosts/{name}",
+    summary="Override labels of a host, or give its own ones back.",
+    replies={200: ClusterHostReply},
+    codes=(Code.HOST_NOT_FOUND, *_STORE),
+    parameters=HostPath,
+    input=HostPatch,
+    changes=True,
+    tags=("hosts",),
+)
+
+REMOVE_HOST: Endpoint[HostPath, HostRemoval] = Endpoint(
+    method="DELETE",
+    path="/v1/hosts/{name}",
+    summary="Remove a host from the cluster; its VMs keep running.",
+    replies={200: ClusterHostReply},
+    codes=(Code.HOST_NOT_FOUND, Code.HAS_VMS, *_STORE),
+    parameters=HostPath,
+    input=HostRemoval,
+    changes=True,
+    tags=("hosts",),
+)
+
+CORDON_HOST: dict[str, Endpoint[HostPath, None]] = {
+    verb: Endpoint(
+        method="POST",
+        path=f"/v1/hosts/{{name}}/{verb}",
+        summary=summary,
+        replies={200: ClusterHostReply},
+        codes=(Code.HOST_NOT_FOUND, *_STORE),
+        parameters=HostPath,
+        changes=True,
+        tags=("hosts",),
+    )
+    for verb, summary in (
+        ("cordon", "Place no more VMs on a host; those on it stay."),
+        ("uncordon", "Place VMs on a host again."),
+    )
+}
+
+PLAN: Endpoint[None, ClusterPlanRequest] = Endpoint(
+    method="POST",
+    path="/v1/plan",
+    summary="Where a VM would go: the score of every host, or why it refuses.",
+    replies={200: ClusterPlanReply},
+    codes=(Code.POLICY_NOT_FOUND,),
+    input=ClusterPlanRequest,
+    tags=("scheduling",),
+)
+
+CAPACITY: Endpoint[None, CapacityRequest] = Endpoint(
+    method="POST",
+    path="/v1/capacity",
+    summary="How many more VMs of a mix fit, and how many hosts a number of them needs.",
+    replies={200: CapacityReply},
+    codes=(Code.TOO_MUCH, Code.TOO_LARGE),
+    input=CapacityRequest,
+    tags=("scheduling",),
+)
+
+LIVENESS: Endpoint[None, None] = Endpoint(
+    method="GET",
+    path="/healthz",
+    summary="Whether the controller runs.",
+    replies={200: HealthReply},
+    open=True,
+    tags=("daemon",),
+)
+
+READINESS: Endpoint[None, None] = Endpoint(
+    method="GET",
+    path="/readyz",
+    summary="Whether it can place VMs: it has polled every host once and can write its store.",
+    replies={200: HealthReply, 503: HealthReply},
+    open=True,
+    tags=("daemon",),
+)
+
+PROTOTYPE_STATUS: Endpoint[None, None] = Endpoint(
+    method="GET",
+    path="/status",
+    summary="What is free, and the vNodes, on each host by its URL.",
+    replies={200: ClusterStatusReply},
+    tags=("prototype",),
+)
+
+PROTOTYPE_DEPLOY: Endpoint[None, DeployQuery] = Endpoint(
+    method="GET",
+    path="/deploy",
+    summary="Create a VM on the best host and start it.",
+    replies={200: Done},
+    codes=_DEPLOY,
+    failure=NotDone,
+    input=DeployQuery,
+    changes=True,
+    tags=("prototype",),
+)
+
+PROTOTYPE_REMOVE: Endpoint[None, NameQuery] = Endpoint(
+    method="GET",
+    path="/remove",
+    summary="Remove a VM; its image stays.",
+    replies={200: Done},
+    codes=_CHANGE,
+    failure=NotDone,
+    input=NameQuery,
+    changes=True,
+    tags=("prototype",),
+)

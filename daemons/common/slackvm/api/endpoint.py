@@ -1,0 +1,92 @@
+"""An endpoint of a REST interface: a declaration that server and clients share."""
+
+import re
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Any, Generic, TypeVar, cast
+from urllib.parse import quote, urlencode
+
+from pydantic import BaseModel
+
+from slackvm.api.base import Inputs
+from slackvm.api.errors import ErrorReply
+from slackvm.model.codes import Code
+
+METHODS = ("GET", "POST", "PUT", "PATCH", "DELETE")
+"""Methods that an endpoint can have; the server adds HEAD and OPTIONS."""
+
+_WITH_BODY = frozenset({"POST", "PUT", "PATCH"})
+_PARAMETER = re.compile(r"\{([a-z_]+)\}")
+
+PathT = TypeVar("PathT", bound=Inputs | None)
+InputT = TypeVar("InputT", bound=Inputs | None)
+
+ReplyKind = type[BaseModel] | str | tuple[str, ...] | None
+"""Content of an answer: a model, sent as JSON; a media type, or several of which the answer's
+`Content-Type` names one; None: no content."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Endpoint(Generic[PathT, InputT]):
+    """One method of one path.
+
+    Attributes:
+        method: one of `METHODS`.
+        path: starts with a slash; `{name}` stands for a segment that `parameters` describes.
+        summary: one line for the OpenAPI document.
+        replies: content of the answer, by status; 304 if the answer has an ETag.
+        changes: whether it changes something. Then it needs the full token, HEAD does not call it,
+            and it is refused when a browser sends it from another site.
+        codes: errors beside those of every endpoint.
+        parameters: model of the segments in the path.
+        input: model of the JSON body (POST, PUT, PATCH) or else of the query string.
+        open: whether it needs no token.
+        failure: model of the answer that is an error; the prototype's endpoints add fields.
+        tags: groups in the OpenAPI document.
+    """
+
+    method: str
+    path: str
+    summary: str
+    replies: Mapping[int, ReplyKind]
+    changes: bool = False
+    codes: Sequence[Code] = ()
+    parameters: type[PathT] | None = None
+    input: type[InputT] | None = None
+    open: bool = False
+    failure: type[ErrorReply] = ErrorReply
+    tags: Sequence[str] = field(default=(), kw_only=True)
+
+    def __post_init__(self) -> None:
+        if self.method not in METHODS or not self.path.startswith("/"):
+            raise ValueError(f"{self.method} {self.path}: the method is none of {METHODS}")
+        model = cast("type[Inputs] | None", self.parameters)
+        described = set(model.model_fields) if model else set()
+        if set(_PARAMETER.findall(self.path)) != described:
+            raise ValueError(f"{self.method} {self.path}: parameters describe {sorted(described)}")
+        if self.open and self.changes:
+            raise ValueError(f"{self.method} {self.path}: what changes something needs a token")
+
+    @property
+    def takes_body(self) -> bool:
+        """Whether `input` is a JSON body and not a query string."""
+        return self.method in _WITH_BODY
+
+    def target(self, path: PathT, given: InputT) -> str:
+        """Return the path of a request, quoted, with its query string."""
+        segments = _fields(path)
+        target = _PARAMETER.sub(lambda match: quote(str(segments[match[1]]), safe=""), self.path)
+        query = {} if self.takes_body else _fields(given)
+        return f"{target}?{urlencode(query)}" if query else target
+
+    def body(self, given: InputT) -> dict[str, Any] | None:
+        """Return the JSON body of a request; None: it has none."""
+        return _fields(given) if self.takes_body and given is not None else None
+
+
+AnyEndpoint = Endpoint[Any, Any]
+
+
+def _fields(given: Inputs | None) -> dict[str, Any]:
+    """Return fields as JSON, without those at their defaults, which an older peer may not know."""
+    return {} if given is None else given.model_dump(mode="json", exclude_defaults=True)
