@@ -21,7 +21,7 @@ def body(request: str) -> Any:
 
 def refusal(field: str) -> bytes:
     """Return how release 0.1.0 refuses a field that it does not know."""
-    detail = {"code": "invalid", "message": f"{field} is not known; allowed: x", "field": field}
+    detail = {"code": "invalid", "message": f"{field} is unknown; allowed: x", "field": field}
     return http("400 Bad Request", json.dumps({"error": detail}))
 
 

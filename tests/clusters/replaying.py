@@ -1,4 +1,4 @@
-"""A controller's operations log decided anew, from nothing but the log."""
+"""A controller's operations log decided again, from the log alone."""
 
 from pathlib import Path
 
@@ -13,5 +13,5 @@ def replayed(log: Path) -> ClusterVerification:
 
 
 def hosts_of_vms(log: Path) -> dict[str, list[str]]:
-    """Return the hosts of each VM at the end of a log, every placement of which is decided anew."""
+    """Return the hosts of each VM at the end of a log, after deciding each placement again."""
     return {name: [host] for host, names in replayed(log).vms.items() for name in names}

@@ -57,7 +57,7 @@ class NoRecords(Records):
 
 
 class Hosts:
-    """An application that is many hosts, told by the address that is asked."""
+    """An application that is many hosts, distinguished by the address of the request."""
 
     def __init__(self, first: int, count: int, vms: int) -> None:
         self.metrics = Metrics()

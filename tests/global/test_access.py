@@ -1,4 +1,4 @@
-"""Who may ask the controller, and how it lets hosts know who it is: tokens and TLS, both ways."""
+"""Authentication between clients, the controller and hosts: tokens and TLS."""
 
 import re
 from collections.abc import Iterator
@@ -79,7 +79,9 @@ def test_a_host_that_lets_it_in_gets_vms(controller: Controller) -> None:
     assert controller.remove("web").status_code == 200
 
 
-def test_hosts_that_do_not_are_told_with_the_reason(controller: Controller) -> None:
+def test_hosts_without_a_trusted_certificate_are_shown_with_the_reason(
+    controller: Controller,
+) -> None:
     reasons = [host["reason"] for host in controller.hosts().values() if host["reason"]]
     assert len(reasons) == 3
     assert sum("answered 401" in reason for reason in reasons) == 1
@@ -177,7 +179,7 @@ WRONG = {
 
 
 @pytest.mark.parametrize(
-    ("settings", "told"),
+    ("settings", "reported"),
     [
         (
             {name: value for name, (value, _) in WRONG.items()},
@@ -192,12 +194,12 @@ WRONG = {
     ids=["many", "network", "store", "list", "certificate", "CA"],
 )
 def test_a_wrong_setting_stops_it_with_its_name(
-    settings: dict[str, str], told: list[str], tmp_path: Path
+    settings: dict[str, str], reported: list[str], tmp_path: Path
 ) -> None:
     controller = make_controller(tmp_path, [], **settings)
     with pytest.raises(AssertionError):
         controller.start()
     assert controller.process
     assert controller.process.wait(30) == 2
-    for expected in told:
-        assert re.search(expected, controller.told)
+    for expected in reported:
+        assert re.search(expected, controller.log_text)

@@ -71,9 +71,9 @@ def report(host: Host, name: str, generation: int) -> HostReport:
     offered = None if host.levels is None else tuple(sorted(host.levels))
     identity = Identity(name, host.topology, offered, "memory", "abcd")
     vms = [vm_reply(view, guest, name, []) for guest in guests.values()]
-    told = HostReport(f"abcd-{generation}", host_reply(view, identity), VMsReply(vms=vms))
-    check_report(told)
-    return told
+    reported = HostReport(f"abcd-{generation}", host_reply(view, identity), VMsReply(vms=vms))
+    check_report(reported)
+    return reported
 
 
 @pytest.fixture
@@ -95,8 +95,8 @@ def test_in_any_state_and_for_any_request(cluster: Cluster) -> None:
     for generation in range(1, ROUNDS + 1):
         hosts = [random_host(chance) for _ in range(HOSTS)]
         for number, (member, host) in enumerate(zip(cluster.hosts, hosts, strict=True)):
-            told = report(host, f"host{number}", generation)
-            assert apply_report(cluster, member, told, clock.now())
+            reported = report(host, f"host{number}", generation)
+            assert apply_report(cluster, member, reported, clock.now())
         for number in range(12):
             vm = random_vm(chance, f"new{number}")
             choice = choose(cluster, POLICIES["progress"], PlacementRequest(vm))
@@ -111,7 +111,7 @@ def test_in_any_state_and_for_any_request(cluster: Cluster) -> None:
 
 
 def test_what_is_reserved_counts_as_what_is_there(cluster: Cluster) -> None:
-    """VMs ordered since the host told of itself, in any number and order, and given back."""
+    """VMs reserved since the last report of the host, in any number and order, and released."""
     chance = random.Random(2)
     hosts = [random_host(chance) for _ in range(HOSTS)]
     for number, (member, host) in enumerate(zip(cluster.hosts, hosts, strict=True)):
@@ -147,8 +147,8 @@ def test_refusals_that_only_a_controller_gives(cluster: Cluster) -> None:
     chance = random.Random(3)
     empty = Host(TOPOLOGIES["laptop"])
     for number in range(3):
-        told = report(empty, f"host{number}", 1)
-        apply_report(cluster, cluster.hosts[number], told, 0.0)
+        reported = report(empty, f"host{number}", 1)
+        apply_report(cluster, cluster.hosts[number], reported, 0.0)
     cluster.cordon(cluster.hosts[0], cordoned=True)
     mark_unreachable(cluster, cluster.hosts[1], "no answer in time")
     choice = choose(cluster, POLICIES["first-fit"], PlacementRequest(random_vm(chance, "vm")))
@@ -179,17 +179,17 @@ def test_over_rest_the_plans_of_hosts_and_controller_agree(live: Running) -> Non
     for number in range(25):
         body = {"name": f"new{number}", "vcpus": chance.choice([1, 4, 8, 64]), "image": "/i.qcow2"}
         body |= {"memory_gib": chance.choice([1, 9, 40]), "level": chance.choice([1, 1.5, 3])}
-        told = live.controller.call("POST", "/v1/plan", json=body).json()
+        reported = live.controller.call("POST", "/v1/plan", json=body).json()
         own = {
             name: host.call("POST", "/v1/plan", json=body).json()
             for name, host in live.by_name.items()
         }
-        for verdict in told["hosts"]:
+        for verdict in reported["hosts"]:
             fields = {key: own[verdict["host"]][key] for key in ("accepted", "code", "message")}
             fields |= {key: own[verdict["host"]][key] for key in ("needed", "free", "score")}
             assert {key: verdict[key] for key in fields} == fields
-        accepted = [v for v in told["hosts"] if v["accepted"]]
-        assert told["accepted"] == bool(accepted)
+        accepted = [v for v in reported["hosts"] if v["accepted"]]
+        assert reported["accepted"] == bool(accepted)
         if accepted:
             best = max(accepted, key=lambda verdict: verdict["score"])
-            assert told["host"] == best["host"]
+            assert reported["host"] == best["host"]

@@ -1,4 +1,4 @@
-"""Hosts that give no answer: no VM is made twice, none forgotten, and clients are told the truth.
+"""Hosts that give no answer: no VM is created twice or forgotten, and clients get the true outcome.
 
 The answers that are lost here are lost on a wire of the tests, at a chosen moment.
 """
@@ -35,16 +35,16 @@ def cluster(shared: Running) -> Iterator[Running]:
         wire.release()
     wait_until(lambda: not any(host["pending"] for host in shared.controller.hosts().values()))
     shared.controller.wait_ready(2)
-    wait_until(lambda: told(shared) == shared.where())
+    wait_until(lambda: vms_by_host(shared) == shared.where())
     assert hosts_of_vms(shared.controller.operations) == shared.where()
 
 
-def told(cluster: Running) -> dict[str, list[str]]:
+def vms_by_host(cluster: Running) -> dict[str, list[str]]:
     return {name: [vm["host"]] for name, vm in cluster.controller.vms().items()}
 
 
 def unknown(answer: requests.Response, host: str = "host0") -> bool:
-    """Tell whether an answer says that it is not known what a host did, and check how it does."""
+    """Return whether a reply says that the outcome on a host is unknown, and check its form."""
     if answer.status_code != 503:
         return False
     error = answer.json()["error"]
@@ -78,11 +78,11 @@ def test_a_deploy_that_is_done_and_never_answered_is_found(cluster: Running) -> 
     assert unknown(cluster.controller.deploy("web", 2, 1.0))
     assert cluster.controller.hosts()["host0"]["pending"] == ["web"]
     cluster.wires[0].mend()
-    wait_until(lambda: told(cluster) == {"web": ["host0"]})
+    wait_until(lambda: vms_by_host(cluster) == {"web": ["host0"]})
     assert cluster.controller.deploy("web", 2, 1.0).status_code == 200
 
 
-def test_while_it_is_not_known_the_name_and_the_room_are_taken(cluster: Running) -> None:
+def test_while_the_outcome_is_unknown_name_and_resources_are_taken(cluster: Running) -> None:
     for request in (CREATE, "GET", "POST /v1/vms/"):
         cluster.wires[0].on(request, "hold")
     assert unknown(cluster.controller.deploy("web", 2, 1.0))

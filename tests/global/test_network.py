@@ -31,7 +31,7 @@ class Network:
                 found.setdefault(name, []).append(f"host{number}")
         return found
 
-    def told(self) -> dict[str, list[str]]:
+    def vms_by_host(self) -> dict[str, list[str]]:
         return {name: [vm["host"]] for name, vm in self.controller.vms().items()}
 
     def stop(self) -> None:
@@ -80,7 +80,7 @@ def network(shared: Network) -> Iterator[Network]:
     yield shared
     shared.controller.wait_ready(2)
     wait_until(lambda: not any(host["pending"] for host in shared.controller.hosts().values()))
-    wait_until(lambda: shared.told() == shared.where())
+    wait_until(lambda: shared.vms_by_host() == shared.where())
     assert hosts_of_vms(shared.controller.operations) == shared.where()
 
 

@@ -32,7 +32,7 @@ def fill(controller: Controller, names: str, **more: Any) -> None:
 class TestVMs:
     """One VM."""
 
-    def test_it_is_created_told_and_removed(self, controller: Controller) -> None:
+    def test_it_is_created_shown_and_removed(self, controller: Controller) -> None:
         created = controller.deploy("web", 2, 2.0)
         assert created.status_code == 201, created.text
         body = created.json()
@@ -158,19 +158,19 @@ class TestList:
 class TestHosts:
     """The hosts."""
 
-    def test_they_are_told_as_they_tell_themselves(
+    def test_they_are_shown_as_they_report_themselves(
         self, controller: Controller, cluster: Running
     ) -> None:
         fill(controller, "abc")
-        told = controller.hosts()
+        reported = controller.hosts()
         for name, host in cluster.by_name.items():
             own = host.get("/v1/host")
-            assert {key: told[name][key] for key in own} == own
-            assert told[name]["age_s"] < 30
-            assert (told[name]["cordoned"], told[name]["pending"]) == (False, [])
-        assert [host["url"] for host in told.values()] == [wire.url for wire in cluster.wires]
+            assert {key: reported[name][key] for key in own} == own
+            assert reported[name]["age_s"] < 30
+            assert (reported[name]["cordoned"], reported[name]["pending"]) == (False, [])
+        assert [host["url"] for host in reported.values()] == [wire.url for wire in cluster.wires]
 
-    def test_only_what_has_changed_is_told_again(self, controller: Controller) -> None:
+    def test_only_changed_hosts_are_listed_again(self, controller: Controller) -> None:
         wait_until(lambda: self.is_quiet(controller))
         before = controller.get("/v1/hosts")
         host = controller.deploy("web", 1, 1.0).json()["host"]
@@ -198,7 +198,7 @@ class TestHosts:
         ("method", "path"),
         [("DELETE", "/v1/hosts/no"), ("POST", "/v1/hosts/no/cordon"), ("DELETE", "/v1/hosts/%00")],
     )
-    def test_an_unknown_one_is_told_so(
+    def test_an_unknown_one_is_reported(
         self, controller: Controller, method: str, path: str
     ) -> None:
         assert controller.call(method, path).status_code in (400, 404)
@@ -264,7 +264,7 @@ class TestPlan:
         nobody = self.plan(controller, vcpus=9)
         assert (nobody["accepted"], nobody["host"], nobody["code"]) == (False, None, "too_large")
 
-    def test_a_taken_name_is_told_first(self, controller: Controller) -> None:
+    def test_a_taken_name_is_reported_first(self, controller: Controller) -> None:
         fill(controller, "a")
         plan = self.plan(controller, name="a")
         assert (plan["accepted"], plan["code"], plan["host"]) == (False, "name_taken", None)
@@ -297,16 +297,16 @@ class TestCapacity:
             {"vcpus": 2, "memory_gib": 4, "level": 1, "share": 1},
             {"vcpus": 1, "memory_gib": 1.5, "level": 3, "share": 3},
         ]
-        told = self.ask(controller, mix=mix)
-        assert told["vms"] == sum(host["vms"] for host in told["hosts"]) > 10
+        reported = self.ask(controller, mix=mix)
+        assert reported["vms"] == sum(host["vms"] for host in reported["hosts"]) > 10
         # Due at 1/2, 3/2 … for the first size and at 1/6, 3/6, 5/6 … for the second.
         order = [1, 0, 1, 1]
-        for number in range(told["vms"] + 1):
+        for number in range(reported["vms"] + 1):
             size = mix[order[number % 4]]
             body = {key: size[key] for key in ("vcpus", "memory_gib", "level")}
             body |= {"name": f"new{number}", "image": "/i.qcow2"}
             answer = controller.call("POST", "/v1/vms", json=body)
-            assert answer.status_code == (201 if number < told["vms"] else 409)
+            assert answer.status_code == (201 if number < reported["vms"] else 409)
 
     def test_hosts_needed_are_those_that_a_count_of_vms_fills(self, controller: Controller) -> None:
         one = [{"vcpus": 1, "memory_gib": 1, "level": 1}]
@@ -332,7 +332,7 @@ class TestCapacity:
         error = self.ask(controller, 400, **{"mix": mix, **body})["error"]
         assert error["field"] == field
 
-    def test_a_vm_that_is_larger_than_the_host_is_told(self, controller: Controller) -> None:
+    def test_a_vm_that_is_larger_than_the_host_is_reported(self, controller: Controller) -> None:
         mix = [{"vcpus": 2, "memory_gib": 1, "level": 1}]
         body = {"mix": mix, "count": 1, "host": {"cpus": 1, "memory_gib": 8}}
         error = self.ask(controller, 409, **body)["error"]
@@ -393,11 +393,11 @@ def test_every_decision_is_in_the_log(controller: Controller) -> None:
     entries = [json.loads(line) for line in controller.operations.read_text().splitlines()]
     assert [entry["seq"] for entry in entries] == list(range(1, len(entries) + 1))
     assert (entries[0]["op"], entries[0]["policy"]) == ("start", "progress")
-    told = [
+    reported = [
         (entry["op"], entry["name"], entry["host"], entry["outcome"], entry["code"])
         for entry in entries[-6:]
     ]
-    assert told == [
+    assert reported == [
         ("reserve", "a", host, "accepted", None),
         ("deploy", "a", host, "accepted", None),
         ("confirm", "a", host, "accepted", None),

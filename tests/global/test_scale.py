@@ -1,4 +1,4 @@
-"""A cluster of many hosts and VMs: told whole, and searched."""
+"""A cluster of many hosts and VMs: listed completely, and searched."""
 
 from pathlib import Path
 
@@ -29,6 +29,6 @@ def test_thousands_of_vms_on_a_hundred_hosts(tmp_path: Path) -> None:
         changed = controller.get(f"/v1/hosts?since={since}")
         assert (len(changed["hosts"]), len(changed["ages"])) == (0, HOSTS)
         mix = [{"vcpus": 4, "memory_gib": 64, "level": 1}]
-        told = controller.call("POST", "/v1/capacity", json={"mix": mix}).json()
-        assert len(told["hosts"]) == HOSTS
-        assert told["vms"] > HOSTS
+        message = controller.call("POST", "/v1/capacity", json={"mix": mix}).json()
+        assert len(message["hosts"]) == HOSTS
+        assert message["vms"] > HOSTS

@@ -126,14 +126,14 @@ def test_vms_of_a_host_that_is_down_are_known_after_a_restart(
 
 
 @pytest.mark.parametrize(
-    ("harm", "told"),
+    ("harm", "message"),
     [
         ("PRAGMA user_version = 7", "its version is 7, written by a later release"),
         ("", "file is not a database"),
     ],
     ids=["another version", "damaged"],
 )
-def test_a_store_that_is_not_ours_is_left_alone(harm: str, told: str, tmp_path: Path) -> None:
+def test_a_store_that_is_not_ours_is_left_alone(harm: str, message: str, tmp_path: Path) -> None:
     path = tmp_path / "store.sqlite"
     if harm:
         with sqlite3.connect(path) as database:
@@ -144,7 +144,7 @@ def test_a_store_that_is_not_ours_is_left_alone(harm: str, told: str, tmp_path: 
         path.write_bytes(b"not a database at all" * 100)
     content = path.read_bytes()
     controller = make_controller(tmp_path, [], SCG_STORE=f"sqlite:///{path}")
-    with pytest.raises(AssertionError, match=told):
+    with pytest.raises(AssertionError, match=message):
         controller.start()
     assert path.read_bytes() == content
 

@@ -1,4 +1,4 @@
-"""What says that it is a host, and is none, or another one: told as unknown; no harm is done."""
+"""Servers that are not valid hosts, or are another host: they are unknown and do no harm."""
 
 import json
 from collections.abc import Iterator
@@ -43,9 +43,9 @@ STRANGE: dict[str, tuple[Answer, str]] = {
     "negative CPUs": (telling(cpus_free=-1), "numbers that no host has"),
     "more free than there is": (telling(cpus_free=9), "numbers that no host has"),
     "huge": (telling(cpus=2**70, cpus_free=2**70), "numbers that no host has"),
-    "a level that is none": (telling(offered=[0.5]), "no level"),
+    "an invalid level": (telling(offered=[0.5]), "no level"),
     "unknown to itself": (telling(state="unknown"), "unknown to itself"),
-    "VMs that it does not tell": (telling(vms=["ghost"]), "otherwise than it lists them"),
+    "VMs that it does not list": (telling(vms=["ghost"]), "described other VMs than it lists"),
 }
 
 
@@ -68,7 +68,7 @@ def fakes(cluster: Running) -> Iterator[dict[str, FakeHost]]:
 
 
 @pytest.mark.parametrize("kind", STRANGE)
-def test_it_is_unknown_and_why_is_told(
+def test_it_is_unknown_with_the_reason(
     kind: str, cluster: Running, fakes: dict[str, FakeHost]
 ) -> None:
     place = fakes[kind].url.removeprefix("http://")
@@ -100,16 +100,16 @@ def test_a_second_host_of_one_name_is_refused(cluster: Running, tmp_path: Path) 
     namesake = make_host(tmp_path, "host0")
     namesake.start()
     try:
-        told = cluster.controller.call("POST", "/v1/hosts", json={"url": namesake.url}).json()
-        assert told["state"] == "unknown"
-        assert "it says that it is host0" in told["reason"]
+        reported = cluster.controller.call("POST", "/v1/hosts", json={"url": namesake.url}).json()
+        assert reported["state"] == "unknown"
+        assert "it says that it is host0" in reported["reason"]
         assert cluster.controller.hosts()["host0"]["state"] == "ready"
     finally:
         end(namesake)
 
 
 class TestBackAsAnother:
-    """A host that comes back otherwise than it was."""
+    """A host that comes back with changes."""
 
     @pytest.fixture
     def wire(self, cluster: Running, tmp_path: Path) -> Iterator[Wire]:
@@ -152,7 +152,7 @@ class TestBackAsAnother:
         refused = cluster.controller.call("DELETE", "/v1/hosts/first")
         assert (refused.status_code, refused.json()["error"]["code"]) == (409, "has_vms")
         assert cluster.controller.call("DELETE", "/v1/hosts/first?force=true").status_code == 200
-        told = cluster.controller.call("POST", "/v1/hosts", json={"url": wire.url}).json()
-        assert (told["name"], told["state"]) == ("second", "ready")
+        reported = cluster.controller.call("POST", "/v1/hosts", json={"url": wire.url}).json()
+        assert (reported["name"], reported["state"]) == ("second", "ready")
         cluster.controller.call("DELETE", "/v1/hosts/second")
         end(other)

@@ -61,17 +61,17 @@ class Served:
         assert self.process is not None
         deadline = time.monotonic() + START_S
         while time.monotonic() < deadline:
-            told = self.told
-            if "event=listening" in told:
-                self.url = told.partition("event=listening")[2].partition("url=")[2].split()[0]
+            log_text = self.log_text
+            if "event=listening" in log_text:
+                self.url = log_text.partition("event=listening")[2].partition("url=")[2].split()[0]
                 return
             if self.process.poll() is not None:
                 break
             time.sleep(0.02)
-        raise AssertionError(f"the daemon did not start: {self.told}")
+        raise AssertionError(f"the daemon did not start: {self.log_text}")
 
     @property
-    def told(self) -> str:
+    def log_text(self) -> str:
         """What it has logged since its last start."""
         return self.log.read_text()[self._log_start :]
 

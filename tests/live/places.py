@@ -117,13 +117,13 @@ class Place:
         host, vms = self.daemon.get("/v1/host"), self.daemon.get("/v1/vms")["vms"]
         check_consistent(host, vms)
         assert all(len(vm["cpu_list"]) >= vm["vcpus"] for vm in vms), "oversubscribed with itself"
-        told = metrics(self.daemon)
-        assert (told["host_ready"], told["host_overcommitted"]) == (1, 0)
-        assert told["host_cpus_free"] == host["cpus_free"]
-        assert told["host_memory_free_bytes"] == host["memory_free_mib"] * 2**20
-        assert (told["host_vms"], told["foreign_vms"]) == (len(vms), len(host["foreign"]))
+        message = metrics(self.daemon)
+        assert (message["host_ready"], message["host_overcommitted"]) == (1, 0)
+        assert message["host_cpus_free"] == host["cpus_free"]
+        assert message["host_memory_free_bytes"] == host["memory_free_mib"] * 2**20
+        assert (message["host_vms"], message["foreign_vms"]) == (len(vms), len(host["foreign"]))
         for level, vnode in host["levels"].items():
-            assert told.get(f'vnode_cpus{{level="{level}"}}', 0) == vnode["owned"]
+            assert message.get(f'vnode_cpus{{level="{level}"}}', 0) == vnode["owned"]
         model = Host(read_json(self.topology))
         _, difference = verify(self.daemon.operations, model)
         assert difference is None, str(difference)
@@ -158,9 +158,9 @@ def empty_disk(path: Path) -> Path:
 
 
 def metrics(daemon: Daemon) -> dict[str, float]:
-    """Return what Prometheus is told, without the `slackvm_` in front."""
-    told = daemon.call("GET", "/metrics").text
-    lines = re.findall(r"^slackvm_(.*) (\S+)$", told, re.MULTILINE)
+    """Return the metrics, without the `slackvm_` in front."""
+    message = daemon.call("GET", "/metrics").text
+    lines = re.findall(r"^slackvm_(.*) (\S+)$", message, re.MULTILINE)
     return {name: float(value) for name, value in lines}
 
 

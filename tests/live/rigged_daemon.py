@@ -1,4 +1,4 @@
-"""`slackvm-local`, rigged: it dies or waits where it is told to, and its clock is wrong.
+"""`slackvm-local`, rigged: it dies or waits at chosen points, and its clock is wrong.
 
 `rigged_daemon.py FOLDER` forks a daemon for each order that it reads; `rigs.Rig` gives the orders,
 and tells the daemons what to do by files in FOLDER. All else is the ordinary daemon. A step is

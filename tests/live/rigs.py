@@ -1,4 +1,4 @@
-"""Local daemons that die or wait where they are told to, or whose clock is wrong."""
+"""Local daemons that die or wait at chosen points, or whose clock is wrong."""
 
 import json
 import os
@@ -56,7 +56,7 @@ class RiggedDaemon(Daemon):
 
 
 class Rig:
-    """What a test tells a rigged daemon, and is told by it, through files in a folder.
+    """Messages between a test and a rigged daemon, as files in a folder.
 
     A step is named `OPERATION: STEP`, as in `deploy: libvirt, start VM b`; the last one of each
     operation is `OPERATION: answer`. Many daemons are needed, one after another: they are forked
@@ -108,7 +108,7 @@ class Rig:
         (self._folder / "order").write_text(f"{what} {step}")
 
     def release(self) -> None:
-        """Take back what it was told; if it waits, it goes on."""
+        """Remove its instruction; if it waits, it continues."""
         (self._folder / "order").unlink(missing_ok=True)
 
     @property

@@ -1,4 +1,4 @@
-"""Who may ask what of the daemon: tokens, pages of other sites; and what its log must not hold."""
+"""Authentication: tokens, pages of other sites; and secrets that the log must not contain."""
 
 import http.client
 import itertools
@@ -108,7 +108,7 @@ class TestTokens:
     """Without one, with a wrong one, with the reading one."""
 
     @pytest.mark.usefixtures("unchanged")
-    def test_without_a_right_token_only_health_is_told(self, daemon: Daemon) -> None:
+    def test_without_a_right_token_only_health_is_shown(self, daemon: Daemon) -> None:
         wrong = ("", WRONG, FULL[:-1], FULL + "x", FULL.upper(), f"{FULL} {FULL}", f"{READ}{FULL}")
         for method, path, tokens in operations(daemon):
             for token in wrong:
@@ -147,7 +147,7 @@ class TestTokens:
                 send(daemon, method, address, {**bearer(READ), name: value})
 
     @pytest.mark.usefixtures("unchanged")
-    def test_two_tokens_are_none(self, daemon: Daemon) -> None:
+    def test_two_tokens_are_refused(self, daemon: Daemon) -> None:
         """Of two headers, or two tokens in one, nobody could say which counts."""
         twice = {**bearer(READ), "authorization": f"Bearer {FULL}"}
         for method, address in changing(daemon):
@@ -238,13 +238,13 @@ def test_with_a_token_it_serves_a_network(address: str, tmp_path: Path) -> None:
         enter = ["nsenter", f"--target={daemon.process.pid}", "--net", "curl", "--silent"]
         url = "http://192.0.2.1:8099/listvm" if address != "::" else "http://[::1]:8099/listvm"
         for header, expected in ((f"Bearer {FULL}", "[]200"), ("Bearer x", "401")):
-            told = subprocess.run(
+            reported = subprocess.run(
                 [*enter, "--write-out", "%{http_code}", "-H", f"Authorization: {header}", url],
                 capture_output=True,
                 text=True,
                 check=True,
             )
-            assert told.stdout.endswith(expected)
+            assert reported.stdout.endswith(expected)
     finally:
         daemon.end(signal.SIGKILL)
         daemon.session.close()

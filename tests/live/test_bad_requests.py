@@ -85,13 +85,13 @@ class TestPrototype:
 
     @pytest.mark.parametrize("path", ["/progress", "/deploy"])
     @pytest.mark.parametrize("field", SIZES)
-    def test_a_size_that_is_none_is_named(self, daemon: Daemon, path: str, field: str) -> None:
+    def test_an_invalid_size_is_named(self, daemon: Daemon, path: str, field: str) -> None:
         for value in SIZES[field]:
             asked = {**PROTOTYPE[path], field: value}
             refused(daemon.call("GET", path, params=asked), 400, field)
 
     @pytest.mark.parametrize("path", ["/deploy", "/remove"])
-    def test_a_name_that_is_none_is_named(self, daemon: Daemon, path: str) -> None:
+    def test_an_invalid_name_is_named(self, daemon: Daemon, path: str) -> None:
         for name in NAMES:
             asked = {**PROTOTYPE[path], "name": name}
             refused(daemon.call("GET", path, params=asked), 400, "name")
@@ -116,7 +116,7 @@ class TestPrototype:
             assert found.json()["error"]["field"] in (field, field.upper())
 
     @pytest.mark.parametrize("path", PROTOTYPE)
-    def test_a_query_that_is_none_is_refused(self, daemon: Daemon, path: str) -> None:
+    def test_an_invalid_query_is_refused(self, daemon: Daemon, path: str) -> None:
         for query in ("name", "&&", "name=%ff", "=", "name=a;cpu=1", "&".join(["x=1"] * 100)):
             answer = daemon.call("GET", f"{path}?{query}")
             refused(answer, 400, answer.json()["error"].get("field"))
@@ -150,7 +150,7 @@ class TestBodies:
 
     @pytest.mark.parametrize("path", ["/v1/vms", "/v1/plan"])
     @pytest.mark.parametrize("number", ["NaN", "Infinity", "-Infinity", "1e400", "-1e400"])
-    def test_a_number_that_is_none_is_named(self, daemon: Daemon, path: str, number: str) -> None:
+    def test_an_invalid_number_is_named(self, daemon: Daemon, path: str, number: str) -> None:
         for field in NUMBERS:
             body = json.dumps({**VM, field: "here"}).replace('"here"', number)
             refused(self.send(daemon, path, body), 400, field)

@@ -38,7 +38,7 @@ def place(new_libvirt_host: NewHost, tmp_path: Path) -> Place:
 
 @needs_two_cpus
 def test_the_daemon_is_up_before_libvirtd_after_a_loss_of_power(place: Place) -> None:
-    """All VMs come back, the one too whose making nobody has been told of."""
+    """All VMs come back, also the one whose creation no client got a reply for."""
     with Rig(place.folder / "rig") as rig, place.serving(rig.daemon) as daemon:
         for name, level in (("a", 1.0), ("b", 2.0)):
             assert place.deploy(name, 1, level).status_code == 201
@@ -102,7 +102,7 @@ def test_libvirtd_hangs_or_dies_in_the_middle_of_a_deploy(place: Place, tmp_path
             place.settled()
 
 
-def test_a_vm_of_somebody_else_that_takes_all_cpus(place: Place) -> None:
+def test_an_unmanaged_vm_that_takes_all_cpus(place: Place) -> None:
     with place.serving() as daemon, place.libvirt() as connection:
         assert place.deploy("a", 1, 1.0).status_code == 201
         everywhere = (True,) * daemon.get("/v1/host")["cpus"]
@@ -144,7 +144,7 @@ def test_a_vm_that_was_given_other_vcpus_is_never_oversubscribed_with_itself(pla
         assert place.deploy("a", 1, 1.0).status_code == 201
         domain = connection.lookupByName("a")
 
-        def told() -> tuple[int, int, str]:
+        def counted() -> tuple[int, int, str]:
             host = daemon.get("/v1/host")
             return (
                 daemon.get("/v1/vms/a")["vcpus"],
@@ -152,17 +152,17 @@ def test_a_vm_that_was_given_other_vcpus_is_never_oversubscribed_with_itself(pla
                 host["state"],
             )
 
-        def start_anew() -> None:
+        def start_again() -> None:
             domain.destroy()  # nothing has booted that could be asked to shut down
             assert daemon.call("POST", "/v1/vms/a/start").status_code == 200
 
         # It may get a second one while it runs, and that is pinned too
         domain.setVcpusFlags(2, NEXT | MOST)
-        start_anew()
-        assert told() == (1, 1, "ready")
+        start_again()
+        assert counted() == (1, 1, "ready")
         place.settled()
         domain.setVcpusFlags(2, NOW)
-        wait_until(lambda: told() == (2, 2, "ready"))
+        wait_until(lambda: counted() == (2, 2, "ready"))
         place.settled()
 
         # Its next start is with one again, and until then it can be pinned otherwise
@@ -171,15 +171,15 @@ def test_a_vm_that_was_given_other_vcpus_is_never_oversubscribed_with_itself(pla
         domain.pinVcpuFlags(1, (True, *(False,) * (cpus - 1)), NOW)
         wait_until(lambda: metrics(daemon)["pins_restored_total"] > restored)
         place.settled()
-        start_anew()
-        assert told() == (1, 1, "ready")
+        start_again()
+        assert counted() == (1, 1, "ready")
 
         # Another VM has the CPUs that more vCPUs would need
         assert place.deploy("b", cpus - 1, 1.0).status_code == 201
         domain.setVcpusFlags(2, NEXT | MOST)
         domain.setVcpusFlags(2, NEXT)
-        start_anew()
-        assert told() == (2, cpus - 1, "overcommitted")
+        start_again()
+        assert counted() == (2, cpus - 1, "overcommitted")
         assert metrics(daemon)["host_overcommitted"] == 1
         refused = place.deploy("c", 1, 2.0)
         assert (refused.status_code, refused.json()["error"]["code"]) == (409, "overcommitted")
@@ -187,8 +187,8 @@ def test_a_vm_that_was_given_other_vcpus_is_never_oversubscribed_with_itself(pla
         logged = daemon.operations.read_bytes()
         daemon.end(SIGKILL)
         daemon.start()
-        assert told() == (2, cpus - 1, "overcommitted")
-        assert daemon.operations.read_bytes() == logged, "what stays as it is need not be told"
+        assert counted() == (2, cpus - 1, "overcommitted")
+        assert daemon.operations.read_bytes() == logged, "what does not change need not be logged"
         assert daemon.remove("b").status_code == 200
-        assert told() == (2, 2, "ready")
+        assert counted() == (2, 2, "ready")
         place.settled()

@@ -42,7 +42,7 @@ def test_a_log_that_cannot_be_written_stops_nobody(output: str, tmp_path: Path) 
         code = daemon.end()
         daemon.session.close()
     assert code == 0
-    assert "Traceback" not in daemon.told
+    assert "Traceback" not in daemon.log_text
     assert len(daemon.operations.read_text().splitlines()) == 1
 
 
@@ -60,7 +60,7 @@ def test_more_connections_than_the_machine_allows(tmp_path: Path) -> None:
             for _ in range(3):
                 answer = requests.get(f"{daemon.url}/healthz", timeout=START_S)
                 assert answer.status_code == 200
-        assert 0 < daemon.told.count("event=no_connection") < 200
+        assert 0 < daemon.log_text.count("event=no_connection") < 200
         assert daemon.deploy("a", 1, 1.0).status_code == 201
 
 
@@ -75,7 +75,7 @@ def test_few_files_are_not_all_taken_by_connections(tmp_path: Path) -> None:
             for _ in range(200):
                 stack.enter_context(socket.create_connection(address, timeout=START_S))
             assert daemon.deploy("a", 1, 1.0).status_code == 201
-        assert "level=error" not in daemon.told
+        assert "level=error" not in daemon.log_text
     finally:
         assert daemon.end() == 0
         daemon.session.close()
@@ -94,7 +94,7 @@ def test_a_clock_as_fast_as_allowed_leaves_the_machine_to_others(tmp_path: Path)
 
 
 def test_changes_that_wait_for_one_another_keep_no_reader_waiting(tmp_path: Path) -> None:
-    """Eight may wait; one too many is told to come again, in the form of its endpoint."""
+    """Eight may wait; one too many gets an error, in the form of its endpoint."""
     hold = Hold(tmp_path)
 
     def deploy(number: int) -> requests.Response:

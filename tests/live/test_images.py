@@ -42,7 +42,7 @@ def _qemu_img() -> None:
 
 @pytest.fixture
 def images(tmp_path: Path) -> Path:
-    """A folder of images; beside it, outside, is an image of somebody else."""
+    """A folder of images; beside it, outside, is an image of another user."""
     folder = tmp_path / "images"
     folder.mkdir()
     qcow2(tmp_path / OUTSIDE)
@@ -114,7 +114,9 @@ def test_an_image_is_found_with_links_resolved(images: Path, tmp_path: Path) -> 
         ("/no/such/file", "image_outside"),
     ],
 )
-def test_a_path_that_is_no_image_of_ours_is_refused(image: str, code: str, images: Path) -> None:
+def test_a_path_that_is_not_an_allowed_image_is_refused(
+    image: str, code: str, images: Path
+) -> None:
     qcow2(images / "a.qcow2")
     os.mkfifo(images / "pipe")
     (images / "loop").symlink_to("loop")
@@ -285,16 +287,16 @@ def test_an_overlay_begins_as_the_image_and_leaves_it_alone(images: Path, tmp_pa
     before = image.read_bytes()
     overlays = Overlays(tmp_path / "state" / "overlays")
     path = made(overlays, image)
-    told = qemu_img.image_info(path, Deadline(10))
-    assert told["backing-filename"] == str(image)
-    assert told["backing-filename-format"] == "qcow2"
+    message = qemu_img.image_info(path, Deadline(10))
+    assert message["backing-filename"] == str(image)
+    assert message["backing-filename-format"] == "qcow2"
     overlays.remove(UUID)
     overlays.remove(UUID)
     assert not path.exists()
     assert image.read_bytes() == before
 
 
-def test_a_full_disk_is_told_and_nothing_is_left(images: Path, small_disk: Path) -> None:
+def test_a_full_disk_is_reported_and_nothing_is_left(images: Path, small_disk: Path) -> None:
     image = qcow2(images / "a.qcow2")
     overlays = Overlays(small_disk)
     assert code_of(made, overlays, image) == "storage_full"
@@ -321,7 +323,7 @@ def test_what_a_crash_left_is_swept_and_nothing_else(images: Path, tmp_path: Pat
     made(Overlays(folder), image)
     with after.held(UUID):
         assert after.leftovers() == set()
-    assert after.leftovers() == set(), "what was held may still come to be, for a while"
+    assert after.leftovers() == set(), "an operation that was held may still happen for a while"
     again = Overlays(folder)
     again.sweep(again.leftovers(), present=())
     assert not again.path(UUID).exists()

@@ -88,7 +88,7 @@ class DeathRow:
 def row(libvirt_host: LibvirtHost, tmp_path: Path) -> Iterator[DeathRow]:
     place = Place(libvirt_host, tmp_path)
     with Rig(tmp_path / "rig") as rig, place.serving(rig.daemon) as daemon:
-        # It may use the free CPU, until somebody needs that
+        # It may use the free CPU until another vNode needs it
         assert place.deploy("a", 1, 3.0).status_code == 201
         yield DeathRow(place, rig)
         for name in daemon.get("/listvm"):

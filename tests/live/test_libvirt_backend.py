@@ -222,7 +222,7 @@ def test_a_vm_whose_qemu_dies_has_crashed_and_starts_again(
     assert state(hypervisor, "crash") == RUNNING
 
 
-def test_use_is_told(site: Site, hypervisor: LibvirtHypervisor) -> None:
+def test_use_is_reported(site: Site, hypervisor: LibvirtHypervisor) -> None:
     asked = order("used", site.image)
     stopped = order("stopped", site.image)
     hypervisor.create(asked, [0])
@@ -241,7 +241,7 @@ def test_use_is_told(site: Site, hypervisor: LibvirtHypervisor) -> None:
     assert refusal(hypervisor.addresses, "nobody").code == "vm_not_found"
 
 
-def test_affinity_that_other_software_changed_is_told_and_mended(
+def test_affinity_that_other_software_changed_is_reported_and_repaired(
     new_libvirt_host: NewHost, guest_image: Path, tmp_path: Path
 ) -> None:
     # a cgroup would hold the vCPU where it is; without one there is nothing but the affinity
@@ -426,7 +426,7 @@ def test_a_vm_of_others_is_shown_and_left_alone(site: Site, hypervisor: LibvirtH
     assert [use.uuid for use in hypervisor.usage()] == [there.uuid]
 
 
-def test_a_copy_of_a_vm_of_ours_is_not_ours(site: Site, hypervisor: LibvirtHypervisor) -> None:
+def test_a_copy_of_a_managed_vm_is_unmanaged(site: Site, hypervisor: LibvirtHypervisor) -> None:
     asked = order("ours", site.image)
     hypervisor.create(asked, [0])
     connection = libvirt.open(site.host.uri)
@@ -561,7 +561,7 @@ def test_many_callers_while_libvirtd_comes_and_goes(own_site: Site) -> None:
                 calls[number % 3]()
             except UnavailableError:
                 pass
-            except Exception as error:  # noqa: BLE001 - told at the end
+            except Exception as error:  # noqa: BLE001 - reported at the end
                 unexpected.append(error)
             longest = max(longest, time.monotonic() - began)
             number += 1

@@ -53,7 +53,7 @@ def schemathesis(daemon: Served, document: Any, folder: Path, *options: str) -> 
     ]
     result = subprocess.run(command, capture_output=True, text=True, check=False, cwd=folder)
     assert result.returncode == 0, result.stdout + result.stderr
-    assert "event=request_failed" not in daemon.told
+    assert "event=request_failed" not in daemon.log_text
     return result.stdout
 
 
@@ -70,9 +70,9 @@ def test_whatever_is_sent_is_answered_as_described(daemon: Daemon, tmp_path: Pat
 
     document = changed(daemon.get("/openapi.json"), exact)
     phases = "--phases=examples,coverage,fuzzing"
-    told = schemathesis(daemon, document, tmp_path, phases, "--max-examples=15")
+    message = schemathesis(daemon, document, tmp_path, phases, "--max-examples=15")
     count = sum(len(methods) for methods in document["paths"].values())
-    assert f"Tested: {count}" in told
+    assert f"Tested: {count}" in message
 
 
 def test_sequences_of_requests_are_answered_as_described(daemon: Daemon, tmp_path: Path) -> None:

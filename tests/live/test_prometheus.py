@@ -1,4 +1,4 @@
-"""What Prometheus is told: Debian's own checks it, scrapes the daemon and answers from it."""
+"""Metrics: Debian's Prometheus checks them, scrapes the daemon and answers queries."""
 
 import re
 import shutil
@@ -143,8 +143,8 @@ def test_prometheus_scrapes_the_daemon(daemon: Daemon, tmp_path: Path) -> None:
             prometheus.ask(question)
 
 
-def test_levels_that_are_no_longer_in_use_are_not_told(daemon: Daemon) -> None:
+def test_levels_that_are_no_longer_in_use_have_no_metrics(daemon: Daemon) -> None:
     """Who may deploy could fill Prometheus with levels."""
-    told = scraped(daemon)
-    assert '{level="2.0"}' in told
-    assert "3.0" not in re.findall(r'level="([^"]*)"', told)
+    message = scraped(daemon)
+    assert '{level="2.0"}' in message
+    assert "3.0" not in re.findall(r'level="([^"]*)"', message)

@@ -63,7 +63,7 @@ def test_three_levels_on_a_made_up_host(
         assert daemon.get("/v1/host")["levels"]["2.0"]["owned"] == 0
 
 
-def test_a_vm_stops_starts_and_is_told_as_it_is(place: Place) -> None:
+def test_a_vm_stops_and_starts_and_is_shown_as_it_is(place: Place) -> None:
     with place.serving(SCL_DELAY="0.5") as daemon:
         assert place.deploy("a", 1, 1.0).status_code == 201
         again = daemon.deploy("a", 1, 1.0, memory_gib=0.125, image=str(place.images / "a.qcow2"))
@@ -152,7 +152,7 @@ def test_libvirtd_killed_hung_and_restarted(place: Place) -> None:
         place.settled()
 
 
-def test_a_vm_of_somebody_else_is_given_room_and_left_alone(place: Place) -> None:
+def test_an_unmanaged_vm_gets_its_cpus_and_is_not_changed(place: Place) -> None:
     with place.serving() as daemon:
         place.deploy("a", 1, 1.0)
         owned = daemon.get("/v1/host")["levels"]["1.0"]["cpu_list"]
@@ -175,7 +175,7 @@ def test_a_vm_of_somebody_else_is_given_room_and_left_alone(place: Place) -> Non
         place.settled()
 
 
-def test_a_pin_that_somebody_changed_is_restored_and_counted(place: Place) -> None:
+def test_a_pin_that_other_software_changed_is_restored_and_counted(place: Place) -> None:
     with place.serving(SCL_DELAY="0.5") as daemon:
         place.deploy("a", 1, 1.0)
         place.settled()

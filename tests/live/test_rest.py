@@ -32,7 +32,7 @@ def state(daemon: Daemon) -> tuple[Any, Any]:
     return host, daemon.get("/v1/vms")
 
 
-def test_a_vm_is_created_told_and_removed(daemon: Daemon) -> None:
+def test_a_vm_is_created_shown_and_removed(daemon: Daemon) -> None:
     created = daemon.deploy("web", 2, 2.0)
     assert created.status_code == 201
     body = created.json()
@@ -127,8 +127,8 @@ def test_a_withdrawn_request_makes_no_vm_however_late_it_comes(daemon: Daemon) -
 
 def test_what_was_done_before_it_was_withdrawn_stays(daemon: Daemon) -> None:
     daemon.deploy("web", 2, 2.0, attempt="done")
-    told = daemon.call("POST", "/v1/vms/web/withdraw", json={"attempt": "done"}).json()
-    assert told["vm"] == daemon.get("/v1/vms/web")
+    reported = daemon.call("POST", "/v1/vms/web/withdraw", json={"attempt": "done"}).json()
+    assert reported["vm"] == daemon.get("/v1/vms/web")
     assert daemon.deploy("web", 2, 2.0, attempt="done").status_code == 200
 
 
@@ -183,7 +183,7 @@ def test_every_decision_is_in_the_log(daemon: Daemon) -> None:
 
 
 def test_what_many_ask_of_one_vm_at_once_is_answered_in_some_order(daemon: Daemon) -> None:
-    """Whoever comes too late is told so, and nobody finds the daemon between two states."""
+    """Late requests get an error, and no request finds the daemon between two states."""
     until = time.monotonic() + 3
 
     def ask(number: int) -> set[int]:

@@ -49,7 +49,7 @@ IMPOSSIBLE = {
 """Values that cannot be had together with others, or on this machine."""
 
 
-def told(folder: Path, settings: dict[str, str], expect: int = 2) -> str:
+def error_of(folder: Path, settings: dict[str, str], expect: int = 2) -> str:
     """Return what the daemon says when it cannot start with these settings in its `.env`."""
     lines = {"SCL_HYPERVISOR": "memory", "SCL_STATE_DIR": f"{folder}/state", "SCL_PORT": "0"}
     lines |= settings
@@ -57,10 +57,10 @@ def told(folder: Path, settings: dict[str, str], expect: int = 2) -> str:
     return slackvm_local(LAPTOP, expect=expect, cwd=folder).stderr
 
 
-def test_every_wrong_value_is_told_with_its_name_and_what_is_allowed(tmp_path: Path) -> None:
+def test_every_wrong_value_is_reported_with_its_name_and_what_is_allowed(tmp_path: Path) -> None:
     """All at once, so that they are mended at once."""
     wrong = {name: value for name, (value, _) in REFUSED.items()}
-    message = told(tmp_path, {"SCL_HYPERVISOR": "libvirt", **wrong})
+    message = error_of(tmp_path, {"SCL_HYPERVISOR": "libvirt", **wrong})
     for name, (value, allowed) in REFUSED.items():
         shown = "the value" if name.endswith("TOKEN") else repr(value)
         _, found, reason = message.partition(f"{name}: {shown} is not allowed: ")
@@ -70,9 +70,9 @@ def test_every_wrong_value_is_told_with_its_name_and_what_is_allowed(tmp_path: P
 
 
 @pytest.mark.parametrize("name", IMPOSSIBLE)
-def test_what_cannot_be_had_is_told_with_its_name(name: str, tmp_path: Path) -> None:
+def test_a_missing_part_is_reported_with_the_name_of_its_setting(name: str, tmp_path: Path) -> None:
     value, others, message = IMPOSSIBLE[name]
-    assert message in told(tmp_path, {name: value, **others})
+    assert message in error_of(tmp_path, {name: value, **others})
 
 
 def test_every_setting_has_a_wrong_value_here() -> None:
@@ -83,33 +83,35 @@ def test_every_setting_has_a_wrong_value_here() -> None:
 
 @pytest.mark.parametrize("address", ["0.0.0.0", "::", "192.0.2.1"])  # noqa: S104 - is refused
 def test_a_network_address_needs_a_token(address: str, tmp_path: Path) -> None:
-    message = told(tmp_path, {"SCL_URL": address})
+    message = error_of(tmp_path, {"SCL_URL": address})
     assert f"SCL_URL: '{address}' is not a loopback address, and there is no token" in message
     assert "Set SCL_TOKEN, or listen on 127.0.0.1" in message
 
 
-def test_a_port_that_is_taken_is_told_in_one_line(tmp_path: Path) -> None:
+def test_a_port_that_is_taken_is_reported_in_one_line(tmp_path: Path) -> None:
     with socket.create_server(("127.0.0.1", 0)) as other:
         port = other.getsockname()[1]
-        message = told(tmp_path, {"SCL_PORT": str(port)}, expect=1)
+        message = error_of(tmp_path, {"SCL_PORT": str(port)}, expect=1)
     assert f"SCL_URL, SCL_PORT: cannot listen on 127.0.0.1 port {port}: " in message
     assert "Address already in use" in message
     assert message.count("\n") == 1
 
 
 def test_an_address_of_another_machine_cannot_be_listened_on(tmp_path: Path) -> None:
-    message = told(tmp_path, {"SCL_URL": "192.0.2.1", "SCL_TOKEN": TOKEN}, expect=1)
+    message = error_of(tmp_path, {"SCL_URL": "192.0.2.1", "SCL_TOKEN": TOKEN}, expect=1)
     assert "cannot listen on 192.0.2.1 port 0: " in message
     assert TOKEN not in message
 
 
 @pytest.mark.parametrize("content", ["{", "[{}]"])
-def test_vms_without_guests_that_cannot_be_read_are_told(content: str, tmp_path: Path) -> None:
+def test_a_file_of_simulated_vms_that_cannot_be_read_is_reported(
+    content: str, tmp_path: Path
+) -> None:
     """To begin without them would lose them."""
     guests = tmp_path / "state" / "guests.json"
     guests.parent.mkdir()
     guests.write_text(content)
-    assert f"{guests}: the VMs of the memory hypervisor: " in told(tmp_path, {})
+    assert f"{guests}: the VMs of the memory hypervisor: " in error_of(tmp_path, {})
     assert guests.read_text() == content
 
 

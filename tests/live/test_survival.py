@@ -46,10 +46,10 @@ def test_64_clients_for_a_minute_lose_no_update(
 
 
 class Client(threading.Thread):
-    """A client that goes on until the daemon is killed, and remembers what it was told.
+    """A client that goes on until the daemon is killed, and remembers the replies.
 
     Attributes:
-        there: VMs that it was told are there, and has not asked to remove.
+        there: VMs whose creation was confirmed, and whose removal was not requested.
         doubtful: VMs of which it asked something and had no answer.
     """
 

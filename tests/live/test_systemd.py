@@ -53,7 +53,7 @@ class Systemd:
         return before, message
 
     def is_silent(self) -> bool:
-        """Tell whether no sign of life comes, after those that were sent already."""
+        """Return whether no keepalive comes, after those that were already sent."""
         self._socket.setblocking(False)
         try:
             while self._socket.recv(4096):
@@ -95,7 +95,7 @@ def hold(tmp_path: Path) -> Hold:
 
 @contextmanager
 def held_deploy(daemon: Daemon, hold: Hold, name: str) -> Iterator[Callable[[], requests.Response]]:
-    """Let a deploy be under way; what is given lets it go on and returns its answer."""
+    """Hold a deploy; the yielded function lets it continue and returns its reply."""
     hold.begin()
     with ThreadPoolExecutor(1) as clients:
         answer = clients.submit(daemon.deploy, name, 2, 1.0)
@@ -119,7 +119,7 @@ def listens(daemon: Daemon) -> bool:
         return False
 
 
-def test_ready_is_told_once_it_serves_what_it_found(
+def test_it_is_ready_once_it_serves_the_vms_that_it_found(
     systemd: Systemd, hold: Hold, tmp_path: Path
 ) -> None:
     """Not while it still takes its VMs in."""
@@ -132,7 +132,7 @@ def test_ready_is_told_once_it_serves_what_it_found(
         daemon.deploy("a", 2, 1.0)
         daemon.end()
         systemd.hear_until("STOPPING=1")
-        # Without it VMs are given CPUs anew.
+        # Without it the CPUs of VMs are chosen from scratch.
         (tmp_path / "state" / "state.json").unlink()
         hold.begin()
         daemon.launch()
@@ -148,14 +148,14 @@ def test_ready_is_told_once_it_serves_what_it_found(
         assert daemon.end() == 0
 
 
-def test_signs_of_life_come_while_it_lives_and_not_while_an_operation_hangs(
+def test_keepalives_come_while_it_works_and_not_while_an_operation_hangs(
     systemd: Systemd, hold: Hold, tmp_path: Path
 ) -> None:
     with serving(tmp_path, LAPTOP, **systemd.environment, **hold.environment) as daemon:
         systemd.hear_until("READY=1")
         assert [systemd.hear() for _ in range(3)] == [SIGN] * 3
         with held_deploy(daemon, hold, "a") as go_on:
-            wait_until(lambda: systemd.is_silent() and "event=not_alive" in daemon.told, 60)
+            wait_until(lambda: systemd.is_silent() and "event=not_alive" in daemon.log_text, 60)
             # Whoever reads is served all the same.
             assert daemon.get("/listvm") == []
             assert go_on().status_code == 201
@@ -163,7 +163,7 @@ def test_signs_of_life_come_while_it_lives_and_not_while_an_operation_hangs(
         assert daemon.end() == 0
 
 
-def test_a_libvirt_that_hangs_is_told_and_no_reason_to_start_anew(
+def test_a_libvirt_that_hangs_is_reported_and_causes_no_restart(
     systemd: Systemd, new_libvirt_host: Callable[..., LibvirtHost], tmp_path: Path
 ) -> None:
     host = new_libvirt_host()
@@ -175,7 +175,7 @@ def test_a_libvirt_that_hangs_is_told_and_no_reason_to_start_anew(
         assert "libvirt" in status
         assert daemon.call("GET", "/readyz").status_code == 503
         assert [systemd.hear() for _ in range(15)].count(SIGN) > 10
-        assert "event=not_alive" not in daemon.told
+        assert "event=not_alive" not in daemon.log_text
         host.resume()
         systemd.hear_until("STATUS=ready")
         assert daemon.end() == 0
@@ -193,14 +193,14 @@ def test_a_request_under_way_is_answered_before_the_end(
             wait_until(lambda: not listens(daemon))
             assert go_on().status_code == 201
         assert daemon.process.wait(START_S) == 0
-        assert "Traceback" not in daemon.told
+        assert "Traceback" not in daemon.log_text
         entries = daemon.operations.read_text().splitlines()
         daemon.start()
         assert daemon.get("/listvm") == ["a"]
         assert daemon.operations.read_text().splitlines() == entries
 
 
-def test_the_end_is_told_before_the_socket_closes(systemd: Systemd, tmp_path: Path) -> None:
+def test_the_end_is_announced_before_the_socket_closes(systemd: Systemd, tmp_path: Path) -> None:
     """While systemd does not listen, the daemon waits with it and serves."""
     with serving(tmp_path, LAPTOP, **systemd.environment) as daemon:
         systemd.hear_until("READY=1")
@@ -219,7 +219,7 @@ def test_the_end_is_told_before_the_socket_closes(systemd: Systemd, tmp_path: Pa
 def test_other_signals_end_it_as_well(number: signal.Signals, tmp_path: Path) -> None:
     with serving(tmp_path, LAPTOP) as daemon:
         assert daemon.end(number) == 0
-        assert "Traceback" not in daemon.told
+        assert "Traceback" not in daemon.log_text
 
 
 def test_who_is_asked_to_end_while_starting_ends_well(hold: Hold, tmp_path: Path) -> None:
@@ -234,4 +234,4 @@ def test_who_is_asked_to_end_while_starting_ends_well(hold: Hold, tmp_path: Path
         daemon.process.send_signal(signal.SIGTERM)
         hold.end()
         assert daemon.process.wait(START_S) == 0
-        assert "Traceback" not in daemon.told
+        assert "Traceback" not in daemon.log_text

@@ -119,5 +119,5 @@ def test_clients_show_a_certificate_of_the_ca(
     assert ask(strict, ours, ours.issue("another")).status_code == 200
     with pytest.raises(requests.exceptions.SSLError, match="CERTIFICATE_VERIFY_FAILED"):
         ask(strict, foreign, ours.issue("another"))
-    assert "Traceback" not in strict.told
+    assert "Traceback" not in strict.log_text
     assert strict.end() == 0

@@ -183,7 +183,7 @@ class Oracle:
         return None
 
     def remove(self, name: str) -> str | None:
-        """Remove a VM; return None, or 'unknown' when there is none of that name.
+        """Remove a VM; return None, or 'unknown' if no VM has that name.
 
         Its vNode shrinks to its new size, the CPU taken last given back first. A vNode without
         VMs stays, with no CPUs.

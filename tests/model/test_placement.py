@@ -23,7 +23,7 @@ def random_vm(chance: random.Random, name: str) -> VM:
 
 
 def random_hosts(chance: random.Random) -> Iterator[Host]:
-    """Yield hosts in any state: with VMs of somebody else on some, of few levels some."""
+    """Yield hosts in any state: some with unmanaged VMs, some that offer few levels."""
     for topology in TOPOLOGIES.values():
         target = host(topology)
         target.levels = chance.choice([None, None, LEVELS[:2], LEVELS[1:]])
@@ -83,7 +83,7 @@ def test_nobody_takes_what_fits_nowhere() -> None:
 
 
 @pytest.mark.parametrize("policy", POLICIES)
-def test_no_host_takes_anything_where_there_is_none(policy: str) -> None:
+def test_an_empty_fleet_takes_no_vm(policy: str) -> None:
     assert place(Fleet([]), PlacementRequest(VM("vm", 1, 1024, 1.0)), POLICIES[policy]).host is None
 
 
@@ -216,7 +216,7 @@ def test_a_score_that_is_not_a_number_is_an_error() -> None:
 
 
 @pytest.mark.parametrize(
-    ("given", "told"),
+    ("given", "message"),
     [
         (lambda _: 1.0, r"returns the single value 1\.0"),
         (lambda _: np.float64(1.0), r"returns the single value 1\.0"),
@@ -238,12 +238,12 @@ def test_a_score_that_is_not_a_number_is_an_error() -> None:
     ],
 )
 def test_whatever_is_not_one_number_for_each_host_is_an_error(
-    given: Callable[[int], object], told: str
+    given: Callable[[int], object], message: str
 ) -> None:
     def broken(candidates: Candidates) -> np.ndarray:
         return given(len(candidates.cpus))  # type: ignore[return-value]
 
-    with pytest.raises(PolicyError, match=told) as error:
+    with pytest.raises(PolicyError, match=message) as error:
         place(full_and_empty(), PlacementRequest(VM("vm", 1, 1024, 1.0)), broken)
     assert len(str(error.value).splitlines()) == 1
 
@@ -312,7 +312,7 @@ def test_best_and_worst_fit_go_by_what_would_be_left_of_both_resources() -> None
     assert worst.host == 0
 
 
-def test_the_dot_product_goes_by_what_is_free_of_what_is_asked_for() -> None:
+def test_the_dot_product_multiplies_free_and_requested_amounts() -> None:
     fleet = cluster((8, 16, 8, 4), (8, 16, 4, 12))
     placement = place(fleet, PlacementRequest(VM("cpus", 4, 2, 2.0)), POLICIES["dot-product"])
     # Two CPUs after oversubscription are a quarter of a host, and 2 MiB an eighth.

@@ -19,13 +19,13 @@ def test_a_vnode_is_as_large_as_the_rule_says(
 
 
 @pytest.mark.parametrize("level", [0.5, 0.999, 0, -1, math.nan, math.inf, 1.0001, 1e300])
-def test_a_level_that_is_none_is_refused_by_name(level: float) -> None:
+def test_an_invalid_level_is_named(level: float) -> None:
     with pytest.raises(ValueError, match=r"level .* is not allowed"):
         VM("vm", 1, 1, level)
 
 
 @pytest.mark.parametrize("amount", [0, -2, 2.5, True, 10**10, "2", None])
-def test_a_size_that_is_none_is_refused_by_name(amount: int) -> None:
+def test_an_invalid_size_is_named(amount: int) -> None:
     with pytest.raises(ValueError, match=r"vcpus .* is not allowed"):
         VM("vm", amount, 1, 1.0)
     with pytest.raises(ValueError, match=r"memory .* is not allowed"):

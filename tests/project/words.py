@@ -10,7 +10,7 @@ _PHRASES = {
     r"anew": "again, from scratch",
     r"somebody|someone|somebody else": "another user, an administrator, other software",
     r"anybody": "any user, everyone",
-    r"(?:is|are|was|were) none": "does not exist, is missing, is invalid; or 'there is no X'",
+    r"(?:is|are|was|were) (?-i:none)": "does not exist, is missing, is invalid; or 'there is no X'",
     r"(?:is|are|was|were) not known": "is unknown",
     r"(?:is|are|was|were) no more": "no longer exists, no longer does",
     r"otherwise than": "differs from, other than",

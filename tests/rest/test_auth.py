@@ -66,7 +66,7 @@ class TestTokens:
         assert not toy.vms
         assert get(url, DEPLOY, **FULL).status_code == 200
 
-    def test_health_is_told_to_everybody(self, url: str) -> None:
+    def test_health_needs_no_token(self, url: str) -> None:
         assert get(url, "/healthz").json() == {"version": "1.2.3"}
         assert get(url, "/healthz", Authorization="Bearer wrong").status_code == 200
 
@@ -136,7 +136,7 @@ class TestBrowsers:
         """DNS rebinding: the page's own name has come to point here."""
         assert error(get(open_server.url, path, Host=host), 403)["code"] == "forbidden"
 
-    def test_and_told_so_in_the_form_of_the_endpoint(self, open_server: RestServer) -> None:
+    def test_the_error_has_the_form_of_the_endpoint(self, open_server: RestServer) -> None:
         answer = get(open_server.url, DEPLOY, Host="evil.example")
         assert error(answer, 403)
         assert answer.json()["success"] is False

@@ -51,7 +51,7 @@ def test_without_systemd_nothing_happens(address: str, monkeypatch: pytest.Monke
 
 
 class TestWatchdog:
-    """Signs of life."""
+    """Keepalives."""
 
     @pytest.fixture(autouse=True)
     def expected(self, monkeypatch: pytest.MonkeyPatch) -> None:

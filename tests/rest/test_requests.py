@@ -159,7 +159,7 @@ class TestJson:
 
     @pytest.mark.parametrize("number", ["NaN", "Infinity", "-Infinity", "1e999", "9" * 400])
     @pytest.mark.parametrize("field", ["vcpus", "memory_gib", "level"])
-    def test_a_number_that_is_none_is_named(
+    def test_an_invalid_number_is_named(
         self, url: str, toy: Toy, field: str, number: str
     ) -> None:
         body = json.dumps({**VM, field: "here"}).replace('"here"', number)
@@ -272,7 +272,7 @@ class TestAnswers:
         assert changed.headers["ETag"] != etag
 
     @pytest.mark.parametrize("path", ["/fail", "/undeclared"])
-    def test_a_fault_of_the_daemon_is_told_without_details(
+    def test_a_fault_of_the_daemon_is_reported_without_details(
         self, url: str, path: str, capfd: pytest.CaptureFixture[str]
     ) -> None:
         """The log has them, under the id that the client sees."""

@@ -110,7 +110,7 @@ class TestSlowClients:
 class TestOverload:
     """More requests than can be worked on."""
 
-    def test_one_too_many_is_told_to_come_again(self) -> None:
+    def test_one_request_too_many_gets_an_error(self) -> None:
         toy = Toy()
         with (
             serving(toy, threads=2, queue=2) as server,
@@ -274,7 +274,7 @@ class TestBrokenRequests:
             assert connection.recv(1) == b""
         assert not toy.vms
 
-    def test_a_client_that_asks_first_is_told_to_go_on(self, server: RestServer) -> None:
+    def test_a_client_that_waits_for_100_continue_gets_it(self, server: RestServer) -> None:
         body = json.dumps({"name": "vm1", "vcpus": 1, "memory_gib": 1, "level": 1}).encode()
         head = (
             b"POST /v1/vms HTTP/1.1\r\nHost: localhost\r\nExpect: 100-continue\r\n"

@@ -106,7 +106,7 @@ class TestServer:
         ):
             context.wrap_socket(plain, server_hostname="127.0.0.1")
 
-    def test_who_speaks_no_tls_is_told_so(self, server: RestServer) -> None:
+    def test_a_client_without_tls_gets_an_error(self, server: RestServer) -> None:
         answer = requests.get(f"http://127.0.0.1:{server.port}/healthz", timeout=5)
         assert "HTTPS" in error(answer, 400)["message"]
 

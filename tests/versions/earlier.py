@@ -41,7 +41,7 @@ class EarlierHost(Daemon):
 
     def _answers(self) -> bool:
         assert self.process is not None
-        assert self.process.poll() is None, self.told
+        assert self.process.poll() is None, self.log_text
         try:
             return self.call("GET", "/healthz").ok
         except requests.ConnectionError:

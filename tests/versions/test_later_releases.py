@@ -199,12 +199,12 @@ class TestBetweenControllerAndClient:
     def test_an_unknown_code_of_an_error_counts_by_its_status(self, cluster: Cluster) -> None:
         """409: refused, exit code 1; what the controller says is shown."""
         cluster.front.words = {"code": {"too_large": "exceeds_quota"}}
-        _, told = run(
+        _, reported = run(
             *(cluster.front.url, "deploy", "huge", "--vcpus=64", "--memory=1", "--level=1"),
             "--image=/images/any.qcow2",
             expect=1,
         )
-        assert "huge" in told
+        assert "huge" in reported
 
 
 @pytest.mark.skipif(not CHROMIUM.exists(), reason=f"{CHROMIUM} is missing (package chromium)")

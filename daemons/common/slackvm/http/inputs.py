@@ -141,7 +141,7 @@ def _message(model: type[Inputs], field: str, detail: ErrorDetails) -> str:
         return f"{field} is missing"
     if detail["type"] == "extra_forbidden":
         allowed = ", ".join(model.model_fields) or "nothing"
-        return f"{field} is not known; allowed: {allowed}"
+        return f"{field} is unknown; allowed: {allowed}"
     reason = detail.get("ctx", {}).get("error", detail["msg"])
     return f"{field or 'the request'}: {shown(detail['input'])} is not allowed: {reason}"
 

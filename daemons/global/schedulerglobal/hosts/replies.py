@@ -76,7 +76,7 @@ def check_report(report: HostReport) -> None:
     if len(set(names)) < len(names):
         raise OutcomeUnknownError("told a VM twice")
     if sorted(names) != sorted(report.host.vms):
-        raise OutcomeUnknownError("told VMs otherwise than it lists them")
+        raise OutcomeUnknownError("described other VMs than it lists")
 
 
 def check_summary(summary: SummaryReply) -> None:
