@@ -98,18 +98,44 @@ def test_a_refusal_for_reasons_outside_the_host_is_taken_over(log: Path, tmp_pat
     assert json.loads(result.stdout)["refused"]["cordoned"] == 1
 
 
+def test_a_log_of_a_later_release_is_read(log: Path, tmp_path: Path) -> None:
+    """Unknown fields are ignored; operations and outcomes of an unknown kind are counted."""
+    lines = [entry | {"colour": "red", "labels": {"rack": "a"}} for entry in entries(log)]
+    removal = first(log, "remove", "accepted")
+    unknown = {"op": "migrate", "room": {"new": 1}, "withheld": "all"}
+    lines[removal:removal] = [
+        lines[0] | unknown,
+        lines[0] | {"name": "later", "outcome": "postponed", "code": "tomorrow"},
+    ]
+    later = tmp_path / "later.jsonl"
+    later.write_text(
+        "".join(json.dumps(line | {"seq": seq}) + "\n" for seq, line in enumerate(lines, start=1))
+    )
+    again = tmp_path / "again.jsonl"
+    result = slackvm_local(LAPTOP, f"--load={later}", f"--operations={again}")
+    assert f"{len(lines)} operations: every decision as in the log" in result.stderr
+    assert "2 operations of a kind that this release does not know" in result.stderr
+    assert entries(again)[0] == {**entries(log)[0], "labels": {"rack": "a"}}
+
+
 @pytest.mark.parametrize(
     ("damage", "message"),
     [
         (lambda text: text[:0], ": the file is empty"),
         (lambda text: text[:-20], ": not a whole JSON object: the line is cut or damaged"),
         (lambda text: text.replace('"seq": 2,', '"seq": 5,'), ":2: seq is 5, expected 2"),
-        (lambda text: text.replace('"op": "deploy"', '"op": "buy"'), ":1: op: 'buy' is not one of"),
+        (
+            lambda text: text.replace('"op": "deploy"', '"op": "cordon"'),
+            "cordon is not an operation",
+        ),
         (lambda text: text.replace('"seq": 1,', '"seq": true,'), ":1: seq: True is not a whole"),
         (lambda text: text.replace('"name": "vm', '"nam": "vm'), ":1: name: None is not a text"),
         (lambda text: text.replace('"gains": {', '"gains": {"1.0": 3, '), ":1: gains: "),
         (lambda text: "[" * 100_000 + "\n" + text, ":1: not a whole JSON object"),
-        (lambda text: text.replace('"outcome": "acc', '"outcome": "bcc'), ":1: outcome: "),
+        (
+            lambda text: text.replace('"outcome": "accepted"', '"outcome": 1'),
+            ":1: outcome: 1 is not",
+        ),
         (lambda text: text.replace('"vcpus": ', '"vcpus": -'), "seq 1: vcpus -"),
         (lambda text: text.replace('"level": 1', '"level": 1' + 400 * "0"), "is not allowed"),
     ],

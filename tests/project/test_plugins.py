@@ -1,13 +1,26 @@
 """Policies and selections by name, or by where they are."""
 
+import re
+from dataclasses import fields
+from pathlib import Path
+
 import pytest
 
+from packages import install
 from slackvm import plugins
-from slackvm.model import POLICIES
+from slackvm.model import (
+    POLICIES,
+    VM,
+    Candidates,
+    Fleet,
+    HostSummary,
+    PlacementRequest,
+    Policy,
+    place,
+)
+from slackvm.plugins import find_policy
 
-
-def find_policy(name: str) -> object:
-    return plugins.find(name, POLICIES, plugins.POLICY_GROUP)
+PAGE = Path(__file__).parents[2] / "docs" / "policies.md"
 
 
 @pytest.fixture
@@ -15,6 +28,7 @@ def module(tmp_path, monkeypatch):
     """The name of a module of the user's own."""
     monkeypatch.syspath_prepend(tmp_path)
     (tmp_path / "own_policy.py").write_text("def best(candidates):\n    return candidates.cpus\n")
+    (tmp_path / "own_data.py").write_text("number = 3\n")
     return "own_policy"
 
 
@@ -23,7 +37,10 @@ def test_a_name_that_comes_with_slackvm_is_found():
 
 
 def test_an_attribute_of_a_module_is_found(module):
-    assert find_policy(f"{module}:best").__name__ == "best"
+    policy = find_policy(f"{module}:best")
+    assert policy.score.__name__ == "best"
+    assert policy.name == "own_policy:best"
+    assert not policy.host_local
 
 
 @pytest.mark.usefixtures("module")
@@ -35,6 +52,7 @@ def test_an_attribute_of_a_module_is_found(module):
         ("nowhere:best", "'nowhere:best' cannot be loaded (ModuleNotFoundError: No module named"),
         ("two words:best", "invalid format"),
         (":best", "invalid format"),
+        ("own_data:number", "own_data:number: 3 is not a policy: it must be a function"),
     ],
 )
 def test_a_name_that_is_not_found_is_reported_with_the_reason(name, message):
@@ -48,3 +66,40 @@ def test_a_module_that_fails_is_reported_with_its_error(tmp_path, monkeypatch):
     (tmp_path / "broken_policy.py").write_text("1 / 0\n")
     with pytest.raises(LookupError, match=r"cannot be loaded \(ZeroDivisionError: division"):
         find_policy("broken_policy:best")
+
+
+def test_the_example_of_the_page_about_policies_filters_by_label(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """It is found by the name of its entry point, and it filters, scores and explains."""
+    code, declaration = re.findall(r"^```(?:python|toml)\n(.*?)^```", PAGE.read_text(), re.M | re.S)
+    group, entry = declaration.splitlines()
+    assert group == f'[project.entry-points."{plugins.POLICY_GROUP}"]'
+    install(tmp_path, "zones", plugins.POLICY_GROUP, entry.replace('"', ""), code)
+    monkeypatch.syspath_prepend(tmp_path)
+    policy = find_policy("same-zone")
+    assert policy.host_local
+
+    fleet = Fleet(
+        HostSummary(name, 8, 8192, 8, free, {}, labels={"zone": zone})
+        for name, zone, free in (("a1", "a", 2048), ("b1", "b", 4096), ("b2", "b", 3072))
+    )
+    vm = VM("vm", 1, 1024, 1.0)
+    placement = place(fleet, PlacementRequest(vm, labels={"zone": "b"}), policy)
+    assert placement.host == 2
+    refusal = placement.refusal(fleet, 0)
+    assert refusal is not None
+    assert refusal.message == "the placement policy does not use the host: same-zone"
+    explanation = policy.explanation(placement.candidates)
+    assert explanation["memory_free_gib"].tolist() == [2.0, 4.0, 3.0]
+    assert place(fleet, PlacementRequest(vm), policy).host == 0
+    assert place(fleet, PlacementRequest(vm, labels={"zone": "c"}), policy).host is None
+
+
+def test_the_page_about_policies_has_everything_that_a_policy_sees_and_declares() -> None:
+    text = PAGE.read_text()
+    seen = [name for name in vars(Candidates) if not name.startswith("_")]
+    hidden = {"count", "index", "vnodes"}
+    declared = [field.name for field in fields(Policy) if field.type == "bool"]
+    for name in [*(set(seen) - hidden), *declared]:
+        assert re.search(rf"`{name}\b", text), name

@@ -245,6 +245,10 @@ def _replay_logs(
     write_table(output, decisions_table(logs), record_written)
     for log in logs:
         click.echo(f"{log.path}: {len(log.operations)} decisions, each as in the log")
+        if log.unknown:
+            click.echo(
+                f"{log.path}: {log.unknown} operations of a kind that this release does not know"
+            )
     click.echo(f"{output}: {sum(len(log.operations) for log in logs)} rows")
 
 

@@ -19,10 +19,11 @@ class DifferenceError(Exception):
 
 @dataclass(frozen=True)
 class DecidedLog:
-    """A log, and its operations as decided now."""
+    """A log, its operations as decided now, and how many it has of an unknown kind."""
 
     path: Path
     operations: list[Operation]
+    unknown: int
 
 
 def decide_logs(
@@ -48,10 +49,10 @@ def decide_logs(
     of_controllers = [path for path in firsts if path not in of_hosts]
     if not of_controllers:
         if policy:
-            raise OperationsError("a policy places VMs, and no log of a controller is given")
+            raise OperationsError("a policy needs the log of a controller, and none is given")
         if len(topologies) != len(paths):
             raise OperationsError(
-                f"logs are given of {len(paths)} hosts, topologies of {len(topologies)}"
+                f"logs of {len(paths)} hosts are given, topologies of {len(topologies)}"
             )
         pairs = zip(paths, topologies, strict=True)
         return [_decided(path, Host(each), rules) for path, each in pairs if path in of_hosts]
@@ -60,7 +61,7 @@ def decide_logs(
         raise OperationsError(f"{more[0]}: a second log of a controller")
     cluster = verify_cluster(path, topologies, policy, rules)
     _check(path, cluster.difference)
-    decided = [DecidedLog(path, cluster.decided)]
+    decided = [DecidedLog(path, cluster.decided, cluster.unknown)]
     for path, name in of_hosts.items():
         if name not in cluster.hosts:
             known = ", ".join(cluster.hosts)
@@ -72,7 +73,7 @@ def decide_logs(
 
 
 def _decided(path: Path, like: Host, rules: Rules, placed: set[str] | None = None) -> DecidedLog:
-    """Decide the log of a host like that one, which has those VMs at the end."""
+    """Decide the log of a host with this topology and levels, which ends with the placed VMs."""
     host = Host(
         like.topology,
         selection=rules.selection,
@@ -83,9 +84,9 @@ def _decided(path: Path, like: Host, rules: Rules, placed: set[str] | None = Non
     _check(path, difference)
     if placed is not None and (only := placed ^ set(host.vms)):
         raise DifferenceError(
-            f"{path}: only here or only in the controller's: {', '.join(sorted(only))}"
+            f"{path}: VMs only in this log or only in the controller's: {', '.join(sorted(only))}"
         )
-    return DecidedLog(path, operations)
+    return DecidedLog(path, operations, sum(not each.is_known for each in operations))
 
 
 def _check(path: Path, difference: Difference | None) -> None:

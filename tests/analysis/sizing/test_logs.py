@@ -128,7 +128,7 @@ def test_a_vm_that_only_one_log_knows_is_found(past: Past, tmp_path: Path) -> No
     cut.write_text("".join(lines[:-1]))
     result = past.size(logs=[past.controller, cut])
     assert result.exit_code == 1
-    assert f"{cut}: only here or only in the controller's" in result.output
+    assert f"{cut}: VMs only in this log or only in the controller's" in result.output
 
 
 def test_another_policy_decides_otherwise(past: Past) -> None:
@@ -144,20 +144,23 @@ def test_no_function_that_a_log_names_is_run(past: Past, altered: Any) -> None:
     log = altered(past.controller, lambda e: e["op"] == "start", hostile)
     result = past.size(logs=[log])
     assert result.exit_code == 2
-    assert "policy 'os:_exit' is not one by name" in result.output
+    assert "policy 'os:_exit' is not a name; give the policy" in result.output
 
 
 @pytest.mark.parametrize(
     ("arguments", "message"),
     [
-        (["LOG", "--topology", LAPTOP], "it tells of 3 hosts; topologies are given of 1"),
+        (["LOG", "--topology", LAPTOP], "the log has 3 hosts, and topologies are given of 1"),
         (["LOG", *["--topology", EPYC] * 3], "has 8 CPUs and 31776 MiB; its topology has 232"),
         (["LOG", "COPY", *THEIRS], "a second log of a controller"),
         (["LOG", "--host-cpus", "3"], "--host-cpus goes with request lists"),
         (["LOG", "--policy", "progress", "--policy", "first-fit"], "compared with one policy"),
         (["CUT", "--topology", LAPTOP], "the line is cut or damaged"),
-        (["HOST", "--topology", EPYC, "--policy", "first-fit"], "no log of a controller is given"),
-        (["HOST"], "logs are given of 1 hosts, topologies of 0"),
+        (
+            ["HOST", "--topology", EPYC, "--policy", "first-fit"],
+            "needs the log of a controller, and none is given",
+        ),
+        (["HOST"], "logs of 1 hosts are given, topologies of 0"),
         (["LOG", "--topology", "nonesuch"], "no preset of that name"),
         (["LOG", "--selection", "nonesuch"], "nonesuch"),
     ],

@@ -1,4 +1,4 @@
-"""The operations log: every decision of a host or of a controller in order, one JSON a line."""
+"""The operations log: every decision of a host or a controller in order, one JSON object a line."""
 
 import json
 from collections.abc import Iterator, Mapping
@@ -11,23 +11,24 @@ from slackvm.model.plan import Plan
 from slackvm.model.vm import VM
 
 HOST_OPERATIONS = ("deploy", "remove", "withhold", "reset")
-"""`withhold`: VMs of somebody else came or went. `reset`: the host begins anew, without a vNode."""
+"""`withhold`: unmanaged VMs were started, changed or stopped. `reset`: the host has no vNodes from
+here on."""
 
 CLUSTER_OPERATIONS = (
     *("start", "host", "forget", "cordon", "uncordon"),
     *("reserve", "deploy", "confirm", "release", "remove"),
 )
-"""`start`: the controller starts, with a policy, and knows no host's state yet. `host`: what a host
-has, or its state, is otherwise than the controller's own operations made it. `forget`: a host is no
-part of the cluster any more. `reserve`: a VM was placed. `deploy`: what the host said. `confirm`:
-the VM is there. `release`: it is not and will not be."""
+"""`start`: the controller starts with a policy, and knows no host's state yet. `host`: the facts
+about a host that differ from what the controller's own operations made of them. `forget`: a host
+was removed from the cluster. `reserve`: a host was chosen for a VM. `deploy`: the host's answer.
+`confirm`: the VM exists. `release`: the VM does not exist and will not be created."""
 
 OPERATIONS = tuple(dict.fromkeys([*HOST_OPERATIONS, *CLUSTER_OPERATIONS]))
 
 ACCEPTED = "accepted"
 REFUSED = "refused"
 UNKNOWN = "unknown"
-"""Of a controller's `deploy`: the host gave no answer."""
+"""Outcome of a controller's `deploy` to which the host gave no answer."""
 
 OUTCOMES = (ACCEPTED, REFUSED, UNKNOWN)
 
@@ -35,7 +36,7 @@ Changes = Mapping[str, list[int]]
 
 
 class OperationsError(ValueError):
-    """An operations log that cannot be read: which file, which line, what is wrong."""
+    """An operations log cannot be read; the message names the file, the line and the fault."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -43,22 +44,23 @@ class Operation:
     """One operation and what was decided.
 
     Attributes:
-        seq: its number, counted up by one.
-        time: when, in seconds.
-        op: one of `OPERATIONS`.
-        name: the VM's name; empty where the operation is about no VM.
-        vcpus: vCPUs; None where a removal names a VM that is not there (the next two likewise).
-        memory_mib: MiB; of a `withhold`, those of all VMs of somebody else.
+        seq: its number; each operation has the next one.
+        time: seconds: since the epoch, or of the recording's clock.
+        op: one of `OPERATIONS`, or a word of a later release.
+        name: the VM's name; empty if the operation is not about a VM.
+        vcpus: vCPUs; None if a removal names a VM that does not exist (as for the next two).
+        memory_mib: MiB; of a `withhold`, those of all unmanaged VMs.
         level: oversubscription level.
-        host: name of the host that decided; of a controller's, of the host that it is about.
-        outcome: one of `OUTCOMES`.
+        host: name of the host that decided; in a controller's log, of the host that it is about.
+        outcome: one of `OUTCOMES`, or a word of a later release.
         code: why it was refused.
         gains: CPUs in the order in which they were taken, per vNode (its level as text).
         loses: CPUs in the order in which they were given back, per vNode.
-        withheld: of a `withhold`, the CPUs that VMs of somebody else are pinned to.
+        withheld: of a `withhold`, the CPUs that unmanaged VMs are pinned to.
         policy: of a `start`, the name of the policy.
-        room: of a `host`, what has changed: see docs/cluster.md.
-        excluded: of a `reserve`, hosts that had refused the same request before.
+        room: of a `host`, the facts that have changed; see docs/cluster.md.
+        excluded: of a `reserve`, hosts that had refused the same request before, or whose release
+            cannot take it.
         labels: of a `deploy` or `reserve`, the VM's labels; None if it has none.
         require: of a `reserve`, the labels that the host must have; None if there are none.
     """
@@ -107,6 +109,11 @@ class Operation:
             withheld,
         )
 
+    @property
+    def is_known(self) -> bool:
+        """Whether this release knows what the operation does; a later release may have others."""
+        return self.op in OPERATIONS and self.outcome in OUTCOMES
+
     def to_line(self) -> bytes:
         """Return it as a line of the log."""
         entry = asdict(self)
@@ -118,7 +125,7 @@ class Operation:
         return json.dumps(entry).encode() + b"\n"
 
     def request(self) -> VM:
-        """Return the VM that a deploy asked for.
+        """Return the VM that was requested.
 
         Raises:
             ValueError: a field of the request is missing or out of range.
@@ -137,10 +144,12 @@ class Operation:
 
 
 def read_operations(path: Path) -> Iterator[Operation]:
-    """Yield the operations of a log.
+    """Yield the operations of a log, of this or any other release.
+
+    Fields that this release does not know are ignored; see also `Operation.is_known`.
 
     Raises:
-        OperationsError: the file cannot be read, or a line is no operation; names the line.
+        OperationsError: the file cannot be read, or a line is not an operation; names the line.
     """
     expected = None
     try:
@@ -169,11 +178,6 @@ def _parsed(line: bytes, where: str) -> Operation:
         value = entry.get(name)
         if isinstance(value, bool) or not isinstance(value, kinds):
             raise OperationsError(f"{where}: {name}: {value!r} is not {_described(kinds)}")
-    for name, known in (("op", OPERATIONS), ("outcome", OUTCOMES)):
-        if entry[name] not in known:
-            raise OperationsError(
-                f"{where}: {name}: {entry[name]!r} is not one of {', '.join(known)}"
-            )
     _check_details(entry, where)
     return Operation(**{name: entry[name] for name in Operation.__slots__ if name in entry})
 
@@ -186,10 +190,10 @@ def _check_details(entry: dict[str, Any], where: str) -> None:
     for name in ("labels", "require"):
         if entry.get(name) is not None and not _is_labels(entry[name]):
             raise OperationsError(f"{where}: {name}: {entry[name]!r} is not a text per label")
-    if (entry["op"] == "withhold") != _is_cpu_list(entry.get("withheld")):
+    if entry["op"] == "withhold" and not _is_cpu_list(entry.get("withheld")):
         raise OperationsError(f"{where}: withheld: {entry.get('withheld')!r} is not CPUs")
-    if (entry["op"] == "host") != isinstance(entry.get("room"), dict):
-        raise OperationsError(f"{where}: room: {entry.get('room')!r} is not what a host has")
+    if entry["op"] == "host" and not isinstance(entry.get("room"), dict):
+        raise OperationsError(f"{where}: room: {entry.get('room')!r} is not a map of facts")
 
 
 def _is_labels(value: Any) -> bool:

@@ -1,4 +1,4 @@
-"""Operations logs decided anew, of a host CPU by CPU, and of a controller host by host."""
+"""Operations logs are verified: of a host CPU by CPU, of a controller host by host."""
 
 from slackvm.verification.cluster_log import ClusterVerification, Rules, verify_cluster
 from slackvm.verification.difference import Difference

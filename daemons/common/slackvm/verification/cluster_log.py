@@ -1,4 +1,4 @@
-"""A controller's operations log decided anew: every placement, from the lines before it alone."""
+"""A controller's operations log is verified: placements are decided from the lines before them."""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
@@ -43,21 +43,23 @@ class Rules:
 
 @dataclass
 class ClusterVerification:
-    """What became of a controller's log.
+    """The result of verifying a controller's log.
 
     Attributes:
         decided: its placements, accepted or refused, as decided now; `gains` are the CPUs that the
-            vNode took for it, in order.
-        difference: the first that is otherwise in the log; None: there is none.
+            vNode took for the VM, in order.
+        difference: the first placement that differs from the log; None: there is none.
         vms: names of the VMs that each host has at the end.
-        hosts: the hosts at the end, by name, run CPU by CPU in the order of the placements; without
-            those that never told how large they are.
+        hosts: the hosts at the end by name, with CPUs taken in the order of the placements; without
+            hosts that never reported their size.
+        unknown: number of operations of a kind that this release does not know; they are ignored.
     """
 
     decided: list[Operation] = field(default_factory=list)
     difference: Difference | None = None
     vms: dict[str, set[str]] = field(default_factory=dict)
     hosts: dict[str, Host] = field(default_factory=dict)
+    unknown: int = 0
 
 
 def verify_cluster(
@@ -66,32 +68,35 @@ def verify_cluster(
     policy: Policy | None = None,
     rules: Rules | None = None,
 ) -> ClusterVerification:
-    """Decide every placement of a log anew, up to the first that differs.
+    """Decide every placement of a log again, up to the first that differs.
 
     The code of a refusal is not compared where hosts had refused the VM before.
 
     Args:
         path: the log.
-        topologies: of the hosts, in their order; None: of made-up hosts of their sizes.
-        policy: scores hosts; None: that of the log.
+        topologies: of the hosts, in their order; None: hosts of their sizes are made up.
+        policy: chooses hosts; None: the policy that the log names.
         rules: how hosts choose CPUs.
 
     Raises:
         OperationsError: the log cannot be read, or its hosts are not those of `topologies`.
-        LookupError: the log's policy is not there.
+        LookupError: the log's policy is not installed.
     """
     by_position = None if topologies is None else _by_position(path, topologies)
     replay = _Replay(by_position, policy, rules or Rules())
     result = ClusterVerification()
     for logged in read_operations(path):
+        if not logged.is_known:
+            result.unknown += 1
+            continue
         try:
             if logged.op != "reserve":
                 replay.follow(logged)
                 continue
             now = replay.place(logged)
         except (KeyError, TypeError, ValueError) as error:
-            told = f"{error} is missing" if isinstance(error, KeyError) else error
-            raise OperationsError(f"{path}: seq {logged.seq}: {told}") from error
+            reason = f"{error} is missing" if isinstance(error, KeyError) else error
+            raise OperationsError(f"{path}: seq {logged.seq}: {reason}") from error
         result.decided.append(now)
         result.difference = Difference.between(logged, replace(now, gains=logged.gains))
         if result.difference:
@@ -106,61 +111,65 @@ def verify_cluster(
 
 def _by_position(path: Path, topologies: Sequence[Topology]) -> Mapping[int, Topology]:
     """Return the topologies of a log's hosts by their position."""
-    rooms = [operation.room for operation in read_operations(path) if operation.room]
-    positions = sorted({room["position"] for room in rooms if type(room.get("position")) is int})
+    facts = [each.room for each in read_operations(path) if each.op == "host" and each.room]
+    positions = sorted({each["position"] for each in facts if type(each.get("position")) is int})
     if len(positions) != len(topologies):
         raise OperationsError(
-            f"{path}: it tells of {len(positions)} hosts; topologies are given of {len(topologies)}"
+            f"{path}: the log has {len(positions)} hosts, and topologies are given of "
+            f"{len(topologies)}"
         )
     return dict(zip(positions, topologies, strict=True))
 
 
 class _LoggedHost:
-    """A host as the log tells of it: its VMs are run CPU by CPU, all else is in numbers.
+    """A host as the log has it: with CPUs for its VMs, and everything else in numbers.
 
     Attributes:
-        wanted: the VMs that it has, by name.
-        host: the same, CPU by CPU; None: how large it is was never told.
+        name: its name.
+        facts: what the controller knew of it.
+        wanted: its VMs, by name.
+        host: the host with CPUs for these VMs; None: the log does not have its size.
     """
 
     def __init__(self, name: str, topology: Topology | None, rules: Rules) -> None:
         self.name = name
-        self.facts = dict(_UNHEARD)
+        self.facts = dict(_NO_FACTS)
         self.host: Host | None = None
         self.wanted: dict[str, VM] = {}
         self._topology = topology
         self._rules = rules
 
-    def hear(self, room: Mapping[str, Any]) -> None:
-        """Take what the controller heard of it."""
-        self.facts |= {key: value for key, value in room.items() if key in _UNHEARD}
-        if "vms" in room:
-            self.wanted = {name: VM(name, *rest) for name, *rest in room["vms"]}
-        if {"cpus", "memory_mib"} & room.keys():
+    def update(self, facts: Mapping[str, Any]) -> None:
+        """Replace facts that have changed."""
+        self.facts |= {key: value for key, value in facts.items() if key in _NO_FACTS}
+        if "vms" in facts:
+            self.wanted = {name: VM(name, *rest) for name, *rest in facts["vms"]}
+        if {"cpus", "memory_mib"} & facts.keys():
             self.host = self._made()
-        self._settle()
+        self._converge()
 
     def take(self, vm: VM) -> Mapping[str, list[int]]:
-        """Put a VM there; return the CPUs that are taken for it, by vNode."""
+        """Add a VM; return the CPUs that are taken for it, by vNode."""
         self.wanted[vm.name] = vm
-        return self._settle()
+        return self._converge()
 
     def give_back(self, name: str) -> None:
-        """Take a VM away."""
+        """Remove a VM."""
         self.wanted.pop(name, None)
-        self._settle()
+        self._converge()
 
     def summary(self) -> HostSummary:
-        """Return it in numbers, as the controller saw it."""
+        """Return the host in numbers, as the controller saw it."""
         if self.host is None:
             return HostSummary(
                 self.name, 0, 0, 0, 0, {}, unschedulable=Refusal(Code.HOST_UNREACHABLE)
             )
-        told, offered = self.host.summary(self.name), self.facts["offered"]
+        own, offered = self.host.summary(self.name), self.facts["offered"]
         return replace(
-            told,
-            cpus_free=told.cpus_free - self.facts["withheld_cpus"],
-            memory_free_mib=told.memory_free_mib - self.facts["withheld_mib"],
+            own,
+            cpus_free=own.cpus_free - self.facts["withheld_cpus"],
+            memory_free_mib=own.memory_free_mib - self.facts["withheld_mib"],
+            labels=self.facts["labels"],
             offered=None if offered is None else frozenset(offered),
             unschedulable=self._unschedulable(),
         )
@@ -169,9 +178,11 @@ class _LoggedHost:
         state = self.facts["state"]
         if state != "unknown" and self.facts["cordoned"]:
             return Refusal(Code.CORDONED)
-        if state == "unknown":
-            return Refusal(Code.HOST_UNREACHABLE)
-        return None if state == "ready" else Refusal(state)
+        if state == "ready":
+            return None
+        # Any other word is the state of a later release.
+        known = {"unknown": Code.HOST_UNREACHABLE, "overcommitted": Code.OVERCOMMITTED}
+        return Refusal(known.get(state, Code.NOT_READY))
 
     def _made(self) -> Host | None:
         size = self.facts["cpus"], self.facts["memory_mib"]
@@ -186,11 +197,11 @@ class _LoggedHost:
         rules = self._rules
         return Host(topology, selection=rules.selection, critical_size=rules.critical_size)
 
-    def _settle(self) -> Mapping[str, list[int]]:
-        """Bring the host to the VMs that it has; return the CPUs that were taken.
+    def _converge(self) -> Mapping[str, list[int]]:
+        """Deploy and remove VMs until the host has those that it should; return the CPUs taken.
 
-        Those for which there is no room, since they were there before others took it, stay out: the
-        host is unschedulable as long as it tells that it is overcommitted.
+        VMs for which there is no room are left out: they were there before unmanaged VMs took the
+        room, and the host takes no VM while it is overcommitted.
         """
         gains: dict[str, list[int]] = {}
         if self.host is None:
@@ -220,11 +231,11 @@ class _Replay:
         self._rules = rules
 
     def follow(self, logged: Operation) -> None:
-        """Take over what is no placement."""
+        """Apply an operation that is not a placement."""
         if logged.op == "start":
             self._start(logged)
         elif logged.op == "host" and logged.room is not None:
-            self._hear(logged.host, logged.room)
+            self._update(logged.host, logged.room)
         elif logged.op in ("release", "remove") and logged.outcome == ACCEPTED:
             position = self._position(logged.host)
             self.hosts[position].give_back(logged.name)
@@ -238,20 +249,20 @@ class _Replay:
             self._changed(position)
 
     def place(self, logged: Operation) -> Operation:
-        """Decide a placement, and carry it out."""
+        """Decide a placement and apply it."""
         request, fleet = logged.placement_request(), self._current()
         vm = request.vm
         positions = sorted(self.hosts)
-        kept_out = [
+        excluded = [
             index
             for index, position in enumerate(positions)
             if self.hosts[position].name in (logged.excluded or ())
             or vm.name in self.hosts[position].facts["foreign"]
         ]
-        placement = place(fleet, request, self._policy, kept_out)
+        placement = place(fleet, request, self._policy, excluded)
         if placement.host is None:
             refusals = [placement.refusal(fleet, index) for index in range(len(fleet))]
-            code = logged.code if kept_out else most_transient([r for r in refusals if r]).code
+            code = logged.code if excluded else most_transient([r for r in refusals if r]).code
             return replace(logged, host="", outcome=REFUSED, code=code)
         position = positions[placement.host]
         host = self.hosts[position]
@@ -261,29 +272,29 @@ class _Replay:
 
     def _start(self, logged: Operation) -> None:
         if self._given_policy is None:
-            # A log is data: no function that it names is loaded.
+            # A log is data: code that it names is not loaded.
             if not isinstance(logged.policy, str) or ":" in logged.policy:
-                raise ValueError(f"policy {logged.policy!r} is not one by name; give the function")
+                raise ValueError(f"policy {logged.policy!r} is not a name; give the policy")
             self._policy = plugins.find_policy(logged.policy)
         for host in self.hosts.values():
             host.facts["state"] = "unknown"
         self._fleet = None
 
-    def _hear(self, name: str, room: Mapping[str, Any]) -> None:
-        position = room["position"]
+    def _update(self, name: str, facts: Mapping[str, Any]) -> None:
+        position = facts["position"]
         if position not in self.hosts:
             topology = None if self._topologies is None else self._topologies[position]
             self.hosts[position] = _LoggedHost(name, topology, self._rules)
             self._fleet = None
         self.hosts[position].name = name
-        self.hosts[position].hear(room)
+        self.hosts[position].update(facts)
         self._changed(position)
 
     def _position(self, name: str) -> int:
         for position, host in self.hosts.items():
             if host.name == name:
                 return position
-        raise ValueError(f"no line before tells of host {name!r}")
+        raise ValueError(f"no line before has a host {name!r}")
 
     def _current(self) -> Fleet:
         if self._fleet is None:
@@ -296,7 +307,7 @@ class _Replay:
             self._fleet.update(index, self.hosts[position].summary())
 
 
-_UNHEARD: Mapping[str, Any] = {
+_NO_FACTS: Mapping[str, Any] = {
     "state": "unknown",
     "cpus": 0,
     "memory_mib": 0,
@@ -305,4 +316,5 @@ _UNHEARD: Mapping[str, Any] = {
     "offered": None,
     "foreign": (),
     "cordoned": False,
+    "labels": {},
 }

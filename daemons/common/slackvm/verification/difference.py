@@ -1,4 +1,4 @@
-"""Where a decision is not what a log says."""
+"""A decision that differs from a log."""
 
 from dataclasses import dataclass
 
@@ -8,18 +8,18 @@ from slackvm.model.codes import is_code
 
 @dataclass(frozen=True, slots=True)
 class Difference:
-    """The first operation that is decided otherwise than the log says."""
+    """An operation that is decided otherwise than the log says."""
 
     logged: Operation
     decided: Operation
 
     @classmethod
     def between(cls, logged: Operation, decided: Operation) -> "Difference | None":
-        """Return the difference; None where the decisions are the same."""
+        """Return the difference; None if the decisions are the same."""
         return cls(logged, decided) if _differing(logged, decided) else None
 
     def __str__(self) -> str:
-        """Say which operation, and what differs."""
+        """Return which operation it is, and what differs."""
         parts = [
             f"{name} {getattr(self.logged, name)!r} in the log, {getattr(self.decided, name)!r} now"
             for name in _differing(self.logged, self.decided)

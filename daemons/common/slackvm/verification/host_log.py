@@ -1,5 +1,6 @@
-"""A host's operations log decided anew: the same requests, and every decision compared."""
+"""A host's operations log is verified: every request is decided again, and compared."""
 
+from dataclasses import replace
 from pathlib import Path
 
 from slackvm.formats.operations import (
@@ -17,21 +18,27 @@ from slackvm.verification.difference import Difference
 
 
 def verify(path: Path, host: Host) -> tuple[list[Operation], Difference | None]:
-    """Decide every operation of a log anew on an empty host, up to the first that differs.
+    """Decide every operation of a log again on an empty host, up to the first that differs.
 
-    A refusal for a reason outside the host's CPUs, memory and VMs (a cordon, say) has nothing to
-    decide and is taken over.
+    Not decided, but returned as they are in the log: refusals for reasons other than the host's
+    CPUs, memory and VMs (a cordon, for example), and operations that this release does not know.
 
     Returns:
         The operations as decided now, and the first difference (None: there is none).
 
     Raises:
-        OperationsError: the log cannot be read, or holds a request that is none.
+        OperationsError: the log cannot be read, is not a host's, or has a request that is not
+            valid.
     """
     decided: list[Operation] = []
     for logged in read_operations(path):
+        if not logged.is_known:
+            decided.append(logged)
+            continue
         if logged.op not in HOST_OPERATIONS:
-            raise OperationsError(f"{path}: seq {logged.seq}: {logged.op} is no host's operation")
+            raise OperationsError(
+                f"{path}: seq {logged.seq}: {logged.op} is not an operation of a host"
+            )
         if logged.op == "reset":
             host.restore([])
             decided.append(logged)
@@ -41,6 +48,7 @@ def verify(path: Path, host: Host) -> tuple[list[Operation], Difference | None]:
             continue
         plan = _plan(logged, host, path)
         now = Operation.of(plan, logged.seq, logged.time, logged.host)
+        now = replace(now, labels=logged.labels)
         decided.append(now)
         if difference := Difference.between(logged, now):
             return decided, difference

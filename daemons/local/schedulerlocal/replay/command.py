@@ -141,7 +141,10 @@ def _verify(load: Path, host: Host, outputs: Outputs) -> None:
     outputs.show(summarise(str(load), host, decided))
     if difference is not None:
         raise click.ClickException(f"{load}: decided otherwise: {difference}")
+    unknown = sum(not operation.is_known for operation in decided)
     click.echo(f"{len(decided)} operations: every decision as in the log", err=True)
+    if unknown:
+        click.echo(f"{unknown} operations of a kind that this release does not know", err=True)
 
 
 @contextmanager

@@ -69,7 +69,7 @@ class Policy:
             TypeError: the object is not a policy; the message says what is missing.
         """
         if isinstance(given, Policy):
-            return replace(given, name=name) if name else given
+            return given if name in ("", given.name) else replace(given, name=name)
         score = getattr(given, "score", given)
         if isinstance(given, type) or not callable(score):
             raise TypeError(
