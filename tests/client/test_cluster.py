@@ -131,7 +131,8 @@ class TestPlan:
         controller.deploy("first", 1, 3.0)
         output_of(controller, "cordon", "host2")
         size = ("--vcpus=7", "--memory=2", "--level=2")
-        head, *hosts, last = run(controller.url, "plan", *size)[0].splitlines()
+        lines = filter(None, run(controller.url, "plan", *size)[0].splitlines())
+        head, *hosts, last = lines
         assert head.split()[:2] == ["HOST", "SCORE"]
         assert {"POTENTIAL", "IDEAL"} < set(head.split())
         [winner] = [line.split()[1] for line in hosts if line.startswith("*")]

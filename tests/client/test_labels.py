@@ -136,12 +136,15 @@ class TestPlans:
         ]
         plan = {"accepted": True, "code": None, "message": None, "host": "host0"}
         with answering(ok({**plan, "policy": "green", "hosts": hosts})) as server:
-            head, first, second, last = run(
-                server.url, "plan", "--vcpus=2", "--memory=1", "--require=rack=b"
-            )[0].splitlines()
-        assert head.split() == ["HOST", "SCORE", "WATTS", "DISTANCE", "REFUSED"]
-        assert first.split() == ["*", "host0", "2.5", "40", "3", "-"]
-        assert second.endswith(f"{reason} (labels_not_matched)")
+            printed = run(server.url, "plan", "--vcpus=2", "--memory=1", "--require=rack=b")[0]
+        scores, refusals, last = printed.strip().split("\n\n")
+        head, first = scores.splitlines()
+        assert head.split() == ["HOST", "SCORE", "WATTS", "DISTANCE"]
+        assert first.split() == ["*", "host0", "2.5", "40", "3"]
+        assert refusals.splitlines() == [
+            "HOST   REFUSED",
+            f"host1  {reason} (labels_not_matched)",
+        ]
         assert last == "host0 is the best, by the policy green"
 
 
@@ -162,6 +165,39 @@ class TestHost:
     def test_a_host_does_not_choose_a_host(self, host: Daemon) -> None:
         errors = run(host.url, "deploy", "web", *SIZE, "--require=rack=b", expect=2)[1]
         assert "does not accept require: a controller of 0.2.0 or later does" in errors
+
+
+class TestCluster:
+    """A controller and its hosts."""
+
+    def test_a_hosts_label_is_overridden_required_and_given_back(
+        self, controller: Controller
+    ) -> None:
+        output_of(controller, "hosts", "label", "host1", "rack=b")
+        try:
+            labels = {row["HOST"]: row["LABELS"] for row in rows(controller, "hosts", "--wide")}
+            assert labels == {"host0": "-", "host1": "rack=b", "host2": "-"}
+            required = ("--require=rack=b", "--label=app=shop")
+            printed = output_of(controller, "plan", "--vcpus=1", "--memory=1", *required)
+            assert "host1 is the best" in printed
+            assert printed.count("(labels_not_matched)") == 2
+            output_of(controller, "deploy", "n", *SIZE, *required, "--count=3")
+            assert {row["HOST"] for row in rows(controller, "list")} == {"host1"}
+        finally:
+            printed = output_of(controller, "hosts", "label", "host1", "rack-")
+        assert printed == "host1 has no labels\n"
+        errors = output_of(controller, "deploy", "m", *SIZE, *required, expect=1)
+        assert "(labels_not_matched)" in errors
+
+    def test_vms_are_listed_by_label(self, controller: Controller) -> None:
+        output_of(controller, "deploy", "web", *SIZE, "--label=app=shop", "--label=tier=web")
+        output_of(controller, "deploy", "db", *SIZE, "--label=app=shop")
+        assert len(rows(controller, "list", "--label=app=shop")) == 2
+        [row] = rows(controller, "list", "--label=tier=web", "--wide")
+        assert (row["NAME"], row["LABELS"]) == ("web", "app=shop,tier=web")
+        assert [row["NAME"] for row in rows(controller, "list", "--search=tier")] == ["web"]
+        printed = output_of(controller, "deploy", "web", *SIZE, "--label=app=other", expect=1)
+        assert "(name_taken)" in printed
 
 
 def rows_of(url: str, *arguments: str) -> list[dict[str, str]]:

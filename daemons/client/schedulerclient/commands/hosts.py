@@ -41,6 +41,7 @@ def hosts(client: Client, wide: bool) -> None:
         (*COLUMNS, *(("LABELS",) if wide else ()), "REASON"),
         [_row(host, wide=wide) for host in answer.read(HostsReply).hosts],
         numbers=("VMS",),
+        optional=("CORDONED", "PENDING", "REASON"),
     )
 
 

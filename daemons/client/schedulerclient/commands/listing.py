@@ -88,6 +88,7 @@ def list_vms(
             for vm in vms
         ],
         numbers=("VCPUS", "GIB", "LEVEL"),
+        optional=("ADDRESSES", "LABELS"),
     )
     if not vms:
         is_all = query == VMsQuery()

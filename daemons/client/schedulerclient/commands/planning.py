@@ -104,21 +104,31 @@ def plan(
 
 
 def _show_hosts(reply: ClusterPlanReply) -> None:
-    parts = list(dict.fromkeys(part for host in reply.hosts for part in host.parts))
-    output.show_table(
-        ("", "HOST", "SCORE", *map(str.upper, parts), "REFUSED"),
-        [
-            (
-                "*" if host.host == reply.host else " ",
-                host.host,
-                _number(host.score),
-                *(_number(host.parts.get(part)) for part in parts),
-                _refusal(host),
-            )
-            for host in reply.hosts
-        ],
-        numbers=("SCORE", *map(str.upper, parts)),
-    )
+    """Print the hosts that take the VM with their scores, then the others with the reasons."""
+    taking = [host for host in reply.hosts if host.accepted]
+    refusing = [host for host in reply.hosts if not host.accepted]
+    if taking:
+        parts = list(dict.fromkeys(part for host in taking for part in host.parts))
+        columns = ("SCORE", *map(str.upper, parts))
+        output.show_table(
+            ("", "HOST", *columns),
+            [
+                (
+                    "*" if host.host == reply.host else " ",
+                    host.host,
+                    _number(host.score),
+                    *(_number(host.parts.get(part)) for part in parts),
+                )
+                for host in taking
+            ],
+            numbers=columns,
+        )
+        output.show_line("")
+    if refusing:
+        output.show_table(
+            ("HOST", "REFUSED"), [(host.host, _refusal(host)) for host in refusing], numbers=()
+        )
+        output.show_line("")
     if reply.accepted:
         output.show_line(f"{reply.host} is the best, by the policy {reply.policy}")
     else:
@@ -137,7 +147,7 @@ def _show_host(reply: PlanReply) -> None:
 
 
 def _refusal(host: HostVerdict) -> str:
-    return "" if host.accepted else f"{host.message or 'no reason given'} ({host.code})"
+    return f"{host.message or 'no reason given'} ({host.code})"
 
 
 def _number(value: float | None) -> str:

@@ -35,13 +35,19 @@ def show_line(text: str) -> None:
     click.echo(printable(text))
 
 
-def show_table(head: Sequence[str], rows: Iterable[Sequence[str]], numbers: Sequence[str]) -> None:
+def show_table(
+    head: Sequence[str],
+    rows: Iterable[Sequence[str]],
+    numbers: Sequence[str],
+    optional: Sequence[str] = (),
+) -> None:
     """Print a table: with lines and colours on a terminal, else one line per row and words only.
 
     Args:
         head: a name per column.
         rows: as many cells each; an empty one is printed as `-`, so that columns can be counted.
         numbers: the columns whose cells are aligned right.
+        optional: the columns that a terminal, which is narrow, shows only if a cell is not empty.
     """
     if not is_terminal(sys.stdout):
         cells = [tuple(head), *(tuple(map(_plain, row)) for row in rows)]
@@ -51,10 +57,16 @@ def show_table(head: Sequence[str], rows: Iterable[Sequence[str]], numbers: Sequ
     from rich.table import Table
 
     table = Table(box=box.SIMPLE_HEAD, pad_edge=False)
-    for name in head:
-        table.add_column(name, justify="right" if name in numbers else "left")
-    for row in rows:
-        table.add_row(*map(_styled, row))
+    lines = list(rows)
+    shown = [
+        column
+        for column, name in enumerate(head)
+        if name not in optional or any(line[column] for line in lines)
+    ]
+    for column in shown:
+        table.add_column(head[column], justify="right" if head[column] in numbers else "left")
+    for line in lines:
+        table.add_row(*(_styled(line[column]) for column in shown))
     _print(table)
 
 
