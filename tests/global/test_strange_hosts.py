@@ -102,7 +102,7 @@ def test_a_second_host_of_one_name_is_refused(cluster: Running, tmp_path: Path) 
     try:
         reported = cluster.controller.call("POST", "/v1/hosts", json={"url": namesake.url}).json()
         assert reported["state"] == "unknown"
-        assert "it says that it is host0" in reported["reason"]
+        assert "it reports the name host0" in reported["reason"]
         assert cluster.controller.hosts()["host0"]["state"] == "ready"
     finally:
         end(namesake)

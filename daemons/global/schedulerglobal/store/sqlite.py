@@ -199,7 +199,7 @@ class SqliteStore(Store):
 def _host(
     ordinal: int, url: str, name: str, cordoned: int, overrides: str, api_version: int
 ) -> StoredHost:
-    labels: dict[str, str] = json.loads(overrides)
+    labels = _object(overrides)
     check_labels(labels)
     return StoredHost(ordinal, url, name, bool(cordoned), labels, api_version)
 
