@@ -135,7 +135,8 @@ class TestBetweenHostAndController:
         assert controller.deploy("web", 1, 1.0).json()["host"] == "host0"
         controller.call("POST", "/v1/hosts/host1/uncordon")
         cluster.to_hosts[0].words = {"state": {"ready": "rebalancing"}}
-        controller.deploy("nudge", 1, 1.0)
+        # A host is read again once something changes on it.
+        assert cluster.hosts[0].deploy("own", 1, 1.0).status_code == 201
         wait_until(lambda: controller.hosts()["host0"]["state"] == "rebalancing")
         assert controller.deploy("elsewhere", 1, 1.0).json()["host"] == "host1"
         assert controller.vms()["web"]["host"] == "host0"
@@ -154,7 +155,7 @@ class TestBetweenHostAndController:
         for later in cluster.to_hosts:
             later.words = {"code": {"no_cpu": "no_slot", "image_in_use": "image_reserved"}}
         refused = cluster.controller.deploy("late", 8, 1.0)
-        assert refused.status_code == 409
+        assert refused.status_code == 409, refused.text
         assert cluster.has_nothing_pending()
         assert controller.remove(f"own-{cluster.hosts[0].url[-5:]}").status_code in (200, 404)
 
@@ -168,7 +169,8 @@ class TestBetweenControllerAndClient:
             "hypervisor": {"memory": "microvm"},
             "state": {"stopped": "hibernated"},
         }
-        deploy = ("--memory=1", "--image=/images/any.qcow2", "--level=2")
+        size = ("--memory=1", "--level=2")
+        deploy = ("--image=/images/any.qcow2", *size)
         run(front.url, "deploy", "web", "--vcpus=2", *deploy)
         run(front.url, "deploy", "db", "--vcpus=1", *deploy, "--count=2")
         assert "running" in run(front.url, "show", "web")[0]
@@ -177,8 +179,8 @@ class TestBetweenControllerAndClient:
         assert {row["STATE"] for row in rows(front, "list")} == {"running", "hibernated"}
         run(front.url, "start", "web")
         run(front.url, "restart", "web")
-        assert "host" in run(front.url, "plan", "new", "--vcpus=1", *deploy)[0]
-        assert run(front.url, "capacity", "--vcpus=1", "--memory=1", "--level=2")[0]
+        assert "host" in run(front.url, "plan", "new", "--vcpus=1", *size)[0]
+        assert run(front.url, "capacity", "--mix=1:1:2")[0]
         assert {row["STATE"] for row in rows(front, "hosts")} == {"ready"}
         run(front.url, "status")
         run(front.url, "cordon", "host0")
