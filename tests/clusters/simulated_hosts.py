@@ -22,10 +22,11 @@ from schedulerlocal.api.replies import Identity
 from schedulerlocal.backends.memory.backend import MemoryHypervisor
 from schedulerlocal.clock import Clock
 from schedulerlocal.hypervisor import VMSpec
-from slackvm.http import server
+from slackvm.http import engine
 from slackvm.http.app import RestApp, StartResponse
 from slackvm.http.auth import Tokens
 from slackvm.http.metrics import Metrics
+from slackvm.http.server import RestServer
 from slackvm.model import VM, Host
 from slackvm.topologies import PRESETS
 
@@ -93,13 +94,13 @@ def _app(number: int, count: int) -> RestApp:
 
 
 def _bind_to_loopback() -> None:
-    bind = server._Engine.bind_socket
+    bind = engine.Engine.bind_socket
 
     def bound(sock: socket.socket, where: tuple[str, int]) -> socket.socket:
         sock.setsockopt(socket.SOL_SOCKET, socket.SO_BINDTODEVICE, b"lo")
         return bind(sock, where)
 
-    server._Engine.bind_socket = staticmethod(bound)
+    engine.Engine.bind_socket = staticmethod(bound)
 
 
 if __name__ == "__main__":
@@ -109,7 +110,7 @@ if __name__ == "__main__":
     _bind_to_loopback()
     hosts = Hosts(*map(int, sys.argv[1:4]))
     everywhere = "0.0.0.0"  # noqa: S104 - of the loopback device alone
-    serving = server.RestServer(hosts, everywhere, 0)  # type: ignore[arg-type]  # all it needs
+    serving = RestServer(hosts, everywhere, 0)  # type: ignore[arg-type]  # all it needs
     serving.start()
     print(serving.port, flush=True)
     threading.Event().wait()

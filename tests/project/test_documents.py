@@ -98,9 +98,7 @@ def test_the_example_of_a_policy_works(tmp_path: Path, monkeypatch: pytest.Monke
     assert place(fleet, PlacementRequest(VM("large", 1, 15_000, 1.0)), policy).host == 0
 
 
-def test_the_example_of_a_hypervisor_works(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_the_example_of_a_hypervisor_works(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     install(tmp_path, *example(2))
     monkeypatch.syspath_prepend(tmp_path)
     backend = find_backend("box")

@@ -16,9 +16,10 @@ from slackvm.api.fields import Level, MemoryGib, Vcpus, VmName, memory_mib
 from slackvm.api.prototype import Done, NoProgress, NotDone, Progress
 from slackvm.http.app import RestApp
 from slackvm.http.auth import Tokens
+from slackvm.http.engine import Limits
 from slackvm.http.metrics import Metrics
 from slackvm.http.routes import AnyRoute, Request, Response, Route
-from slackvm.http.server import Limits, RestServer
+from slackvm.http.server import RestServer
 from slackvm.model.codes import Code
 
 CPUS = 64

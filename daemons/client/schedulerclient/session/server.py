@@ -20,11 +20,12 @@ from schedulerclient.output.failures import BadInput, Denied, Failed, Unreachabl
 from schedulerclient.output.waiting import Waiting
 from schedulerclient.session import address
 from schedulerclient.session.deadline import within
-from schedulerclient.session.retries import retries
 from slackvm import __version__
 from slackvm.api.errors import ErrorReply
+from slackvm.deadline import Deadline
 from slackvm.http.auth import is_loopback
 from slackvm.settings import ClientSettings
+from slackvm.transport import retries
 
 Model = TypeVar("Model", bound=BaseModel)
 
@@ -160,7 +161,7 @@ class Server:
     ) -> Answer:
         url = self.url + path
         begun = time.monotonic()
-        self._adapter.max_retries = retries(begun + self._timeout if repeatable else None)
+        self._adapter.max_retries = retries(Deadline(self._timeout) if repeatable else None)
 
         def request() -> requests.Response:
             return self._session.request(method, url, json=body, **self._options)

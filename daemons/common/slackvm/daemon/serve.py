@@ -13,7 +13,8 @@ from slackvm.daemon import systemd as notify
 from slackvm.daemon.logs import configure_logs
 from slackvm.http.app import RestApp
 from slackvm.http.auth import Tokens, check_bind
-from slackvm.http.server import Limits, RestServer
+from slackvm.http.engine import Limits
+from slackvm.http.server import RestServer
 from slackvm.http.tls import TlsError, tls_context
 from slackvm.settings import GlobalSettings, LocalSettings, SettingsError
 

@@ -24,7 +24,6 @@ from schedulerglobal.hosts.replies import (
     check_vm,
     checked_error,
 )
-from schedulerglobal.hosts.transport import TotalTimeoutAdapter
 from schedulerglobal.hosts.url import HostUrl
 from slackvm.api import host_api
 from slackvm.api.endpoint import Endpoint, InputT, PathT
@@ -42,6 +41,7 @@ from slackvm.api.vms import (
     VMsReply,
     WithdrawRequest,
 )
+from slackvm.transport import TotalTimeoutAdapter
 
 Model = TypeVar("Model", bound=BaseModel)
 
