@@ -37,7 +37,7 @@ class TestHosts:
     ) -> None:
         hosts[1].deploy("own", 1, 1.0)
         wait_until(lambda: controller.get("/v1/vms")["total"] == 1)
-        assert "host1: 1 VMs are known on it" in output_of(
+        assert "host1: the host has 1 VMs" in output_of(
             controller, "hosts", "forget", "host1", expect=1
         )
         assert (
