@@ -196,4 +196,5 @@ def _is_same(spec: VMSpec, host: HostRecord, reservation: Reservation | None) ->
 def _refusal(error: RefusedError) -> Refusal:
     detail = error.detail
     unit = "MiB" if detail.code == Code.NO_MEMORY else "CPUs"
-    return Refusal(detail.code, detail.needed, detail.free, unit, detail.message)
+    amounts = detail.needed, detail.free, unit
+    return errors.HostRefusal(detail.code, *amounts, detail.message, error.status)

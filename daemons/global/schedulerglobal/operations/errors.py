@@ -2,6 +2,7 @@
 
 from collections.abc import Iterator
 from contextlib import contextmanager
+from dataclasses import dataclass
 
 from schedulerglobal.hosts.replies import HostError, RefusedError
 from schedulerglobal.state.host import HostRecord
@@ -9,6 +10,17 @@ from schedulerglobal.store.base import StoreError
 from slackvm.api.errors import RestError
 from slackvm.model.codes import Code
 from slackvm.model.refusal import Refusal
+
+
+@dataclass(frozen=True, slots=True)
+class HostRefusal(Refusal):
+    """Why a host refused.
+
+    Attributes:
+        status: of HTTP; it counts where the code is of a release that this one does not know.
+    """
+
+    status: int = 503
 
 
 def name_taken(message: str) -> RestError:
@@ -25,8 +37,14 @@ def no_host(refusal: Refusal) -> RestError:
     """Return that no host takes a VM, for the reason that is most likely to pass."""
     message = f"no host takes it: {refusal.message}"
     code = Code.parse(refusal.code)
-    if code is not None and code.status == 409:
-        return RestError(code, message, needed=refusal.needed, free=refusal.free)
+    if code is not None:
+        status = code.status
+    else:
+        status = refusal.status if isinstance(refusal, HostRefusal) else 503
+    if status == 409:
+        return RestError(
+            refusal.code, message, status=409, needed=refusal.needed, free=refusal.free
+        )
     return not_now(refusal.code, message)
 
 
