@@ -67,14 +67,16 @@ def test_a_host_has_a_name_and_a_network_of_its_own(libvirt_host: LibvirtHost) -
     assert [line.split()[0] for line in interfaces] == ["lo"]
 
 
-def test_a_host_may_have_the_machines_network_and_no_cgroups(new_libvirt_host: NewHost) -> None:
+def test_a_host_may_share_the_machines_network_and_have_no_cgroups(
+    new_libvirt_host: NewHost,
+) -> None:
     host = new_libvirt_host(private_network=False, cgroups=False)
     network = str(Path("/proc/self/ns/net").readlink())
     assert host.run("readlink", "/proc/self/ns/net").strip() == network
     assert "cgroup" not in host.run("cat", "/proc/mounts")
 
 
-def test_a_command_that_fails_on_a_host_tells_why(libvirt_host: LibvirtHost) -> None:
+def test_the_error_of_a_failed_command_says_why(libvirt_host: LibvirtHost) -> None:
     with pytest.raises(RuntimeError, match="failed with 3: no"):
         libvirt_host.run("bash", "-c", "echo no >&2; exit 3")
 
@@ -144,7 +146,7 @@ def test_power_loss_ends_all_guests_and_keeps_their_definitions(
 
 
 @pytest.mark.parametrize(("cpus", "cpu"), [(32, 20), (256, 200)])
-def test_a_host_of_made_up_cpus_has_two_nodes_and_pins_to_them(
+def test_a_host_of_simulated_cpus_has_two_nodes_and_pins_to_them(
     cpus: int, cpu: int, new_libvirt_host: NewHost, guests: Guests
 ) -> None:
     host = new_libvirt_host(made_up_cpus=cpus)
@@ -160,11 +162,11 @@ def test_a_host_of_made_up_cpus_has_two_nodes_and_pins_to_them(
     assert domain.vcpuPinInfo(libvirt.VIR_DOMAIN_AFFECT_CONFIG) == [pins]
 
 
-def test_slackvm_reads_the_topology_of_made_up_cpus(new_libvirt_host: NewHost) -> None:
+def test_slackvm_reads_the_topology_of_simulated_cpus(new_libvirt_host: NewHost) -> None:
     host = new_libvirt_host(made_up_cpus=32)
-    told = host.run(sys.executable, "-m", "schedulerlocal", "topology")
-    assert "node 0      16: 0-15" in told
-    assert "node 1      16: 16-31" in told
+    output = host.run(sys.executable, "-m", "schedulerlocal", "topology")
+    assert "node 0      16: 0-15" in output
+    assert "node 1      16: 16-31" in output
 
 
 # Nothing is left --------------------------------------------------------------------------------

@@ -14,7 +14,7 @@ def why_not() -> Callable[[], str | None]:
     return hosts.why_not.__wrapped__
 
 
-def test_without_root_it_is_root(
+def test_without_root_the_reason_is_root(
     why_not: Callable[[], str | None], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr("os.geteuid", lambda: 1000)
@@ -31,12 +31,12 @@ def test_a_missing_package_is_named_in_the_command_that_installs_it(
     monkeypatch.setattr(hosts, "PACKAGES", packages)
     monkeypatch.setattr("os.geteuid", lambda: 0)
     assert hosts.missing_packages() == ["no-such-package-a", "no-such-package-b"]
-    told = why_not()
-    assert told is not None
-    assert told.endswith("apt-get install no-such-package-a no-such-package-b")
+    reason = why_not()
+    assert reason is not None
+    assert reason.endswith("apt-get install no-such-package-a no-such-package-b")
 
 
-def test_without_debian_it_is_debian(
+def test_without_debian_the_reason_is_debian(
     why_not: Callable[[], str | None], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr("os.geteuid", lambda: 0)
@@ -44,7 +44,7 @@ def test_without_debian_it_is_debian(
     assert why_not() == "libvirt hosts need Debian: there is no dpkg-query"
 
 
-def test_without_libvirt_python_it_is_that_module(
+def test_without_libvirt_python_the_reason_is_that_module(
     why_not: Callable[[], str | None], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr("os.geteuid", lambda: 0)

@@ -119,7 +119,7 @@ class TestTokens:
                 assert answer.status_code == (401 if tokens else 200), (method, path, answer.text)
 
     @pytest.mark.usefixtures("unchanged")
-    def test_the_reading_token_reads_everything_and_changes_nothing(self, daemon: Daemon) -> None:
+    def test_the_read_token_reads_everything_and_changes_nothing(self, daemon: Daemon) -> None:
         body = {"name": "b", "vcpus": 1, "memory_gib": 1, "level": 1, "image": "/i.qcow2"}
         queries = {"/deploy": QUERY, "/remove": "name=a", "/progress": "cpu=1&mem=1&oc=1"}
         for method, path, tokens in operations(daemon):
@@ -134,7 +134,7 @@ class TestTokens:
             assert answer.status_code == expected, (method, path, answer.text)
 
     @pytest.mark.usefixtures("unchanged")
-    def test_nor_by_any_method_or_spelling_or_header(self, daemon: Daemon) -> None:
+    def test_no_method_spelling_or_header_gets_around_the_token(self, daemon: Daemon) -> None:
         addresses = dict.fromkeys(address for _, address in changing(daemon))
         assert len(addresses) > 5
         for address in addresses:
@@ -155,9 +155,7 @@ class TestTokens:
             assert send(daemon, method, address, bearer(f"{READ}, Bearer {FULL}")) == 401
 
     @pytest.mark.usefixtures("unchanged")
-    def test_a_token_in_a_wrong_place_counts_for_nothing_and_is_not_logged(
-        self, daemon: Daemon
-    ) -> None:
+    def test_a_token_in_the_wrong_place_is_ignored_and_not_logged(self, daemon: Daemon) -> None:
         """The log is looked through in the end."""
         places: list[tuple[str, dict[str, str]]] = [
             (f"/v1/vms?token={FULL}", {}),
@@ -205,7 +203,7 @@ class TestPagesOfOtherSites:
         assert everything(open_daemon) == before
 
     @pytest.mark.parametrize("site", ["same-origin", "none"])
-    def test_its_own_page_and_the_address_line_may_change(
+    def test_its_own_page_and_the_address_bar_may_change_things(
         self, open_daemon: Daemon, site: str
     ) -> None:
         own = {"Sec-Fetch-Site": site}

@@ -96,13 +96,13 @@ class TestPrototype:
             asked = {**PROTOTYPE[path], "name": name}
             refused(daemon.call("GET", path, params=asked), 400, "name")
 
-    def test_an_image_that_is_no_path_is_named(self, daemon: Daemon) -> None:
+    def test_an_image_that_is_not_a_path_is_named(self, daemon: Daemon) -> None:
         for image in IMAGES:
             asked = {**DEPLOY, "qcow2": image}
             refused(daemon.call("GET", "/deploy", params=asked), 400, "qcow2")
 
     @pytest.mark.parametrize("path", PROTOTYPE)
-    def test_every_parameter_is_needed_once(self, daemon: Daemon, path: str) -> None:
+    def test_every_parameter_is_required_once(self, daemon: Daemon, path: str) -> None:
         asked = PROTOTYPE[path]
         for field, value in asked.items():
             rest = {name: other for name, other in asked.items() if name != field}
@@ -139,7 +139,9 @@ class TestBodies:
                 refused(daemon.call("POST", path, json=body), 400, field)
 
     @pytest.mark.parametrize("path", ["/v1/vms", "/v1/plan"])
-    def test_a_field_is_needed_once_and_no_other(self, daemon: Daemon, path: str) -> None:
+    def test_every_field_is_required_once_and_no_other_is_allowed(
+        self, daemon: Daemon, path: str
+    ) -> None:
         for field in VM:
             rest = {name: value for name, value in VM.items() if name != field}
             refused(daemon.call("POST", path, json=rest), 400, field)
@@ -156,7 +158,7 @@ class TestBodies:
             refused(self.send(daemon, path, body), 400, field)
 
     @pytest.mark.parametrize("path", ["/v1/vms", "/v1/plan"])
-    def test_what_is_no_object_in_json_is_refused(self, daemon: Daemon, path: str) -> None:
+    def test_a_body_that_is_not_a_json_object_is_refused(self, daemon: Daemon, path: str) -> None:
         deep = '{"name":' * 100_000 + "1" + "}" * 100_000
         wide = "[" * 400_000 + "]" * 400_000
         whole = json.dumps(VM)
@@ -184,7 +186,7 @@ class TestEveryEndpoint:
             body = VM if "requestBody" in described else None
             refused(daemon.call(method, path, params=asked, json=body), 400, "colour")
 
-    def test_a_body_where_none_is_taken_is_refused(self, daemon: Daemon) -> None:
+    def test_a_body_is_refused_where_the_endpoint_has_none(self, daemon: Daemon) -> None:
         for method, path, described in operations(daemon):
             if "requestBody" not in described:
                 asked = PROTOTYPE.get(path)
@@ -219,7 +221,7 @@ class TestEveryEndpoint:
                 refused(daemon.call(method, path.replace("/v1/vms/a", "/v1/vms/%FF")), 400)
 
 
-def test_slow_clients_keep_nobody_waiting(daemon: Daemon) -> None:
+def test_slow_clients_do_not_delay_others(daemon: Daemon) -> None:
     """More of them than threads; they are still there when another client was served."""
     post = b"POST /v1/vms HTTP/1.1\r\nHost: localhost\r\nContent-Type: application/json\r\n"
     begun = [

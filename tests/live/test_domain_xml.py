@@ -1,4 +1,4 @@
-"""Domain XML: what is asked for stays data, and is read back as it was."""
+"""Domain XML: values stay data, and are read back unchanged."""
 
 import shutil
 import subprocess
@@ -81,7 +81,7 @@ def test_a_hostile_name_and_path_stay_data(text: str) -> None:
     st.booleans(),
     st.floats(0, 1e12),
 )
-def test_an_order_is_read_back_as_it_was(
+def test_a_spec_is_read_back_unchanged(
     name: str, file: str, vcpus: int, memory: int, milli: int, clone: bool, created: float
 ) -> None:
     asked = VMSpec(
@@ -93,17 +93,17 @@ def test_an_order_is_read_back_as_it_was(
     assert guest.is_unfinished
 
 
-def test_an_order_is_the_same_when_its_making_has_ended() -> None:
+def test_a_spec_is_the_same_once_the_creation_has_ended() -> None:
     asked = order(name="a", image="/images/a'\"<&>b.qcow2")
     domain = read_domain(described(asked))
     element = etree.fromstring(finished_text(unfinished_element(asked)))
-    element.tag = TAG  # libvirt gives it the namespace that it is told
+    element.tag = TAG  # as libvirt does with the namespace that it is given
     domain.find("metadata")[:] = [element]
     guest = observed_vm(domain, RUNNING)
     assert (guest.spec, guest.is_unfinished) == (asked, False)
 
 
-def test_a_vm_is_pinned_from_birth() -> None:
+def test_a_vm_is_pinned_from_its_start() -> None:
     guest = read_back(described(order()))
     assert guest.vcpu_pins == ((0, 1, 3, 8), (0, 1, 3, 8))
     assert guest.emulator_pins == (0, 1, 3, 8)
@@ -111,7 +111,7 @@ def test_a_vm_is_pinned_from_birth() -> None:
 
 
 @pytest.mark.parametrize("image", ["/images/\x00", "/images/\x1b[1m", "/images/\udcff"])
-def test_what_xml_cannot_hold_is_refused(image: str) -> None:
+def test_characters_that_xml_does_not_allow_are_refused(image: str) -> None:
     with pytest.raises(HypervisorError) as refused:
         described(order(image=image))
     assert refused.value.code == "image_invalid"
@@ -120,7 +120,7 @@ def test_what_xml_cannot_hold_is_refused(image: str) -> None:
 @pytest.mark.parametrize("platform", [KVM, TCG])
 @pytest.mark.parametrize("network", ["", "default"])
 @pytest.mark.parametrize("image", ["/images/a.qcow2", "/images/a'\"<&>b.qcow2"])
-def test_libvirt_finds_it_valid(
+def test_libvirt_accepts_the_xml(
     platform: Platform, network: str, image: str, tmp_path: Path
 ) -> None:
     if not (shutil.which("virt-xml-validate") and shutil.which("xmllint")):
@@ -195,11 +195,11 @@ def with_metadata(**changes: str | None) -> str:
         ("uuid", None),
     ],
 )
-def test_a_vm_whose_metadata_are_not_valid_is_not_ours(key: str, value: str | None) -> None:
+def test_a_vm_with_invalid_metadata_is_unmanaged(key: str, value: str | None) -> None:
     assert read_back(with_metadata(**{key: value})).spec is None
 
 
-def test_a_vm_without_metadata_or_with_two_of_them_is_not_ours() -> None:
+def test_a_vm_without_metadata_or_with_two_of_them_is_unmanaged() -> None:
     domain = read_domain(described(order()))
     metadata = domain.find("metadata")
     metadata.append(etree.fromstring(etree.tostring(metadata[0])))
@@ -221,7 +221,7 @@ def foreign(inside: str, vcpu: str = "<vcpu>2</vcpu>"):
     )
 
 
-def test_pins_of_a_vm_of_others() -> None:
+def test_pins_of_an_unmanaged_vm() -> None:
     unpinned = foreign("")
     assert (unpinned.vcpu_pins, unpinned.emulator_pins) == (None, None)
     assert (unpinned.memory_mib, unpinned.spec) == (1025, None)
@@ -239,10 +239,10 @@ def test_pins_of_a_vm_of_others() -> None:
     assert by_default.emulator_pins == (0, 1, 7)
 
 
-def test_affinity_that_libvirt_does_not_know_of_is_told() -> None:
+def test_an_affinity_that_libvirt_does_not_know_is_shown() -> None:
     domain = read_domain(described(order()))
-    told = observed_vm(domain, RUNNING, [(0, 1, 3), (0, 1, 2, 3, 8)], online={0, 1, 2, 3, 8})
-    assert told.vcpu_pins == ((0, 1, 3), (0, 1, 2, 3, 8))
+    result = observed_vm(domain, RUNNING, [(0, 1, 3), (0, 1, 2, 3, 8)], online={0, 1, 2, 3, 8})
+    assert result.vcpu_pins == ((0, 1, 3), (0, 1, 2, 3, 8))
     offline = observed_vm(domain, RUNNING, [(0, 1, 3), (0, 1, 3)], online={0, 1, 2, 3})
     assert offline.vcpu_pins == ((0, 1, 3, 8),) * 2
 

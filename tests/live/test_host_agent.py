@@ -93,7 +93,7 @@ def fill(agent: HostAgent, steps: int, seed: int = 1) -> None:
             agent.deploy(vm, "/images/any.qcow2", clone=False)
 
 
-def test_all_is_as_it_was_after_each_restart(tmp_path: Path) -> None:
+def test_a_restart_changes_nothing(tmp_path: Path) -> None:
     with living(tmp_path, EPYC) as agent:
         before = sizes(agent)
     for seed in range(4):
@@ -168,7 +168,7 @@ def test_a_log_that_a_crash_cut_short_is_completed(tmp_path: Path) -> None:
             check_log(tmp_path, agent)
 
 
-def test_a_file_that_is_no_log_is_kept_aside(tmp_path: Path) -> None:
+def test_a_file_that_is_not_a_log_is_kept_aside(tmp_path: Path) -> None:
     with living(tmp_path) as agent:
         agent.deploy(VM("a", 2, 512, 2.0), "/i.qcow2", clone=False)
     (tmp_path / "operations.jsonl").write_text("something else\n")
@@ -181,7 +181,7 @@ def test_a_second_daemon_on_the_same_state_is_refused(tmp_path: Path) -> None:
         StateFolder(tmp_path)
 
 
-def test_vms_whose_cpus_are_gone_keep_running_and_nothing_new_is_taken(tmp_path: Path) -> None:
+def test_vms_whose_cpus_are_gone_keep_running_and_no_new_vm_is_accepted(tmp_path: Path) -> None:
     """The host offers fewer CPUs after a restart: it says so, and loses no VM."""
     with living(tmp_path) as agent:
         for name in ("a", "b"):
@@ -202,7 +202,7 @@ def test_vms_whose_cpus_are_gone_keep_running_and_nothing_new_is_taken(tmp_path:
         agent.deploy(VM("c", 1, 512, 1.0), "/i.qcow2", clone=False)
 
 
-def test_what_was_asked_in_vain_is_logged(tmp_path: Path) -> None:
+def test_refused_operations_are_logged(tmp_path: Path) -> None:
     with living(tmp_path) as agent:
         with pytest.raises(RefusedError):
             agent.deploy(VM("large", 9, 512, 1.0), "/i.qcow2", clone=False)
@@ -229,7 +229,7 @@ def test_a_stopped_vm_keeps_its_cpus(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize("is_cancelled", [True, False])
-def test_a_vm_that_comes_after_all_stays_unless_it_was_withdrawn(
+def test_a_vm_created_late_stays_unless_its_request_was_cancelled(
     tmp_path: Path, *, is_cancelled: bool
 ) -> None:
     with living(tmp_path, kind=LateHypervisor) as agent:

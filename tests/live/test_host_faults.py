@@ -137,7 +137,7 @@ def test_affinity_that_other_software_changed_is_restored_and_counted(
 
 
 @needs_two_cpus
-def test_a_vm_that_was_given_other_vcpus_is_never_oversubscribed_with_itself(place: Place) -> None:
+def test_a_vm_with_changed_vcpus_is_never_oversubscribed_with_itself(place: Place) -> None:
     """It counts with the vCPUs that it has; where these find no room, the host says so."""
     with place.serving(OVSB_CRITICAL_SIZE="0") as daemon, place.libvirt() as connection:
         cpus = daemon.get("/v1/host")["cpus"]

@@ -19,7 +19,7 @@ LAPTOP = "--topology=i7-1185g7"
 
 
 @pytest.mark.parametrize("output", ["> /dev/full", ">&-", "> >(head -n 1)"])
-def test_a_log_that_cannot_be_written_stops_nobody(output: str, tmp_path: Path) -> None:
+def test_a_log_that_cannot_be_written_stops_no_request(output: str, tmp_path: Path) -> None:
     """The disk is full, there is no standard output, or its reader has gone."""
     with socket.create_server(("127.0.0.1", 0)) as free:
         port = free.getsockname()[1]
@@ -93,7 +93,7 @@ def test_a_clock_as_fast_as_allowed_leaves_the_machine_to_others(tmp_path: Path)
         assert after.user + after.system - before.user - before.system < 1
 
 
-def test_changes_that_wait_for_one_another_keep_no_reader_waiting(tmp_path: Path) -> None:
+def test_changes_that_wait_for_each_other_do_not_delay_readers(tmp_path: Path) -> None:
     """Eight may wait; one too many gets an error, in the form of its endpoint."""
     hold = Hold(tmp_path)
 

@@ -36,7 +36,7 @@ NAMES = [
 ALLOWED = ["a" * 62 + "x", "a" * 62 + "y", "A.-_", "a.-_", "0"]
 
 
-def test_an_image_boots_whatever_it_is_called(
+def test_an_image_boots_whatever_its_name(
     libvirt_host: LibvirtHost, guest_image: Path, tmp_path: Path
 ) -> None:
     place = Place(libvirt_host, tmp_path, guest_image)
@@ -62,9 +62,7 @@ def bytes_read(domain: Any) -> int:
     return int(read)
 
 
-def test_paths_and_names_that_are_refused_and_those_that_are_not(
-    libvirt_host: LibvirtHost, tmp_path: Path
-) -> None:
+def test_which_paths_and_names_are_refused(libvirt_host: LibvirtHost, tmp_path: Path) -> None:
     place = Place(libvirt_host, tmp_path)
     overlay(place.image, tmp_path / "outside.qcow2")
     with place.serving() as daemon:

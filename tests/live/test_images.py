@@ -200,7 +200,7 @@ def test_damaged_headers_are_refused(images: Path) -> None:
             assert error.code == "image_invalid"  # noqa: PT017 - some bytes do not matter
 
 
-def test_an_image_that_tells_too_much_is_refused(images: Path) -> None:
+def test_an_image_with_too_long_information_is_refused(images: Path) -> None:
     image = qcow2(images / "a.qcow2")
     qemu_img_output = qemu_img.image_info(image, Deadline(10))
     assert qemu_img_output["format"] == "qcow2"
@@ -220,7 +220,7 @@ def chain(images: Path) -> tuple[Path, Path]:
     return base, based_on("base.qcow2", images / "top.qcow2")
 
 
-def test_a_writer_shares_with_nobody(chain: tuple[Path, Path]) -> None:
+def test_a_vm_that_writes_its_image_is_the_only_user(chain: tuple[Path, Path]) -> None:
     base, top = chain
     other = Use("other", base.with_name("other"), is_written=True)
     check_use(base, False, [other])
@@ -247,7 +247,7 @@ def test_the_backing_files_of_a_stopped_vm_are_in_use(chain: tuple[Path, Path]) 
     check_use(base, True, [writer])
 
 
-def test_a_file_is_known_by_any_name(chain: tuple[Path, Path]) -> None:
+def test_a_file_is_recognised_under_all_its_names(chain: tuple[Path, Path]) -> None:
     base, _ = chain
     hard = base.with_name("hard.qcow2")
     hard.hardlink_to(base)
@@ -258,7 +258,7 @@ def test_a_file_is_known_by_any_name(chain: tuple[Path, Path]) -> None:
         assert code_of(check_use, base, False, [use]) == "image_in_use"
 
 
-def test_a_vm_whose_disk_is_gone_is_no_obstacle(chain: tuple[Path, Path]) -> None:
+def test_a_vm_without_its_disk_does_not_block_others(chain: tuple[Path, Path]) -> None:
     base, _ = chain
     check_use(base, False, [Use("other", Path("/no/such/disk"), is_written=True)])
 
@@ -282,7 +282,9 @@ def made(overlays: Overlays, image: Path) -> Path:
     return overlays.create(UUID, image, Deadline(10))
 
 
-def test_an_overlay_begins_as_the_image_and_leaves_it_alone(images: Path, tmp_path: Path) -> None:
+def test_an_overlay_starts_as_the_image_and_does_not_change_it(
+    images: Path, tmp_path: Path
+) -> None:
     image = qcow2(images / "a,b='\"%s.qcow2")
     before = image.read_bytes()
     overlays = Overlays(tmp_path / "state" / "overlays")
@@ -305,7 +307,7 @@ def test_a_full_disk_is_reported_and_nothing_is_left(images: Path, small_disk: P
     assert list(small_disk.iterdir()) == []
 
 
-def test_what_a_crash_left_is_swept_and_nothing_else(images: Path, tmp_path: Path) -> None:
+def test_only_leftovers_of_a_crash_are_deleted(images: Path, tmp_path: Path) -> None:
     image = qcow2(images / "a.qcow2")
     folder = tmp_path / "overlays"
     made(Overlays(folder), image)
@@ -339,7 +341,7 @@ def test_only_a_uuid_names_an_overlay(uuid: str, tmp_path: Path) -> None:
 # Storage that hangs -----------------------------------------------------------------------------
 
 
-def test_storage_that_hangs_is_left_behind_and_bounded() -> None:
+def test_hanging_storage_is_abandoned_and_its_threads_are_limited() -> None:
     storage, released = Storage(), threading.Event()
     before = threading.active_count()
     for _ in range(MAX_WORK + 3):

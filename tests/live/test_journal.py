@@ -22,7 +22,7 @@ def files_no_larger_than(size: int) -> Iterator[None]:
 
 
 @pytest.mark.parametrize("room", [0, 5])
-def test_a_line_that_does_not_fit_is_taken_back_and_can_be_written_later(
+def test_a_line_that_does_not_fit_is_removed_and_can_be_written_later(
     room: int, tmp_path: Path
 ) -> None:
     path = tmp_path / "operations.jsonl"
@@ -40,7 +40,7 @@ def test_a_line_that_does_not_fit_is_taken_back_and_can_be_written_later(
     assert journal.seq == 3
 
 
-def test_what_a_kill_leaves_of_a_file_that_is_replaced_can_be_removed(tmp_path: Path) -> None:
+def test_leftovers_of_an_interrupted_write_can_be_removed(tmp_path: Path) -> None:
     path, other = tmp_path / "state.json", tmp_path / "state.json.old"
     for each in (path, other):
         each.write_text("old")

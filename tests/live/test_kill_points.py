@@ -112,7 +112,7 @@ def test_killed_while_it_deploys(row: DeathRow, level: float, clone: bool) -> No
     steps = row.steps("deploy", ask)
     assert "deploy: libvirt, define VM b" in steps
     assert ("deploy: libvirt, pin vCPU 0 of VM a" in steps) == (level == 1.0)
-    assert ("deploy: make overlay" in steps) == clone
+    assert ("deploy: create overlay" in steps) == clone
     if not clone:
         # Writing state and log is the same and has been tried
         steps = [step for step in steps if "libvirt" in step]

@@ -56,7 +56,7 @@ def test_a_state_file_that_this_release_can_use_keeps_the_cpus(stopped: Daemon) 
     with serving(stopped.folder, LAPTOP) as daemon:
         assert cpus(daemon) == before
         assert daemon.deploy("e", 1, 3.0).status_code == 201
-        assert "event=state_file_of_later_release" in daemon.told
+        assert "event=state_file_of_later_release" in daemon.log_text
     assert '"reset"' not in daemon.operations.read_text()
     assert (folder / "state.json.v2-backup").read_text() == written
     assert json.loads((folder / "state.json").read_text())["version"] == 1
@@ -77,8 +77,8 @@ def test_a_state_file_that_only_later_releases_can_use_is_kept_aside(
     written = rewrite(folder / "state.json", change)
     with serving(stopped.folder, LAPTOP) as daemon:
         assert daemon.get("/listvm") == ["c", "d"]
-        assert "event=state_file_unusable" in daemon.told
-        assert f"kept_as={folder}/state.json.unreadable-1" in daemon.told
+        assert "event=state_file_unusable" in daemon.log_text
+        assert f"kept_as={folder}/state.json.unreadable-1" in daemon.log_text
     assert (folder / "state.json.unreadable-1").read_text() == written
     assert '"reset"' in daemon.operations.read_text()
 

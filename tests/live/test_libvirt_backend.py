@@ -204,7 +204,7 @@ def test_a_vm_that_does_not_shut_down_is_stopped_after_the_grace_time(site: Site
         assert site.domains()[0].ID() != began
 
 
-def test_a_paused_vm_goes_on(site: Site, hypervisor: LibvirtHypervisor) -> None:
+def test_a_paused_vm_resumes(site: Site, hypervisor: LibvirtHypervisor) -> None:
     hypervisor.create(order("paused", site.image), [0])
     site.domains()[0].suspend()
     assert state(hypervisor, "paused") == PAUSED
@@ -257,7 +257,7 @@ def test_affinity_that_other_software_changed_is_reported_and_repaired(
         assert guest(hypervisor, "mispinned").is_pinned_to([0])
 
 
-def test_on_a_made_up_host_what_libvirt_says_counts(
+def test_on_a_simulated_host_libvirts_pins_count(
     new_libvirt_host: NewHost, guest_image: Path, tmp_path: Path
 ) -> None:
     """SIMULATED: 64 CPUs that are not there; pins are read back from libvirt, not the kernel."""
@@ -298,7 +298,7 @@ def test_an_image_is_for_one_vm_or_for_clones(site: Site, hypervisor: LibvirtHyp
     hypervisor.check_image(str(site.image), False)
 
 
-def test_images_of_stopped_vms_of_others_are_in_use(
+def test_images_of_stopped_unmanaged_vms_are_in_use(
     site: Site, hypervisor: LibvirtHypervisor
 ) -> None:
     top = site.copy("top.qcow2")
@@ -364,7 +364,7 @@ def test_a_vm_that_cannot_start_leaves_nothing(site: Site, clone: bool) -> None:
     assert asked.image.exists()
 
 
-def test_a_network_that_is_there_is_used(site: Site, hypervisor: LibvirtHypervisor) -> None:
+def test_an_existing_network_is_used(site: Site, hypervisor: LibvirtHypervisor) -> None:
     network = libvirt.open(site.host.uri).networkDefineXML(
         "<network><name>default</name></network>"
     )
@@ -386,7 +386,7 @@ def test_a_network_that_is_there_is_used(site: Site, hypervisor: LibvirtHypervis
         network.undefine()
 
 
-def test_pinning_to_a_cpu_that_is_not_there_is_refused(
+def test_pinning_to_a_cpu_that_does_not_exist_is_refused(
     site: Site, hypervisor: LibvirtHypervisor
 ) -> None:
     nowhere = order("nowhere", site.image)
@@ -398,7 +398,7 @@ def test_pinning_to_a_cpu_that_is_not_there_is_refused(
     assert guest(hypervisor, "here").is_pinned_to([0])
 
 
-def test_a_name_is_taken_once(site: Site, hypervisor: LibvirtHypervisor) -> None:
+def test_a_name_can_be_used_once(site: Site, hypervisor: LibvirtHypervisor) -> None:
     first = order("same", site.image)
     hypervisor.create(first, [0])
     refusal(hypervisor.create, order("same", site.image), [0])
@@ -410,7 +410,9 @@ def test_a_name_is_taken_once(site: Site, hypervisor: LibvirtHypervisor) -> None
 # VMs of others ----------------------------------------------------------------------------------
 
 
-def test_a_vm_of_others_is_shown_and_left_alone(site: Site, hypervisor: LibvirtHypervisor) -> None:
+def test_an_unmanaged_vm_is_shown_and_not_changed(
+    site: Site, hypervisor: LibvirtHypervisor
+) -> None:
     connection = libvirt.open(site.host.uri)
     xml = guest_xml("foreign", site.copy("foreign.qcow2"), site.folder / "console", vcpus=2)
     connection.defineXML(xml).create()
@@ -513,7 +515,7 @@ def test_libvirtd_killed_and_started(own_site: Site) -> None:
         wait_until(lambda: watcher.calls > seen)
 
 
-def test_libvirtd_that_hangs(own_site: Site) -> None:
+def test_libvirtd_hangs(own_site: Site) -> None:
     with own_site.backend() as hypervisor:
         hypervisor.create(order("lives", own_site.image), [0])
     with own_site.backend(timeout_s=SHORT_S) as hypervisor:
@@ -590,7 +592,7 @@ def test_many_callers_while_libvirtd_comes_and_goes(own_site: Site) -> None:
         assert state(hypervisor, "vm") == RUNNING
 
 
-def test_a_qemu_that_hangs_does_not_take_the_others_along(
+def test_a_qemu_that_hangs_does_not_affect_others(
     site: Site, hypervisor: LibvirtHypervisor
 ) -> None:
     hypervisor.create(order("fine", site.image), [0])
@@ -613,7 +615,7 @@ def test_a_qemu_that_hangs_does_not_take_the_others_along(
             os.kill(hung, 18)
 
 
-def test_an_error_is_known_although_libvirt_forgot_it(
+def test_an_error_has_its_details_although_libvirt_lost_them(
     site: Site, hypervisor: LibvirtHypervisor, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """As when the garbage collector frees a domain before the binding asks what went wrong."""
@@ -632,7 +634,7 @@ def test_an_error_is_known_although_libvirt_forgot_it(
     assert lost == [True, True]
 
 
-def test_connections_do_not_add_up(site: Site) -> None:
+def test_connections_are_closed(site: Site) -> None:
     with site.backend() as hypervisor:
         hypervisor.vms()
         wait_until(lambda: threading.active_count() < 10)
@@ -643,7 +645,7 @@ def test_connections_do_not_add_up(site: Site) -> None:
         wait_until(lambda: len(list(Path("/proc/self/fd").iterdir())) <= files)
 
 
-def test_no_libvirt_at_all(tmp_path: Path) -> None:
+def test_without_libvirt(tmp_path: Path) -> None:
     uri = f"qemu+unix:///system?socket={tmp_path}/none"
     hypervisor = LibvirtHypervisor(uri, [tmp_path], tmp_path, timeout_s=5)
     try:

@@ -46,7 +46,7 @@ def test_use_and_wait_of_vms_and_levels() -> None:
     assert sample.host_cpu == 0.25
 
 
-def test_a_level_without_running_vms_waits_for_nothing() -> None:
+def test_a_level_without_running_vms_does_not_wait() -> None:
     assert share_waited([]) == 0
     host = view(vm("off", 8, 2.0, STOPPED))
     sampler = Sampler(8, 8000, is_simulated=True)
@@ -56,7 +56,7 @@ def test_a_level_without_running_vms_waits_for_nothing() -> None:
     assert share_waited(sample.vnodes[2.0]) == 0
 
 
-def test_what_a_vm_used_counts_since_it_was_started() -> None:
+def test_use_of_a_vm_counts_from_its_start() -> None:
     """One that is new since the sample before, one started again, one said to be of tomorrow."""
     host = view(
         vm("new", 1, 2.0, created=106), vm("again", 1, 2.0), vm("tomorrow", 1, 2.0,

@@ -61,7 +61,7 @@ def test_the_document_is_valid(daemon: Daemon) -> None:
     OpenAPIV31SpecValidator(daemon.get("/openapi.json")).validate()
 
 
-def test_whatever_is_sent_is_answered_as_described(daemon: Daemon, tmp_path: Path) -> None:
+def test_every_request_is_answered_as_described(daemon: Daemon, tmp_path: Path) -> None:
     """On every operation: at the bounds, beyond them, at random, allowed or not."""
 
     def exact(schema: Mapping[str, Any]) -> Mapping[str, Any]:

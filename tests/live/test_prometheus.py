@@ -97,7 +97,7 @@ def scraping(daemon: Daemon, folder: Path) -> Iterator[Prometheus]:
             run.terminate()
 
 
-def test_promtool_finds_nothing_to_complain_about(daemon: Daemon) -> None:
+def test_promtool_finds_no_problem(daemon: Daemon) -> None:
     checked = subprocess.run(
         ["promtool", "check", "metrics"],
         input=scraped(daemon),

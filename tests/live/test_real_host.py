@@ -46,7 +46,7 @@ def test_levels_two_at_a_time_on_the_real_cpus(place: Place) -> None:
             assert daemon.get("/v1/host")["cpus_free"] == daemon.get("/v1/host")["cpus"]
 
 
-def test_three_levels_on_a_made_up_host(
+def test_three_levels_on_a_simulated_host(
     new_libvirt_host: NewHost, guest_image: Path, tmp_path: Path
 ) -> None:
     """SIMULATED CPUs: 32 in two NUMA nodes; the pins are read back from libvirt."""
@@ -92,7 +92,7 @@ def test_a_vm_stops_and_starts_and_is_shown_as_it_is(place: Place) -> None:
         ("nbd://localhost/x", "invalid"),
     ],
 )
-def test_an_image_that_cannot_be_had_is_refused(image: str, code: str, place: Place) -> None:
+def test_an_image_that_cannot_be_used_is_refused(image: str, code: str, place: Place) -> None:
     overlay(place.image, place.folder / "outside.qcow2")
     (place.images / "link.qcow2").symlink_to(place.folder / "outside.qcow2")
     (place.images / "text.qcow2").write_text("no qcow2")

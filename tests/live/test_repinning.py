@@ -21,7 +21,7 @@ def place(libvirt_host: LibvirtHost, tmp_path: Path) -> Place:
     return Place(libvirt_host, tmp_path)
 
 
-def test_only_what_is_not_right_is_pinned(place: Place) -> None:
+def test_only_wrong_pins_are_changed(place: Place) -> None:
     with (
         Rig(place.folder / "rig") as rig,
         place.serving(rig.daemon, OVSB_CRITICAL_SIZE="99") as daemon,
@@ -57,7 +57,7 @@ def test_only_what_is_not_right_is_pinned(place: Place) -> None:
             assert daemon.remove(f"vm{number}").status_code == 200
 
 
-def test_pins_that_cannot_be_had_are_not_tried_without_end(place: Place) -> None:
+def test_pins_that_fail_are_not_retried_forever(place: Place) -> None:
     """The daemon believes in CPUs that the machine has not."""
     with place.serving() as daemon:
         assert place.deploy("a", 1, 3.0).status_code == 201

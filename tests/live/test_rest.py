@@ -49,7 +49,7 @@ def test_a_vm_is_created_shown_and_removed(daemon: Daemon) -> None:
     assert daemon.remove("web").status_code == 404
 
 
-def test_a_host_without_guests_says_so(daemon: Daemon) -> None:
+def test_a_host_of_simulated_vms_says_so(daemon: Daemon) -> None:
     assert daemon.get("/v1/host")["hypervisor"] == "memory"
 
 
@@ -68,7 +68,7 @@ def test_the_same_request_again_answers_200_and_another_409(daemon: Daemon) -> N
     ("vcpus", "gib", "code", "needed", "free"),
     [(7, 1, "no_cpu", 7, 6), (9, 1, "too_large", 9, 8), (1, 31, "no_memory", 31744, 30752)],
 )
-def test_a_refusal_tells_code_needed_and_free(
+def test_a_refusal_has_code_needed_and_free(
     vcpus: int, gib: float, code: str, needed: int, free: int, daemon: Daemon
 ) -> None:
     daemon.deploy("first", 2, 1.0)
@@ -78,7 +78,7 @@ def test_a_refusal_tells_code_needed_and_free(
     assert (error["code"], error["needed"], error["free"]) == (code, needed, free)
 
 
-def test_a_plan_tells_what_a_deploy_then_does(daemon: Daemon) -> None:
+def test_a_plan_shows_what_a_deploy_then_does(daemon: Daemon) -> None:
     body = {"name": "a", "vcpus": 3, "memory_gib": 1, "level": 1.5, "image": "/i.qcow2"}
     before = state(daemon)
     plan = daemon.call("POST", "/v1/plan", json=body).json()
@@ -116,7 +116,7 @@ def test_a_stopped_vm_keeps_its_cpus_and_starts_again(daemon: Daemon) -> None:
     assert daemon.call("POST", "/v1/vms/nobody/stop").status_code == 404
 
 
-def test_a_withdrawn_request_makes_no_vm_however_late_it_comes(daemon: Daemon) -> None:
+def test_a_cancelled_request_creates_no_vm_however_late_it_arrives(daemon: Daemon) -> None:
     withdraw = {"json": {"attempt": "first"}}
     assert daemon.call("POST", "/v1/vms/web/withdraw", **withdraw).json() == {"vm": None}
     late = daemon.deploy("web", 2, 2.0, attempt="first")
@@ -125,14 +125,14 @@ def test_a_withdrawn_request_makes_no_vm_however_late_it_comes(daemon: Daemon) -
     assert daemon.deploy("web", 2, 2.0, attempt="second").status_code == 201
 
 
-def test_what_was_done_before_it_was_withdrawn_stays(daemon: Daemon) -> None:
+def test_a_vm_created_before_the_cancellation_stays(daemon: Daemon) -> None:
     daemon.deploy("web", 2, 2.0, attempt="done")
     reported = daemon.call("POST", "/v1/vms/web/withdraw", json={"attempt": "done"}).json()
     assert reported["vm"] == daemon.get("/v1/vms/web")
     assert daemon.deploy("web", 2, 2.0, attempt="done").status_code == 200
 
 
-def test_a_late_removal_does_not_hit_another_vm_of_the_name(daemon: Daemon) -> None:
+def test_a_late_removal_does_not_remove_another_vm_of_the_name(daemon: Daemon) -> None:
     old = daemon.deploy("web", 2, 2.0).json()["created"]
     daemon.remove("web")
     new = daemon.deploy("web", 2, 2.0).json()["created"]
@@ -182,7 +182,7 @@ def test_every_decision_is_in_the_log(daemon: Daemon) -> None:
     assert entries[-1]["host"] == "testhost"
 
 
-def test_what_many_ask_of_one_vm_at_once_is_answered_in_some_order(daemon: Daemon) -> None:
+def test_concurrent_requests_about_one_vm_are_done_in_some_order(daemon: Daemon) -> None:
     """Late requests get an error, and no request finds the daemon between two states."""
     until = time.monotonic() + 3
 

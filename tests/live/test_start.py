@@ -75,7 +75,7 @@ def test_a_missing_part_is_reported_with_the_name_of_its_setting(name: str, tmp_
     assert message in error_of(tmp_path, {name: value, **others})
 
 
-def test_every_setting_has_a_wrong_value_here() -> None:
+def test_every_setting_is_tested_here() -> None:
     models = (LocalSettings, LibvirtSettings)
     known = {name.upper() for model in models for name in model.model_fields}
     assert {*REFUSED, *IMPOSSIBLE} == known
@@ -97,7 +97,7 @@ def test_a_port_that_is_taken_is_reported_in_one_line(tmp_path: Path) -> None:
     assert message.count("\n") == 1
 
 
-def test_an_address_of_another_machine_cannot_be_listened_on(tmp_path: Path) -> None:
+def test_listening_on_an_address_of_another_machine_is_an_error(tmp_path: Path) -> None:
     message = error_of(tmp_path, {"SCL_URL": "192.0.2.1", "SCL_TOKEN": TOKEN}, expect=1)
     assert "cannot listen on 192.0.2.1 port 0: " in message
     assert TOKEN not in message
@@ -115,7 +115,7 @@ def test_a_file_of_simulated_vms_that_cannot_be_read_is_reported(
     assert guests.read_text() == content
 
 
-def test_what_is_kept_for_the_system_is_kept_of_a_topology_too(tmp_path: Path) -> None:
+def test_resources_of_the_system_are_reserved_of_a_topology_file_too(tmp_path: Path) -> None:
     """Also where the topology leaves out some of it already: that is no error."""
     kept = {"TOPO_EXCLUDE": "0,4,99", "SCL_MEM_RESERVED": "1776"}
     with serving(tmp_path, LAPTOP, **kept) as daemon:

@@ -25,7 +25,7 @@ def changed(state: Path, change: Callable[[str], str]) -> None:
     state.write_text(change(state.read_text()))
 
 
-def test_a_state_that_cannot_be_used_loses_no_vm(place: Place) -> None:
+def test_an_unusable_state_file_loses_no_vm(place: Place) -> None:
     """It costs the order of the CPUs, the log tells so, and the VMs run on."""
     state = place.state / "state.json"
     damages: list[Callable[[], object]] = [

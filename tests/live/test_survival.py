@@ -78,7 +78,7 @@ class Client(threading.Thread):
                     self.doubtful.discard(gone)
 
 
-def test_a_daemon_killed_under_load_comes_back_with_every_vm(tmp_path: Path) -> None:
+def test_a_daemon_killed_under_load_restarts_with_every_vm(tmp_path: Path) -> None:
     """Killed eight times in the middle of requests; what was answered 201 is there."""
     chance = random.Random(1)
     daemon = Daemon(tmp_path, EPYC)

@@ -181,7 +181,7 @@ def test_a_libvirt_that_hangs_is_reported_and_causes_no_restart(
         assert daemon.end() == 0
 
 
-def test_a_request_under_way_is_answered_before_the_end(
+def test_a_running_request_is_answered_before_the_end(
     systemd: Systemd, hold: Hold, tmp_path: Path
 ) -> None:
     with serving(tmp_path, LAPTOP, **systemd.environment, **hold.environment) as daemon:
@@ -222,7 +222,7 @@ def test_other_signals_end_it_as_well(number: signal.Signals, tmp_path: Path) ->
         assert "Traceback" not in daemon.log_text
 
 
-def test_who_is_asked_to_end_while_starting_ends_well(hold: Hold, tmp_path: Path) -> None:
+def test_a_signal_during_the_start_ends_it_cleanly(hold: Hold, tmp_path: Path) -> None:
     with serving(tmp_path, LAPTOP, **hold.environment) as daemon:
         daemon.deploy("a", 2, 1.0)
         daemon.end()

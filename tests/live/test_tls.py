@@ -57,7 +57,7 @@ def ask(daemon: Daemon, authority: Authority, files: Files | None = None) -> req
     return requests.get(url, verify=str(authority.certificate), cert=cert, timeout=30)
 
 
-def test_who_trusts_its_ca_is_served_and_nobody_else(
+def test_only_clients_that_trust_its_ca_are_served(
     daemon: Daemon, ours: Authority, foreign: Authority
 ) -> None:
     assert daemon.url.startswith("https://")
@@ -74,7 +74,7 @@ def test_who_trusts_its_ca_is_served_and_nobody_else(
     assert ask(daemon, ours).status_code == 200
 
 
-def test_handshakes_that_never_end_keep_nobody_waiting(daemon: Daemon) -> None:
+def test_endless_handshakes_do_not_delay_others(daemon: Daemon) -> None:
     """More of them than threads; they are still there when another client was served."""
     hello = client_hello()
     begun = [b"", hello[:1], hello[:100], hello]

@@ -37,7 +37,7 @@ class HypervisorError(Exception):
 
 
 class UnavailableError(HypervisorError):
-    """The hypervisor does not answer now, so its VMs are not known. Try again later."""
+    """The hypervisor does not answer now, so the state of its VMs is unknown. Try again later."""
 
     def __init__(self, message: str, code: Code = Code.NOT_READY) -> None:
         super().__init__(code, message)
@@ -152,7 +152,7 @@ class Hypervisor(Protocol):
         """Return all VMs, managed or not, running or not.
 
         Raises:
-            UnavailableError: the VMs are not known, which never means that there are none.
+            UnavailableError: the hypervisor does not answer, which never means that it has no VMs.
         """
 
     def check_image(self, image: str, clone: bool) -> Path:

@@ -22,7 +22,7 @@ def find_backend(name: str) -> Backend[Any]:
         name: of a backend of SlackVM's, of an entry point, or `module:object`.
 
     Raises:
-        SettingsError: there is none of this name, and the message lists those that are installed;
+        SettingsError: no backend has this name, and the message lists those that are installed;
             or it cannot be used, and the message says why.
     """
     installed = installed_backends()

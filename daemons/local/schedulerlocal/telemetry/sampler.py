@@ -73,7 +73,7 @@ def share_waited(uses: Iterable[VMUse]) -> float:
 
 
 class Sampler:
-    """Turns counters that only grow into use per sample.
+    """Converts counters that only grow into use per sample.
 
     Args:
         cpus: CPUs of the host.

@@ -162,7 +162,7 @@ def _state(state: int, reason: int) -> PowerState:
 
 
 def _affinity(handle: libvirt.virDomain) -> Sequence[Sequence[int]]:
-    """Return the CPUs that each vCPU may use; nothing if they are not known, as when it ends."""
+    """Return the CPUs that each vCPU may use; nothing if libvirt cannot say, as when it ends."""
     try:
         _, maps = handle.vcpus()
     except libvirt.libvirtError as error:
