@@ -24,7 +24,14 @@ if not CHROMIUM.exists():
 TOKEN, READ_TOKEN = "full-token-0123456789", "read-token-0123456789"
 HOSTILE = "<img src=x onerror=\"document.title='taken over'\">"
 NARROW = {"width": 360, "height": 740}
-FIELDS = {"name": "Name", "vcpus": "vCPUs", "level": "Level", "image": "Image"}
+FIELDS = {
+    "name": "Name",
+    "vcpus": "vCPUs",
+    "level": "Level",
+    "image": "Image",
+    "labels": "Labels",
+    "require": "Required host labels",
+}
 VMS = (("web", 2, 2.0), ("db", 2, 1.0), ("batch", 3, 3.0))
 
 
@@ -251,9 +258,89 @@ def test_vms_are_searched(visit: Visit) -> None:
     expect(names).to_have_text(["batch"])
 
 
-def test_a_wrong_token_is_refused_and_asked_for_again(
-    browser: Browser, guarded: Controller
+@pytest.fixture
+def labelled(controller: Controller) -> Iterator[Controller]:
+    """host1 has the label rack=b, and the VM `shop` has two labels."""
+
+    def label(value: str | None) -> None:
+        changes = {"labels": {"rack": value}}
+        assert controller.call("PATCH", "/v1/hosts/host1", json=changes).status_code == 200
+
+    label("b")
+    labels = {"app": "shop", "tier": "web"}
+    assert controller.deploy("shop", 1, 1.0, labels=labels).status_code == 201
+    yield controller
+    label(None)
+
+
+def test_labels_of_hosts_and_vms_are_shown_and_searched(
+    labelled: Controller, browser: Browser
 ) -> None:
+    with visiting(browser, labelled.url) as visit:
+        page = visit.page
+        visit.go()
+        expect(card(page, "host1").locator(".label")).to_have_text(["rack=b"])
+        page.get_by_label("Filter").fill("RACK=b")
+        expect(page.locator("#hosts > li")).to_have_count(1)
+        visit.go("#/hosts/host1")
+        expect(page.locator("#view-host .label")).to_have_text(["rack=b"])
+        visit.go("#/vms/shop")
+        expect(fact(page, "Labels").locator(".label")).to_have_text(["app=shop", "tier=web"])
+        visit.go("#/vms/web")
+        expect(fact(page, "Labels")).to_have_text("none")
+        visit.go("#/vms")
+        names = page.locator("#view-vms tbody td:first-child")
+        field = page.locator("#vms-filter").get_by_label("Label")
+        field.fill("tier=web, app=shop")
+        field.press("Enter")
+        expect(names).to_have_text(["shop"])
+        field.fill("tier=db")
+        field.press("Enter")
+        expect(page.locator("#view-vms").get_by_text("No VMs.")).to_be_visible()
+        field.fill("")
+        expect(names).to_have_count(4)
+        page.get_by_label("Search").fill("App=Shop")
+        expect(names).to_have_text(["shop"])
+
+
+def test_a_label_filter_that_is_not_a_label_is_an_error(
+    browser: Browser, controller: Controller
+) -> None:
+    with visiting(browser, controller.url) as visit:
+        visit.go("#/vms")
+        field = visit.page.locator("#vms-filter").get_by_label("Label")
+        field.fill("tier")
+        field.press("Enter")
+        wrong = visit.page.get_by_role("alert").filter(has_text="Write labels as key=value")
+        expect(wrong).to_be_visible()
+        field.fill("")
+        expect(wrong).to_be_hidden()
+        expect(visit.page.locator("#view-vms caption")).to_have_text("3 VMs")
+
+
+def test_a_vm_is_deployed_with_labels_on_a_host_that_has_the_required_ones(
+    labelled: Controller, browser: Browser
+) -> None:
+    with visiting(browser, labelled.url) as visit:
+        visit.go("#/deploy")
+        page = visit.page
+        fill(page, name="cache", vcpus="1", level="1", require="rack")
+        button(page, "Show the plan").click()
+        wrong = page.get_by_role("alert").filter(has_text="Write labels as key=value")
+        expect(wrong).to_be_visible()
+        expect(page.locator("#deploy input[name=require]")).to_be_focused()
+        fill(page, require="rack=b", labels="app=cache, tier=")
+        button(page, "Show the plan").click()
+        expect(page.locator("#plan-heading")).to_have_text("cache would go to host1")
+        verdicts = page.get_by_role("region", name="Result for each host")
+        expect(verdicts.get_by_text("required labels: rack=b")).to_have_count(2)
+        button(page, "Deploy cache").click()
+        expect(heading(page)).to_have_text("cache")
+        vm = labelled.get("/v1/vms/cache")
+        assert (vm["host"], vm["labels"]) == ("host1", {"app": "cache", "tier": ""})
+
+
+def test_a_wrong_token_is_refused(browser: Browser, guarded: Controller) -> None:
     with visiting(browser, guarded.url, refused={401}) as visit:
         visit.go()
         page = visit.page

@@ -159,9 +159,7 @@ class TestJson:
 
     @pytest.mark.parametrize("number", ["NaN", "Infinity", "-Infinity", "1e999", "9" * 400])
     @pytest.mark.parametrize("field", ["vcpus", "memory_gib", "level"])
-    def test_an_invalid_number_is_named(
-        self, url: str, toy: Toy, field: str, number: str
-    ) -> None:
+    def test_an_invalid_number_is_named(self, url: str, toy: Toy, field: str, number: str) -> None:
         body = json.dumps({**VM, field: "here"}).replace('"here"', number)
         assert error(post(url, body), 400)["field"] == field
         assert not toy.vms

@@ -57,9 +57,12 @@ export class DeployView {
 
   /** Labels, where some are given. @param {string} name */
   #labels(name) {
-    const labels = readLabels(this.#text(name));
-    if (labels === null) throw problem(name, "Write labels as key=value, with commas between them.");
-    return Object.keys(labels).length ? { [name]: labels } : {};
+    try {
+      const labels = readLabels(this.#text(name));
+      return Object.keys(labels).length ? { [name]: labels } : {};
+    } catch (error) {
+      throw problem(name, messageOf(error));
+    }
   }
 
   /** @returns {ClusterPlanRequest} */

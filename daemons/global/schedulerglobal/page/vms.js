@@ -5,7 +5,7 @@ import { stateText } from "./badges.js";
 import { levelsOf } from "./cluster.js";
 import { Table, byId, elementOf, fieldOf, h, linkTo, say } from "./elements.js";
 import { levelTag } from "./levels.js";
-import { counted, gib, labelTexts, levelName, number } from "./words.js";
+import { counted, gib, labelTexts, levelName, number, readLabels } from "./words.js";
 
 const AT_ONCE = 200;
 
@@ -29,7 +29,7 @@ export class VmTable {
   #limit = AT_ONCE;
   #asked = "";
 
-  /** @param {import("./cluster.js").Cluster} cluster @param {() => Record<string, string>} query */
+  /** @param {import("./cluster.js").Cluster} cluster @param {() => Record<string, string>} query may throw an error to show */
   constructor(cluster, query) {
     this.cluster = cluster;
     this.query = query;
@@ -39,7 +39,13 @@ export class VmTable {
   /** Asks again where a host or the query has changed since the last answer. */
   async update() {
     const { revision } = this.cluster;
-    const query = `${new URLSearchParams({ ...this.query(), limit: `${this.#limit}` })}`;
+    let query = "";
+    try {
+      query = `${new URLSearchParams({ ...this.query(), limit: `${this.#limit}` })}`;
+    } catch (error) {
+      this.#asked = "";
+      return say(this.#problem, messageOf(error));
+    }
     const asked = `${revision} ${query}`;
     if (revision === null || asked === this.#asked) return;
     this.#asked = asked;
@@ -105,7 +111,7 @@ export class VmsView {
     return {
       search: this.#search.value.trim(),
       ...(this.#level.value && { level: this.#level.value }),
-      ...(this.#labels && { label: this.#labels.replaceAll(" ", "") }),
+      ...(this.#labels && { label: labelTexts(readLabels(this.#labels)).join() }),
     };
   }
 }

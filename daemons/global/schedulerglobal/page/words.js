@@ -56,11 +56,14 @@ export const labelTexts = (labels) =>
 /**
  * Reads labels that are written `key=value, key=value`.
  * @param {string} text
- * @returns {Record<string, string> | null} null: a part is not written so
+ * @returns {Record<string, string>}
+ * @throws {Error} a part is not written so
  */
 export function readLabels(text) {
   const parts = text.split(",").map((part) => part.trim()).filter(Boolean);
-  if (parts.some((part) => part.indexOf("=") < 1)) return null;
+  if (parts.some((part) => part.indexOf("=") < 1)) {
+    throw new Error("Write labels as key=value, with commas between them.");
+  }
   const pairs = parts.map((part) => {
     const at = part.indexOf("=");
     return [part.slice(0, at), part.slice(at + 1)];
