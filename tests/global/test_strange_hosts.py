@@ -39,11 +39,11 @@ STRANGE: dict[str, tuple[Answer, str]] = {
         "401",
     ),
     "another daemon": (with_body(b"not here", 404), "404"),
-    "name of markup": (telling(name="<script>"), "no name"),
+    "name of markup": (telling(name="<script>"), "invalid name"),
     "negative CPUs": (telling(cpus_free=-1), "numbers that no host has"),
     "more free than there is": (telling(cpus_free=9), "numbers that no host has"),
     "huge": (telling(cpus=2**70, cpus_free=2**70), "numbers that no host has"),
-    "an invalid level": (telling(offered=[0.5]), "no level"),
+    "an invalid level": (telling(offered=[0.5]), "invalid level"),
     "unknown to itself": (telling(state="unknown"), "unknown to itself"),
     "VMs that it does not list": (telling(vms=["ghost"]), "described other VMs than it lists"),
 }

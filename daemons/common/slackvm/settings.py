@@ -25,7 +25,7 @@ class SettingsError(ValueError):
 
 
 def matching(pattern: str, allowed: str) -> AfterValidator:
-    """Allow text that matches; what is allowed is told in words."""
+    """Allow text that matches; the error says in words what is allowed."""
 
     def check(text: str) -> str:
         if not re.fullmatch(pattern, text):
@@ -54,7 +54,7 @@ def _levels(text: str) -> str:
             except ValueError:
                 raise ValueError(
                     "levels are needed, numbers from 1 with at most three decimals, as in "
-                    f"1.0,2.0,3.0, and {word.strip()!r} is none"
+                    f"1.0,2.0,3.0, and {word.strip()!r} is not one"
                 ) from None
     return text
 
@@ -294,7 +294,7 @@ def load_settings(model: type[Settings], env_file: Path | None = None, **given: 
     try:
         return model(**chosen)
     except ValidationError as error:
-        raise SettingsError("; ".join(map(_told, error.errors()))) from None
+        raise SettingsError("; ".join(map(_error_text, error.errors()))) from None
 
 
 def _read(env_file: Path) -> dict[str, str | None]:
@@ -312,15 +312,15 @@ def _read(env_file: Path) -> dict[str, str | None]:
         with env_file.open(encoding="utf-8") as lines:
             for binding in parse_stream(lines):
                 if binding.error:
-                    # The line is not told: it may hold a secret.
+                    # The message omits the line, which may have a secret.
                     raise SettingsError(f"{env_file}:{binding.original.line}: not NAME=value")
         return dotenv_values(env_file)
     except (OSError, UnicodeDecodeError) as error:
         raise SettingsError(f"{env_file}: cannot be read: {error}") from error
 
 
-def _told(detail: Any) -> str:
-    """Return what is wrong with one setting; a secret's value is not told."""
+def _error_text(detail: Any) -> str:
+    """Return the error of one setting, without the value of a secret."""
     name = ".".join(map(str, detail["loc"])).upper()
     value = "the value" if name.endswith("TOKEN") else repr(detail["input"])
     return f"{name}: {value} is not allowed: {detail['msg'].removeprefix('Value error, ')}"

@@ -56,7 +56,7 @@ def labels_sent(server: Server, labels: object) -> Iterator[None]:
 
     Args:
         server: the server that gets a request in the block.
-        labels: the labels in the request; if there are none, nothing is explained.
+        labels: the labels in the request; without labels, nothing is explained.
 
     Raises:
         BadInput: the server is of a release without labels, or is a host and cannot choose one.

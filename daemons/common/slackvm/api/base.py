@@ -12,7 +12,7 @@ API_VERSION = 2
 """
 
 Word = Annotated[str, Field(max_length=100)]
-"""A word of an enumeration in a reply. A later release may use one that is not known here."""
+"""A word of an enumeration in a reply. A later release may use other words."""
 
 
 class Inputs(BaseModel):

@@ -59,7 +59,7 @@ class Endpoint(Generic[PathT, InputT]):
 
     def __post_init__(self) -> None:
         if self.method not in METHODS or not self.path.startswith("/"):
-            raise ValueError(f"{self.method} {self.path}: the method is none of {METHODS}")
+            raise ValueError(f"{self.method} {self.path}: the method is not one of {METHODS}")
         model = cast("type[Inputs] | None", self.parameters)
         described = set(model.model_fields) if model else set()
         if set(_PARAMETER.findall(self.path)) != described:

@@ -66,7 +66,7 @@ class HostVMRequest(VMRequest):
 
     @property
     def key(self) -> str | None:
-        """The idempotency key, under either name; None: there is none."""
+        """The idempotency key, under either name; None: the request has no key."""
         return self.attempt if self.idempotency_key is None else self.idempotency_key
 
 
@@ -144,8 +144,8 @@ class CancelReply(Reply):
     """The result of cancelling requests to create a VM.
 
     Attributes:
-        vm: the VM of that name. None: there is none, and no request with the key will create it,
-            not even one that is still on its way.
+        vm: the VM of that name. None: it does not exist, and no request with the key will
+            create it, not even one that is still on its way.
     """
 
     vm: VMReply | None

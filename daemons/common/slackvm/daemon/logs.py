@@ -44,7 +44,7 @@ def configure_logs(form: Format) -> None:
 
 
 class _Stdout:
-    """Standard output, which may be full, closed or gone: whoever logs shall not fail for that.
+    """Standard output; if it is full or closed, the program that logs does not fail.
 
     What cannot be written is lost, and nothing is kept for later.
     """

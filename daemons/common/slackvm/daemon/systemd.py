@@ -68,7 +68,7 @@ class Watchdog:
 
 
 def watchdog_interval() -> float | None:
-    """Return the seconds between two signs of life; None where systemd expects none."""
+    """Return the seconds between two keepalives; None if systemd expects none."""
     wanted = os.environ.get("WATCHDOG_USEC", "")
     process = os.environ.get("WATCHDOG_PID", str(os.getpid()))
     if not wanted.isdecimal() or int(wanted) == 0 or process != str(os.getpid()):
@@ -88,4 +88,4 @@ def _notify(*assignments: str) -> None:
             systemd.connect(address)
             systemd.sendall(message.encode())
         except OSError as error:
-            log.warning("systemd_not_told", reason=str(error))
+            log.warning("systemd_not_notified", reason=str(error))

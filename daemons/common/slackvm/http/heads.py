@@ -42,7 +42,7 @@ class Head(NamedTuple):
 
     Attributes:
         body: bytes that follow; None where the length is not announced.
-        waits: the client sends them when it is told to.
+        waits: the client sends them after `100 Continue`.
     """
 
     body: int | None

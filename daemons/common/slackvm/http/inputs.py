@@ -112,7 +112,7 @@ def shown(value: object) -> str:
 
 def _check_json(body: bytes) -> None:
     try:
-        # Numbers that are none, or too large, are left to the field that they stand in.
+        # Invalid or too large numbers are checked by the field that has them.
         value = json.loads(body.decode(), object_pairs_hook=_once, parse_int=float)
     except UnicodeDecodeError:
         raise malformed("the body is not UTF-8") from None

@@ -50,7 +50,7 @@ class RefusedError(HostError):
 
 @dataclass(frozen=True, slots=True)
 class HostReport:
-    """All that a host told of itself at one moment.
+    """What a host reported about itself at one moment.
 
     Attributes:
         etag: its version.
@@ -67,23 +67,23 @@ def check_report(report: HostReport) -> None:
     """Refuse what a host cannot be.
 
     Raises:
-        OutcomeUnknownError: a name, number or level is none.
+        OutcomeUnknownError: a name, number or level is not valid.
     """
     check_summary(report.host)
     for vm in report.vms.vms:
         check_vm(vm, report.host.name)
     names = [vm.name for vm in report.vms.vms]
     if len(set(names)) < len(names):
-        raise OutcomeUnknownError("told a VM twice")
+        raise OutcomeUnknownError("listed a VM twice")
     if sorted(names) != sorted(report.host.vms):
         raise OutcomeUnknownError("described other VMs than it lists")
 
 
 def check_summary(summary: SummaryReply) -> None:
-    """Refuse a host in numbers that are none.
+    """Refuse a host whose numbers are not valid.
 
     Raises:
-        OutcomeUnknownError: a name, number or level is none.
+        OutcomeUnknownError: a name, number or level is not valid.
     """
     numbers = [summary.generation, summary.cpus, summary.cpus_free]
     numbers += [summary.memory_mib, summary.memory_free_mib]
@@ -91,34 +91,34 @@ def check_summary(summary: SummaryReply) -> None:
         numbers += [vnode.owned, vnode.allocation, vnode.largest, vnode.memory_mib]
     free = summary.cpus_free <= summary.cpus and summary.memory_free_mib <= summary.memory_mib
     if not free or not all(0 <= number <= LARGEST for number in numbers):
-        raise OutcomeUnknownError("told numbers that no host has")
+        raise OutcomeUnknownError("reported numbers that no host has")
     if not _NAME.fullmatch(summary.name) or not _INSTANCE.fullmatch(summary.boot_id):
-        raise OutcomeUnknownError("told no name of a host")
+        raise OutcomeUnknownError("reported an invalid name of a host")
     if summary.state == UNKNOWN:
-        raise OutcomeUnknownError("told that it is unknown to itself")
+        raise OutcomeUnknownError("reported that it is unknown to itself")
     try:
         for level in (*map(float, summary.levels), *(summary.offered or ())):
             milli_level(level)
     except ValueError as error:
-        raise OutcomeUnknownError(f"told no level: {error}") from None
+        raise OutcomeUnknownError(f"reported an invalid level: {error}") from None
 
 
 def check_vm(vm: VMReply, host: str) -> None:
-    """Refuse a VM that is none, or of another host.
+    """Refuse a VM that is not valid, or of another host.
 
     Raises:
-        OutcomeUnknownError: a name or number is none.
+        OutcomeUnknownError: a name or number is not valid.
     """
     try:
         VM(vm.name, vm.vcpus, vm.memory_mib, vm.level)
     except ValueError as error:
-        raise OutcomeUnknownError(f"told no VM: {error}") from None
+        raise OutcomeUnknownError(f"reported an invalid VM: {error}") from None
     if not _NAME.fullmatch(vm.name) or vm.host != host or vm.state == UNKNOWN:
-        raise OutcomeUnknownError("told no VM of its own")
+        raise OutcomeUnknownError("reported a VM of another host")
 
 
 def checked_error(error: ErrorDetail) -> ErrorDetail:
-    """Return what a host says is wrong, in a form that can be passed on."""
+    """Return the error of a host in a form that can be passed on."""
     code = error.code if _CODE.fullmatch(error.code) else Code.HOST_ERROR
     message = "".join(c for c in error.message[:_MESSAGE] if c.isprintable())
     field = error.field if error.field and _CODE.fullmatch(error.field) else None

@@ -15,7 +15,7 @@ class HostUrl(NamedTuple):
     """Where a host's daemon is.
 
     Attributes:
-        given: the URL as it was given; the host is told by it.
+        given: the URL as it was given; it identifies the host.
         base: scheme, host and port; a path can be appended.
         place: host and port.
     """
@@ -29,7 +29,7 @@ def parse_host_url(given: str) -> HostUrl:
     """Read a URL: `http` and port 8099 where it does not say otherwise.
 
     Raises:
-        ValueError: it is none, or more than scheme, host and port.
+        ValueError: the text is not a URL, or has more than scheme, host and port.
     """
     text = given.strip()
     match = _URL.fullmatch(text)

@@ -67,7 +67,7 @@ class Cluster:
             return all(host.was_polled for host in self.hosts)
 
     def changed_since(self, revision: str) -> list[HostRecord]:
-        """Return the hosts that have changed since a revision; all, if it is not one of ours."""
+        """Return the hosts changed since a revision; all, if it is another controller's."""
         boot_id, _, number = revision.partition("-")
         is_number = number.isascii() and number.isdigit() and len(number) < 19
         since = int(number) if boot_id == self._boot_id and is_number else -1

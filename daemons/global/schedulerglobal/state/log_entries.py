@@ -49,7 +49,7 @@ def vm_entry(
 def reserve_entry(
     host: HostRecord | None, spec: VMSpec, excluded: list[str], code: str | None = None
 ) -> Operation:
-    """Return that a host was chosen for a VM, or why there is none.
+    """Return the entry of a placement: the chosen host, or the reason of the refusal.
 
     Args:
         host: the host; None: no host takes it.

@@ -64,7 +64,7 @@ class VMRecord:
 
     @classmethod
     def from_stored(cls, stored: StoredVM) -> Self:
-        """Return a VM as the store has it; which CPUs it may use is not known."""
+        """Return a VM as the store has it; which CPUs it may use is unknown."""
         return cls(
             vm=stored.vm(),
             image=stored.image,

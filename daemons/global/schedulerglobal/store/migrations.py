@@ -77,7 +77,7 @@ def prepare(database: sqlite3.Connection, path: Path) -> None:
 
 def _check_readable(database: sqlite3.Connection, version: int) -> None:
     readable_by, release = None, "a later release"
-    # Where there is no such table, or it is empty, it is not known who can read the file.
+    # If the table is missing or empty, nothing says which releases can read the file.
     with suppress(sqlite3.OperationalError, TypeError):
         [readable_by, release] = database.execute(
             "SELECT readable_by, release FROM meta"
