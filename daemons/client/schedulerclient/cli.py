@@ -43,7 +43,11 @@ for name, place, summary in (
     ("stop", "vms:stop", "Stop VMs; they keep their CPUs and memory until they are removed."),
     ("restart", "vms:restart", "Restart VMs."),
     ("list", "listing:list_vms", "List the VMs."),
-    ("show", "listing:show", "Show a VM: its CPUs, its addresses, and how to reach its console."),
+    (
+        "show",
+        "listing:show",
+        "Show a VM: its CPUs, labels, addresses, and the command for its console.",
+    ),
     ("plan", "planning:plan", "Show where a VM would go, and why; nothing changes."),
     ("capacity", "planning:capacity", "Show how many more VMs of a mix fit; nothing changes."),
     ("status", "status:status", "Show what each level uses, and what each host has left."),

@@ -22,7 +22,7 @@ class CPU:
         numa_node: number of its NUMA node.
         caches: id of the cache at each index, in order (L1d, L1i, L2, L3); equal ids at an
             index mean one shared cache.
-        max_freq_khz: highest clock, None where it is not known (as in a VM).
+        max_freq_khz: highest clock; None: unknown, as in a VM.
     """
 
     cpu_id: int

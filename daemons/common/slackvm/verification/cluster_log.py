@@ -48,7 +48,7 @@ class ClusterVerification:
     Attributes:
         decided: its placements, accepted or refused, as decided now; `gains` are the CPUs that the
             vNode took for the VM, in order.
-        difference: the first placement that differs from the log; None: there is none.
+        difference: the first placement that differs from the log; None: no placement differs.
         vms: names of the VMs that each host has at the end.
         hosts: the hosts at the end by name, with CPUs taken in the order of the placements; without
             hosts that never reported their size.

@@ -24,7 +24,7 @@ def verify(path: Path, host: Host) -> tuple[list[Operation], Difference | None]:
     CPUs, memory and VMs (a cordon, for example), and operations that this release does not know.
 
     Returns:
-        The operations as decided now, and the first difference (None: there is none).
+        The operations as decided now, and the first difference (None: no difference).
 
     Raises:
         OperationsError: the log cannot be read, is not a host's, or has a request that is not
