@@ -186,7 +186,7 @@ class TestCapacity:
             asked = json.loads(server.requests[0].partition("\r\n\r\n")[2])
         assert asked == {
             "mix": [
-                {"vcpus": 2, "memory_gib": 4.0, "level": 1.0, "share": 1.0},
+                {"vcpus": 2, "memory_gib": 4.0, "level": 1.0},
                 {"vcpus": 4, "memory_gib": 7.5, "level": 2.0, "share": 0.5},
             ],
             "count": 100,

@@ -8,6 +8,7 @@ from schedulerclient.output import output
 from schedulerclient.output.failures import about
 from schedulerclient.output.text import amount, cpus, gib
 from schedulerclient.session.session import Client, client_command
+from slackvm.api import controller_api
 from slackvm.api.cluster import ClusterVMRequest, Count
 from slackvm.api.fields import VmName
 from slackvm.api.vms import VMReply
@@ -78,10 +79,8 @@ def deploy(
 
 
 def _deploy(client: Client, vm_request: ClusterVMRequest) -> None:
-    # A server of an earlier release refuses fields that it does not know, even if they are empty.
-    body = vm_request.model_dump(exclude_defaults=True)
     with labels_sent(client.server, vm_request.labels or vm_request.require):
-        answer = client.server.change("POST", "/v1/vms", body, repeatable=True)
+        answer = client.server.send(controller_api.CREATE_VM, None, vm_request, repeatable=True)
     if client.printed_json(answer):
         return
     vm = answer.read(VMReply)

@@ -10,7 +10,8 @@ from schedulerclient.output.failures import Failed
 from schedulerclient.session.inventory import find_vms
 from schedulerclient.session.server import Server
 from schedulerclient.session.session import server_of
-from slackvm.api.cluster import HostsReply, VMsQuery
+from slackvm.api import controller_api
+from slackvm.api.cluster import HostsQuery, HostsReply, VMsQuery
 from slackvm.api.fields import Level, MemoryGib, Vcpus
 from slackvm.api.vms import VMsReply
 
@@ -137,7 +138,8 @@ def _vms(server: Server, incomplete: str) -> list[str]:
 
 
 def _hosts(server: Server, _: str) -> list[str]:
-    return [host.name for host in server.get("/v1/hosts").read(HostsReply).hosts]
+    answer = server.send(controller_api.LIST_HOSTS, None, HostsQuery())
+    return [host.name for host in answer.read(HostsReply).hosts]
 
 
 complete_vm = _completion(_vms)

@@ -1,7 +1,5 @@
 """`slackvm hosts`, `cordon`, `uncordon`: the hosts of a cluster."""
 
-from urllib.parse import quote
-
 import click
 
 from schedulerclient.commands.fields import checked, complete_host, request
@@ -10,7 +8,17 @@ from schedulerclient.output import output
 from schedulerclient.output.failures import about
 from schedulerclient.output.text import age, amount
 from schedulerclient.session.session import Client, client_command
-from slackvm.api.cluster import ClusterHostReply, HostName, HostPatch, HostRequest, HostsReply
+from slackvm.api import controller_api
+from slackvm.api.cluster import (
+    ClusterHostReply,
+    HostName,
+    HostPatch,
+    HostPath,
+    HostRemoval,
+    HostRequest,
+    HostsQuery,
+    HostsReply,
+)
 from slackvm.model.labels import format_labels
 
 name_argument = click.argument("name", type=checked(HostName), shell_complete=complete_host)
@@ -34,7 +42,7 @@ def hosts(client: Client, wide: bool) -> None:
     """List, add, label or forget hosts of the cluster."""
     if click.get_current_context().invoked_subcommand is not None:
         return
-    answer = client.server.get("/v1/hosts")
+    answer = client.server.send(controller_api.LIST_HOSTS, None, HostsQuery())
     if client.printed_json(answer):
         return
     output.show_table(
@@ -65,9 +73,9 @@ def _row(host: ClusterHostReply, *, wide: bool) -> tuple[str, ...]:
 @client_command
 def add(client: Client, address: str) -> None:
     """Add the host whose daemon listens at HOST_URL."""
-    body = request(HostRequest, url=address).model_dump()
+    host_request = request(HostRequest, url=address)
     with about(address):
-        answer = client.server.change("POST", "/v1/hosts", body)
+        answer = client.server.send(controller_api.ADD_HOST, None, host_request)
     if not client.printed_json(answer):
         host = answer.read(ClusterHostReply)
         output.show_line(f"{host.url} is part of the cluster: {host.name}, {host.state}")
@@ -82,7 +90,8 @@ def add(client: Client, address: str) -> None:
 def forget(client: Client, name: str, force: bool) -> None:
     """Remove a host from the cluster; its daemon and its VMs keep running."""
     with about(name):
-        answer = client.server.change("DELETE", _path(name) + ("?force=true" if force else ""))
+        given = HostRemoval(force=force)
+        answer = client.server.send(controller_api.REMOVE_HOST, HostPath(name=name), given)
     if not client.printed_json(answer):
         output.show_line(f"{name} is forgotten")
 
@@ -105,9 +114,11 @@ def label(client: Client, name: str, changes: tuple[str, ...]) -> None:
 
     KEY=VALUE sets a label; KEY- ends the override, and the host's own value counts again.
     """
-    body = request(HostPatch, labels=label_changes(changes)).model_dump()
+    patch = request(HostPatch, labels=label_changes(changes))
     with about(name), labels_sent(client.server, changes):
-        answer = client.server.change("PATCH", _path(name), body, repeatable=True)
+        answer = client.server.send(
+            controller_api.PATCH_HOST, HostPath(name=name), patch, repeatable=True
+        )
     if not client.printed_json(answer):
         host = answer.read(ClusterHostReply)
         labelled = f"the labels {format_labels(host.labels)}" if host.labels else "no labels"
@@ -132,12 +143,9 @@ def uncordon(client: Client, name: str) -> None:
 
 def _cordon(client: Client, name: str, verb: str) -> None:
     with about(name):
-        answer = client.server.change("POST", f"{_path(name)}/{verb}")
+        endpoint = controller_api.CORDON_HOST[verb]
+        answer = client.server.send(endpoint, HostPath(name=name), None)
     if not client.printed_json(answer):
         host = answer.read(ClusterHostReply)
         word = "cordoned" if host.cordoned else "not cordoned"
         output.show_line(f"{host.name} is {word}; {amount(len(host.vms), 'VM')} on it")
-
-
-def _path(name: str) -> str:
-    return f"/v1/hosts/{quote(name, safe='')}"

@@ -13,9 +13,10 @@ from schedulerclient.output.text import cpus, gib, moment
 from schedulerclient.session.inventory import find_vms, host_answer
 from schedulerclient.session.server import Server
 from schedulerclient.session.session import Client, client_command
+from slackvm.api import controller_api
 from slackvm.api.cluster import HostName, HostsReply, VMsQuery
 from slackvm.api.fields import Level, VmName
-from slackvm.api.vms import VMReply, VMsReply
+from slackvm.api.vms import VMPath, VMReply, VMsReply
 from slackvm.http.auth import is_loopback
 from slackvm.model.labels import format_labels
 
@@ -101,7 +102,7 @@ def list_vms(
 def show(client: Client, name: str) -> None:
     """Show a VM: its CPUs, labels, addresses, and the command for its console."""
     with about(name):
-        answer = client.server.get(f"/v1/vms/{name}")
+        answer = client.server.send(controller_api.SHOW_VM, VMPath(name=name), None)
     if client.printed_json(answer):
         return
     vm = answer.read(VMReply)

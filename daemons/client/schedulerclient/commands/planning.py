@@ -9,6 +9,7 @@ from schedulerclient.commands.labels import label_option, labels_sent, require_o
 from schedulerclient.output import output
 from schedulerclient.output.text import amount, cpus
 from schedulerclient.session.session import Client, client_command
+from slackvm.api import controller_api
 from slackvm.api.cluster import (
     CapacityReply,
     CapacityRequest,
@@ -84,10 +85,8 @@ def plan(
         labels=labels,
         require=require,
     )
-    # A server of an earlier release refuses fields that it does not know, even if they are empty.
-    body = vm_request.model_dump(exclude_defaults=True)
     with labels_sent(client.server, labels or require):
-        answer = client.server.question("/v1/plan", body)
+        answer = client.server.send(controller_api.PLAN, None, vm_request)
     # The daemon of a host plans on that host alone, without a policy.
     if answer.has("hosts"):
         cluster = answer.read(ClusterPlanReply)
@@ -185,8 +184,7 @@ def capacity(
             "--count and --host go together: that many VMs, on hosts of that size"
         )
     capacity_request = request(CapacityRequest, mix=list(mix), count=count, host=host)
-    body = capacity_request.model_dump(exclude_none=True)
-    answer = client.server.question("/v1/capacity", body)
+    answer = client.server.send(controller_api.CAPACITY, None, capacity_request)
     if client.printed_json(answer):
         return
     reply = answer.read(CapacityReply)

@@ -9,8 +9,9 @@ from schedulerclient.output import output
 from schedulerclient.output.failures import Denied, Failed, Unreachable, about
 from schedulerclient.session.server import Answer
 from schedulerclient.session.session import Client, client_command
+from slackvm.api import controller_api
 from slackvm.api.fields import VmName
-from slackvm.api.vms import VMReply
+from slackvm.api.vms import VMPath, VMReply
 
 names = click.argument(
     "names",
@@ -40,7 +41,7 @@ def remove(client: Client, names: tuple[str, ...]) -> None:
     _each(
         client,
         names,
-        lambda name: client.server.change("DELETE", f"/v1/vms/{name}"),
+        lambda name: client.server.send(controller_api.REMOVE_VM, VMPath(name=name), None),
         lambda name, _: f"{name} is removed",
     )
 
@@ -56,7 +57,9 @@ def _state_command(verb: str, help_text: str) -> click.Command:
         _each(
             client,
             names,
-            lambda name: client.server.change("POST", f"/v1/vms/{name}/{verb}"),
+            lambda name: client.server.send(
+                controller_api.CHANGE_VM[verb], VMPath(name=name), None
+            ),
             _state,
         )
 

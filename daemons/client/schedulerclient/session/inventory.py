@@ -1,12 +1,13 @@
 """The VMs and hosts that the server knows, be it a controller or the daemon of one host."""
 
 from dataclasses import replace
-from urllib.parse import urlencode
 
 from schedulerclient.output.failures import BadInput, Failed
 from schedulerclient.session.server import Answer, Server
-from slackvm.api.cluster import ClusterVMsReply, VMsQuery
+from slackvm.api import controller_api, host_api
+from slackvm.api.cluster import ClusterVMsReply, HostsQuery, VMsQuery
 from slackvm.api.vms import VMReply, VMsReply
+from slackvm.model.codes import Code
 from slackvm.model.labels import format_labels
 
 
@@ -22,7 +23,7 @@ def find_vms(server: Server, query: VMsQuery) -> Answer:
         answer = _page(server, query, "")
     except BadInput:
         # The daemon of a host takes no query.
-        answer = server.get("/v1/vms")
+        answer = server.send(host_api.LIST_VMS, None, None)
         if answer.has("total"):
             raise
     listed = answer.read(VMsReply).vms
@@ -42,17 +43,17 @@ def find_vms(server: Server, query: VMsQuery) -> Answer:
 def host_answer(server: Server) -> Answer:
     """Return all hosts of a controller's cluster; or, of a host's daemon, this host."""
     try:
-        return server.get("/v1/hosts")
+        return server.send(controller_api.LIST_HOSTS, None, HostsQuery())
     except Failed as failure:
-        if failure.code != "not_found":
+        if failure.code != Code.NOT_FOUND:
             raise
-        return server.get("/v1/host")
+        return server.send(host_api.SHOW_HOST, None, None)
 
 
 def _page(server: Server, query: VMsQuery, after: str) -> Answer:
     """Ask for one page of VMs; those whose names come after `after`."""
-    fields = {**query.model_dump(exclude_defaults=True), **({"after": after} if after else {})}
-    return server.get("/v1/vms" + (f"?{urlencode(fields)}" if fields else ""))
+    given = query.model_copy(update={"after": after}) if after else query
+    return server.send(controller_api.LIST_VMS, None, given)
 
 
 def _matches(vm: VMReply, query: VMsQuery) -> bool:

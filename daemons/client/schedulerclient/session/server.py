@@ -4,7 +4,6 @@ import json
 import math
 import re
 import time
-from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any, NoReturn, TypeVar
 from urllib.parse import urlsplit
@@ -21,9 +20,12 @@ from schedulerclient.output.waiting import Waiting
 from schedulerclient.session import address
 from schedulerclient.session.deadline import within
 from slackvm import __version__
+from slackvm.api import host_api
+from slackvm.api.endpoint import Endpoint, InputT, PathT
 from slackvm.api.errors import ErrorReply
 from slackvm.deadline import Deadline
 from slackvm.http.auth import is_loopback
+from slackvm.model.codes import Code
 from slackvm.settings import ClientSettings
 from slackvm.transport import retries
 
@@ -110,28 +112,20 @@ class Server:
         for scheme in ("http://", "https://"):
             self._session.mount(scheme, self._adapter)
 
-    def get(self, path: str) -> Answer:
-        """Send a GET request. See `change` for the errors."""
-        return self._ask("GET", path, None, repeatable=True, changes=False)
-
-    def question(self, path: str, body: Mapping[str, Any]) -> Answer:
-        """Send a request with a JSON body that changes nothing. See `change` for the errors."""
-        return self._ask("POST", path, body, repeatable=True, changes=False)
-
-    def change(
+    def send(
         self,
-        method: str,
-        path: str,
-        body: Mapping[str, Any] | None = None,
+        endpoint: Endpoint[PathT, InputT],
+        path: PathT,
+        given: InputT,
         *,
         repeatable: bool = False,
     ) -> Answer:
-        """Send a request that changes something, and return the answer.
+        """Send a request, and return the answer.
 
         Args:
-            method: HTTP method.
-            path: begins with a slash; every part of it is quoted.
-            body: sent as JSON.
+            endpoint: what is requested. If it changes nothing, the request is repeatable.
+            path: parameters of its path.
+            given: its query or body; fields at their defaults are not sent.
             repeatable: whether the request has the same effect when it is sent twice.
 
         Raises:
@@ -140,46 +134,37 @@ class Server:
             Denied: the token does not allow it.
             Unreachable: no answer came.
         """
-        return self._ask(method, path, body, repeatable=repeatable, changes=True)
-
-    def version(self) -> str:
-        """Return the release that the server runs; empty: it does not say."""
-        try:
-            version = self.get("/healthz").document["version"]
-        except (Failed, KeyError, TypeError):
-            return ""
-        return str(version)[:40]
-
-    def _ask(
-        self,
-        method: str,
-        path: str,
-        body: Mapping[str, Any] | None,
-        *,
-        repeatable: bool,
-        changes: bool,
-    ) -> Answer:
-        url = self.url + path
+        target = endpoint.target(path, given)
+        url, body = self.url + target, endpoint.body(given)
         begun = time.monotonic()
+        repeatable = repeatable or not endpoint.changes
         self._adapter.max_retries = retries(Deadline(self._timeout) if repeatable else None)
 
         def request() -> requests.Response:
-            return self._session.request(method, url, json=body, **self._options)
+            return self._session.request(endpoint.method, url, json=body, **self._options)
 
         try:
             with self._waiting.seen():
                 response = within(self._timeout, request)
         except (TimeoutError, requests.Timeout):
-            self._time_is_over(path, changes=changes)
+            self._time_is_over(target, changes=endpoint.changes)
         except (InvalidURL, LocationValueError) as error:
             raise BadInput(f"SLACKVM_URL: {self.url!r} is not allowed: {error}") from error
         except requests.RequestException as error:
             raise self._no_answer(error) from error
         if self._verbose:
             took = (time.monotonic() - begun) * 1000
-            line = f"{method} {url}: {response.status_code} in {took:.0f} ms"
+            line = f"{endpoint.method} {url}: {response.status_code} in {took:.0f} ms"
             click.echo(line + _request_id(response), err=True)
         return self._judged(url, response)
+
+    def version(self) -> str:
+        """Return the release that the server runs; empty: it does not say."""
+        try:
+            version = self.send(host_api.LIVENESS, None, None).document["version"]
+        except (Failed, KeyError, TypeError):
+            return ""
+        return str(version)[:40]
 
     def _authorise(self, request: requests.PreparedRequest) -> requests.PreparedRequest:
         """Add the token. As a function, so that requests does not read ~/.netrc instead."""
@@ -209,7 +194,7 @@ class Server:
         message = f"{error.message} ({error.code}){_request_id(response) if status >= 500 else ''}"
         if status in (401, 403):
             raise Denied(message + self._hint(status), error.code, document)
-        if status == 404 and error.code == "not_found":
+        if status == 404 and error.code == Code.NOT_FOUND:
             message += f": {self.url} is not a controller; --url must be the address of one"
         # Not found is bad input where a field names what is missing, such as a policy.
         is_bad = status == 400 or (status == 404 and error.field is not None)
@@ -222,8 +207,8 @@ class Server:
             return f": the value of {self._token.name} {trouble}; set SLACKVM_TOKEN"
         return ": set SLACKVM_TOKEN, in the environment or in .env" if status == 401 else ""
 
-    def _time_is_over(self, path: str, *, changes: bool) -> NoReturn:
-        check = "slackvm hosts" if path.startswith("/v1/hosts") else "slackvm show NAME"
+    def _time_is_over(self, target: str, *, changes: bool) -> NoReturn:
+        check = "slackvm hosts" if target.startswith("/v1/hosts") else "slackvm show NAME"
         doubt = f". The outcome is unknown; check with `{check}` before retrying" if changes else ""
         raise Unreachable(
             f"{self.url} did not answer within {self._timeout:g} s (--timeout){doubt}"

@@ -77,7 +77,8 @@ class Endpoint(Generic[PathT, InputT]):
         segments = _fields(path)
         target = _PARAMETER.sub(lambda match: quote(str(segments[match[1]]), safe=""), self.path)
         query = {} if self.takes_body else _fields(given)
-        return f"{target}?{urlencode(query)}" if query else target
+        words = {name: _word(value) for name, value in query.items()}
+        return f"{target}?{urlencode(words)}" if words else target
 
     def body(self, given: InputT) -> dict[str, Any] | None:
         """Return the JSON body of a request; None: it has none."""
@@ -85,6 +86,10 @@ class Endpoint(Generic[PathT, InputT]):
 
 
 AnyEndpoint = Endpoint[Any, Any]
+
+
+def _word(value: object) -> str:
+    return str(value).lower() if isinstance(value, bool) else str(value)
 
 
 def _fields(given: Inputs | None) -> dict[str, Any]:
