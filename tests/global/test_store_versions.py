@@ -102,7 +102,7 @@ class TestNextRelease:
         )
         return path
 
-    def test_it_is_read_and_written_and_keeps_what_is_not_known(self, later: Path) -> None:
+    def test_it_is_read_and_written_and_keeps_what_is_unknown(self, later: Path) -> None:
         store = SqliteStore(later)
         stored = store.load()
         assert (stored.hosts, [vm.name for vm in stored.vms[1]]) == ([HOST], ["web"])

@@ -1,4 +1,4 @@
-"""A daemon served over HTTP until it is told to end: address, tokens and TLS from its settings."""
+"""Serve a daemon over HTTP until a signal ends it: address, tokens and TLS from its settings."""
 
 import signal
 import socket
@@ -33,31 +33,31 @@ class Daemon(Protocol):
 
     @property
     def status(self) -> str:
-        """How it is, in one line."""
+        """Its state in one line."""
 
     def start(self) -> None:
-        """Do its work from now on, in threads of its own."""
+        """Start its work in its own threads."""
 
     def is_alive(self) -> bool:
-        """Return whether it does."""
+        """Return whether it works."""
 
     def close(self) -> None:
-        """End its threads and close what is open, once nothing is answered any more."""
+        """End its threads and close its files, after the last reply."""
 
 
 @dataclass(frozen=True)
 class Access:
-    """Where a daemon listens, and who may ask; named as the settings, but for their prefix.
+    """Address, tokens and TLS of a daemon; named like the settings, without their prefix.
 
     Attributes:
         prefix: that the settings' names begin with: `SCL` or `SCG`.
         url: address.
         port: TCP port; 0 takes a free one.
-        token: who has it may do everything.
-        read_token: who has it may read everything.
+        token: allows everything.
+        read_token: allows reading everything.
         tls_cert: certificate, PEM; empty: no TLS.
         tls_key: its key, PEM.
-        tls_ca: CA whose client certificates are demanded, PEM; empty: none is.
+        tls_ca: CA of the client certificates that are required, PEM; empty: none is required.
     """
 
     prefix: str
@@ -95,11 +95,11 @@ class Access:
         )
 
     def tokens(self) -> Tokens:
-        """Return who may ask what.
+        """Return the tokens.
 
         Raises:
-            SettingsError: there is no token and others than this machine could ask, or the two
-                tokens do not go together.
+            SettingsError: there is no token although other machines can connect, or the two tokens
+                are not allowed together.
         """
         name = self.prefix
         try:
@@ -136,14 +136,14 @@ class Access:
 
 
 def serve(access: Access, make: Callable[[Tokens], Daemon]) -> None:
-    """Make a daemon and serve it until SIGTERM, SIGINT or SIGHUP; systemd is told.
+    """Make a daemon and serve it until SIGTERM, SIGINT or SIGHUP; notify systemd.
 
     Args:
-        access: where, and for whom.
-        make: returns the daemon, given who may ask.
+        access: its address, tokens and TLS.
+        make: returns the daemon, given the tokens.
 
     Raises:
-        ValueError: a setting cannot be had.
+        ValueError: a setting cannot be used.
         OSError: the address cannot be listened on.
     """
     configure_logs("text")
@@ -167,18 +167,18 @@ def serve(access: Access, make: Callable[[Tokens], Daemon]) -> None:
 
 @contextmanager
 def _signals() -> Iterator[socket.socket]:
-    """Give what tells of a signal that asks this process to end, a hangup of its terminal too.
+    """Give a socket that receives a byte for each signal that ends this process, also SIGHUP.
 
-    The kernel may hand a signal to any thread, and one that Python did not start is no help: what
-    the main thread waits for must be written by whichever thread gets it.
+    The kernel may deliver a signal to any thread, also to one that Python did not start. So that
+    thread writes the byte for which the main thread waits.
     """
-    told, teller = socket.socketpair()
-    with told, teller:
-        teller.setblocking(False)
-        signal.set_wakeup_fd(teller.fileno())
+    receiver, sender = socket.socketpair()
+    with receiver, sender:
+        sender.setblocking(False)
+        signal.set_wakeup_fd(sender.fileno())
         for number in (signal.SIGTERM, signal.SIGINT, signal.SIGHUP):
             signal.signal(number, lambda *_: None)
         try:
-            yield told
+            yield receiver
         finally:
             signal.set_wakeup_fd(-1)

@@ -62,7 +62,7 @@ class Operation:
         excluded: of a `reserve`, hosts that had refused the same request before, or whose release
             cannot take it.
         labels: of a `deploy` or `reserve`, the VM's labels; None if it has none.
-        require: of a `reserve`, the labels that the host must have; None if there are none.
+        require: of a `reserve`, the labels that the host must have; None without any.
     """
 
     seq: int

@@ -76,7 +76,7 @@ class _Listening(socket.socket):
         """Return the next connection.
 
         Raises:
-            TimeoutError: there is none now.
+            TimeoutError: no connection is waiting.
         """
         try:
             return super().accept()

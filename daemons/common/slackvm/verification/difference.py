@@ -8,7 +8,7 @@ from slackvm.model.codes import is_code
 
 @dataclass(frozen=True, slots=True)
 class Difference:
-    """An operation that is decided otherwise than the log says."""
+    """An operation whose decision differs from the log."""
 
     logged: Operation
     decided: Operation

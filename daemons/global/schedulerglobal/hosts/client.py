@@ -156,7 +156,7 @@ class HostClient:
         """Have the host refuse all requests with a key from now on.
 
         Returns:
-            The VM of that name; None: there is none.
+            The VM of that name; None: it does not exist.
         """
         path = VMPath(name=name)
         if api_version > 1:

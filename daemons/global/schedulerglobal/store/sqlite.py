@@ -26,7 +26,7 @@ class SqliteStore(Store):
     """A file in WAL mode, with its `-wal` and `-shm` beside it.
 
     Args:
-        path: the file; it is made where there is none, and migrated where it is an older one.
+        path: the file; a missing file is made, an older one is migrated.
 
     Raises:
         UnusableError: another controller has it, this release cannot read it, or it cannot be
