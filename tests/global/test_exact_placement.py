@@ -47,7 +47,7 @@ def random_host(chance: random.Random) -> Host:
         if chance.random() < 0.04:
             cpus = chance.sample(range(len(topology)), chance.randrange(len(topology)))
             mib = chance.randrange(topology.memory_mib)
-            host.commit(host.plan_withhold([int(topology.cpu_ids[c]) for c in cpus], mib))
+            host.commit(host.plan_reserve_unmanaged([int(topology.cpu_ids[c]) for c in cpus], mib))
     return host
 
 

@@ -27,7 +27,14 @@ def rule_size(vms: list[VM], level: float) -> int:
 def snapshot(target: Host) -> object:
     cpus = {level: target.cpu_ids(level) for level in target.vnodes}
     free = target.cpus_free, target.memory_free_mib
-    return cpus, dict(target.vms), free, target.pins(), target.withheld, target.withheld_mib
+    return (
+        cpus,
+        dict(target.vms),
+        free,
+        target.pins(),
+        target.reserved_for_unmanaged,
+        target.reserved_for_unmanaged_mib,
+    )
 
 
 def whole_free_cores(topology: Topology, owned: set[int]) -> set[int]:
@@ -57,13 +64,14 @@ class HostMachine(RuleBasedStateMachine):
         growth = rule_size([*before, vm], vm.level) - rule_size(before, vm.level)
         owned = sum(rule_size(self.vms_of(level), level) for level in self.host.vnodes)
         taken = sum(other.memory_mib for other in self.host.vms.values())
-        strangers = set(self.host.withheld)
+        strangers = set(self.host.reserved_for_unmanaged)
         own = {cpu_id for each in self.host.vnodes for cpu_id in self.host.cpu_ids(each)}
         return (
             not own & strangers
             and owned + len(strangers) + growth <= len(self.topology)
-            and taken + vm.memory_mib + self.host.withheld_mib <= self.topology.memory_mib
-            and taken + self.host.withheld_mib <= self.topology.memory_mib
+            and taken + vm.memory_mib + self.host.reserved_for_unmanaged_mib
+            <= self.topology.memory_mib
+            and taken + self.host.reserved_for_unmanaged_mib <= self.topology.memory_mib
         )
 
     def owned_by_others(self, level: float) -> set[int]:
@@ -121,8 +129,11 @@ class HostMachine(RuleBasedStateMachine):
         for name in list(self.host.vms):
             self.host.commit(self.host.plan_remove(name))
         assert all(not vnode.positions and not vnode.vms for vnode in self.host.vnodes.values())
-        assert self.host.cpus_free == len(self.topology) - len(self.host.withheld)
-        assert self.host.memory_free_mib == self.topology.memory_mib - self.host.withheld_mib
+        assert self.host.cpus_free == len(self.topology) - len(self.host.reserved_for_unmanaged)
+        assert (
+            self.host.memory_free_mib
+            == self.topology.memory_mib - self.host.reserved_for_unmanaged_mib
+        )
 
     @rule(data=st.data(), memory_mib=st.sampled_from([0, 0, 100, 5000, 10**6]))
     def withhold(self, data: st.DataObject, memory_mib: int) -> None:
@@ -131,11 +142,11 @@ class HostMachine(RuleBasedStateMachine):
         cpu_ids = data.draw(st.sets(st.sampled_from(ids), max_size=len(ids)))
         before = snapshot(self.host)
         sizes = {level: vnode.owned for level, vnode in self.host.vnodes.items()}
-        plan = self.host.plan_withhold(cpu_ids, memory_mib)
+        plan = self.host.plan_reserve_unmanaged(cpu_ids, memory_mib)
         assert snapshot(self.host) == before
         self.host.commit(plan)
         self.check_pins(plan)
-        assert set(self.host.withheld) == cpu_ids
+        assert set(self.host.reserved_for_unmanaged) == cpu_ids
         assert {level: vnode.owned for level, vnode in self.host.vnodes.items()} == sizes
         owned = {cpu_id for level in self.host.vnodes for cpu_id in self.host.cpu_ids(level)}
         if owned & cpu_ids:
@@ -155,7 +166,7 @@ class HostMachine(RuleBasedStateMachine):
                 (level, self.host.cpu_ids(level), list(vnode.vms.values()))
                 for level, vnode in self.host.vnodes.items()
             ],
-            *(self.host.withheld, self.host.withheld_mib),
+            *(self.host.reserved_for_unmanaged, self.host.reserved_for_unmanaged_mib),
         )
         assert snapshot(again) == snapshot(self.host)
 
@@ -167,12 +178,14 @@ class HostMachine(RuleBasedStateMachine):
     def check_compact(self, plan: Plan, level: float) -> None:
         """A CPU is taken from a core of others only when no whole free core was left then."""
         owned = {cpu_id for each in self.host.vnodes for cpu_id in self.host.cpu_ids(each)}
-        others = self.owned_by_others(level) | set(self.host.withheld)
+        others = self.owned_by_others(level) | set(self.host.reserved_for_unmanaged)
         mine = owned - others
         cores, position = self.topology.cores, self.topology.position
         for cpu_id in (cpu_id for change in plan.changes for cpu_id in change.gains):
             core = int(cores[position[cpu_id]])
-            free_cores = whole_free_cores(self.topology, owned | set(self.host.withheld))
+            free_cores = whole_free_cores(
+                self.topology, owned | set(self.host.reserved_for_unmanaged)
+            )
             if self.siblings(cpu_id) & others:
                 assert not free_cores
             half_used = {
@@ -213,7 +226,7 @@ class HostMachine(RuleBasedStateMachine):
     @invariant()
     def no_cpu_belongs_to_two_vnodes(self) -> None:
         owned = [cpu_id for level in self.host.vnodes for cpu_id in self.host.cpu_ids(level)]
-        taken = set(owned) | set(self.host.withheld)
+        taken = set(owned) | set(self.host.reserved_for_unmanaged)
         assert len(owned) == len(set(owned))
         assert len(taken) == len(self.topology) - self.host.cpus_free
 
@@ -225,7 +238,7 @@ class HostMachine(RuleBasedStateMachine):
     @invariant()
     def memory_adds_up(self) -> None:
         taken = sum(vm.memory_mib for vm in self.host.vms.values())
-        withheld = self.host.withheld_mib
+        withheld = self.host.reserved_for_unmanaged_mib
         assert taken + withheld + self.host.memory_free_mib == self.topology.memory_mib
 
     @invariant()
@@ -249,7 +262,7 @@ class HostMachine(RuleBasedStateMachine):
         for level in self.host.vnodes:
             if level not in shared:
                 free_or_shared -= set(self.host.cpu_ids(level))
-        strangers = set(self.host.withheld)
+        strangers = set(self.host.reserved_for_unmanaged)
         free_or_shared -= strangers - {c for level in shared for c in self.host.cpu_ids(level)}
         small = any(len(vnode.vms) < self.host.critical_size for vnode in shared.values())
         for level in shared:

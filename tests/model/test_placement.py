@@ -35,7 +35,9 @@ def random_hosts(chance: random.Random) -> Iterator[Host]:
                 target.commit(target.plan_remove(chance.choice(sorted(target.vms))))
         if chance.random() < 0.4:
             some = chance.sample(topology.cpu_ids.tolist(), chance.randint(0, len(topology)))
-            target.commit(target.plan_withhold(some, chance.choice([0, 100, 4000, 30_000])))
+            target.commit(
+                target.plan_reserve_unmanaged(some, chance.choice([0, 100, 4000, 30_000]))
+            )
         yield target
 
 

@@ -91,8 +91,8 @@ class Operation:
         withheld = None
         memory_mib = vm.memory_mib if vm else None
         if plan.operation == "withhold":
-            withheld = sorted(plan.topology.cpus[place].cpu_id for place in plan.withheld)
-            memory_mib = plan.withheld_mib
+            withheld = sorted(plan.topology.cpus[place].cpu_id for place in plan.reserved)
+            memory_mib = plan.reserved_mib
         return cls(
             seq,
             time,

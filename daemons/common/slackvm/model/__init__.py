@@ -3,8 +3,8 @@
 Nothing here reads a file or a clock, opens a connection or starts a thread, so the live daemons,
 a replay and a simulation decide with the same code.
 
-Names are imported from their modules when they are first used: a program that needs a VM alone,
-such as the command `slackvm`, does not wait for numpy.
+Names are imported from their modules when they are first used: a program that needs only a VM, such
+as the command `slackvm`, does not load numpy.
 """
 
 from typing import TYPE_CHECKING

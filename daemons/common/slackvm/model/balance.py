@@ -1,4 +1,4 @@
-"""Where the VMs of each vNode may run: on their own CPUs, or balanced over spare ones."""
+"""The CPUs that the VMs of each vNode may run on: the vNode's own, or also spare ones."""
 
 from collections.abc import Collection, Iterable
 
@@ -6,33 +6,33 @@ from slackvm.model.topology import Topology
 from slackvm.model.vnode import VNode
 
 CRITICAL_SIZE = 6
-"""Default of `OVSB_CRITICAL_SIZE`: fewer VMs than this do not even out each other's peaks."""
+"""Default of `OVSB_CRITICAL_SIZE`: the peaks of fewer VMs do not balance each other."""
 
 
 def pin_lists(
     vnodes: Iterable[VNode],
     topology: Topology,
     critical_size: int = CRITICAL_SIZE,
-    withheld: Collection[int] = (),
+    reserved: Collection[int] = (),
 ) -> dict[float, tuple[int, ...]]:
     """Return per level the CPUs (Linux's numbers, ascending) that each of its VMs is pinned to.
 
-    Where any oversubscribed vNode with VMs has fewer than `critical_size` of them, the VMs of all
-    such vNodes share the union of their CPUs and every CPU that nobody owns. Otherwise, and always
-    at level 1.0, a VM is pinned to its own vNode's CPUs (SlackVM, IEEE Cluster 2024, balancing).
+    If any oversubscribed vNode with VMs has fewer than `critical_size` of them, the VMs of all such
+    vNodes share the union of their CPUs and every CPU that no vNode owns. Otherwise, and always at
+    level 1.0, a VM is pinned to its own vNode's CPUs (SlackVM, IEEE Cluster 2024, balancing).
 
     Args:
         vnodes: the vNodes of one host.
         topology: the host's CPUs.
         critical_size: fewer VMs than this are too few.
-        withheld: positions that no vNode may spread to, since VMs of somebody else run there.
+        reserved: positions of CPUs of unmanaged VMs: no vNode may spread to them.
     """
     vnodes = list(vnodes)
     pins = {vnode.level: _numbers(topology, vnode.positions) for vnode in vnodes}
     shared = [vnode for vnode in vnodes if vnode.level > 1 and vnode.vms]
     if any(len(vnode.vms) < critical_size for vnode in shared):
         kept_out = {p for vnode in vnodes if vnode not in shared for p in vnode.positions}
-        kept_out |= set(withheld) - {p for vnode in shared for p in vnode.positions}
+        kept_out |= set(reserved) - {p for vnode in shared for p in vnode.positions}
         union = _numbers(topology, [p for p in range(len(topology)) if p not in kept_out])
         pins.update({vnode.level: union for vnode in shared})
     return pins

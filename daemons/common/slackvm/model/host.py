@@ -1,4 +1,4 @@
-"""A host as a state machine without side effects: decide, then do."""
+"""A host as a state machine without side effects: first decide, then commit."""
 
 from collections.abc import Collection, Iterable, Mapping, Sequence
 from types import MappingProxyType
@@ -21,8 +21,8 @@ from slackvm.model.vnode import VNode
 class Host:
     """The vNodes and VMs of one host.
 
-    `plan_deploy`, `plan_remove` and `plan_withhold` decide and change nothing; `commit` carries a
-    plan over into the state. A plan that is refused or dropped leaves no trace.
+    `plan_deploy`, `plan_remove` and `plan_reserve_unmanaged` decide and change nothing; `commit`
+    makes a plan the host's state. A plan that is refused or dropped has no effect.
 
     Args:
         topology: its CPUs and memory.
@@ -47,11 +47,11 @@ class Host:
         self._vnodes: dict[float, VNode] = {}
         self._level_of: dict[str, float] = {}
         self._unowned = np.ones(len(topology), dtype=np.bool_)
-        self._withheld: frozenset[int] = frozenset()
-        self._withheld_mib = 0
+        self._reserved: frozenset[int] = frozenset()
+        self._reserved_mib = 0
 
     def copy(self) -> "Host":
-        """Return a host in the same state, which goes its own way from here."""
+        """Return an independent host in the same state."""
         copy = Host(
             self.topology,
             selection=self.selection,
@@ -59,7 +59,7 @@ class Host:
             levels=self.levels,
         )
         copy._become(self._vnodes.values())
-        copy._withheld, copy._withheld_mib = self._withheld, self._withheld_mib
+        copy._reserved, copy._reserved_mib = self._reserved, self._reserved_mib
         copy.generation = self.generation
         return copy
 
@@ -75,35 +75,35 @@ class Host:
 
     @property
     def cpus_free(self) -> int:
-        """CPUs that no vNode owns and that are not withheld."""
-        return int(np.count_nonzero(self._free(self._withheld)))
+        """CPUs that no vNode owns and that are not reserved for unmanaged VMs."""
+        return int(np.count_nonzero(self._free(self._reserved)))
 
     @property
     def memory_free_mib(self) -> int:
-        """MiB that neither a VM has nor is withheld; below 0 where too much is withheld."""
+        """MiB that are neither a VM's nor reserved; below 0 if too much is reserved."""
         taken = sum(vnode.memory_mib for vnode in self._vnodes.values())
-        return self.topology.memory_mib - self._withheld_mib - taken
+        return self.topology.memory_mib - self._reserved_mib - taken
 
     @property
-    def withheld(self) -> tuple[int, ...]:
-        """CPUs (Linux's numbers, ascending) that VMs of somebody else are pinned to."""
-        return tuple(sorted(self._numbers(list(self._withheld))))
+    def reserved_for_unmanaged(self) -> tuple[int, ...]:
+        """CPUs (Linux's numbers, ascending) that unmanaged VMs are pinned to."""
+        return tuple(sorted(self._numbers(list(self._reserved))))
 
     @property
-    def withheld_positions(self) -> frozenset[int]:
-        """The same as positions in the topology."""
-        return self._withheld
+    def reserved_positions(self) -> frozenset[int]:
+        """The CPUs reserved for unmanaged VMs, as positions in the topology."""
+        return self._reserved
 
     @property
-    def withheld_mib(self) -> int:
-        """MiB of somebody else's VMs."""
-        return self._withheld_mib
+    def reserved_for_unmanaged_mib(self) -> int:
+        """Memory of unmanaged VMs, in MiB."""
+        return self._reserved_mib
 
     @property
     def is_overcommitted(self) -> bool:
-        """Whether what is withheld leaves too little for the VMs of this host."""
+        """Whether unmanaged VMs leave too little for the VMs of this host."""
         owned = {position for vnode in self._vnodes.values() for position in vnode.positions}
-        return bool(owned & self._withheld) or self.memory_free_mib < 0
+        return bool(owned & self._reserved) or self.memory_free_mib < 0
 
     def cpu_ids(self, level: float) -> tuple[int, ...]:
         """Return the CPUs (Linux's numbers) of a vNode in the order in which they were taken.
@@ -115,7 +115,7 @@ class Host:
 
     def pins(self) -> dict[float, tuple[int, ...]]:
         """Return per level the CPUs that its VMs are pinned to, ascending."""
-        return pin_lists(self._vnodes.values(), self.topology, self.critical_size, self._withheld)
+        return pin_lists(self._vnodes.values(), self.topology, self.critical_size, self._reserved)
 
     def plan_deploy(self, vm: VM) -> Plan:
         """Decide on a new VM: refused with the reason, or the CPUs that its vNode gains."""
@@ -126,40 +126,41 @@ class Host:
         refusal = self._refusal(vm, growth)
         if refusal:
             return self._plan("deploy", vm.name, vm, refusal=refusal)
-        taken = self._take(before, growth, self._free(self._withheld), is_new=is_new)
+        taken = self._take(before, growth, self._free(self._reserved), is_new=is_new)
         change = Change(vm.level, gains=self._numbers(taken))
         return self._plan("deploy", vm.name, vm, [after.gaining(taken)], [change])
 
     def plan_remove(self, name: str) -> Plan:
-        """Decide on a removal: refused where there is no such VM, or the CPUs given back."""
+        """Decide on a removal: refused if the VM does not exist, or the CPUs given back."""
         if name not in self._level_of:
             return self._plan("remove", name, None, refusal=Refusal(Code.VM_NOT_FOUND))
         before = self._vnodes[self._level_of[name]]
         after = before.without_vm(name)
         excess = before.owned - after.size
         situation = Situation(
-            self.topology, self._free(self._withheld), before.positions, is_new=False
+            self.topology, self._free(self._reserved), before.positions, is_new=False
         )
         given = self.selection.give_back(situation, excess) if excess else []
         change = Change(before.level, loses=self._numbers(given))
         return self._plan("remove", name, before.vms[name], [after.losing(given)], [change])
 
-    def plan_withhold(self, cpu_ids: Collection[int], memory_mib: int) -> Plan:
-        """Decide what to do about VMs of somebody else: never refused.
+    def plan_reserve_unmanaged(self, cpu_ids: Collection[int], memory_mib: int) -> Plan:
+        """Reserve CPUs and memory for unmanaged VMs; this is never refused.
 
-        vNodes lose CPUs that such VMs are pinned to and gain others, as far as any are free; where
-        none are left they keep them, and the host is overcommitted.
+        vNodes lose CPUs that such VMs are pinned to, and gain others while any are free. If none
+        are left, they keep the CPUs, and the host is overcommitted.
 
         Args:
-            cpu_ids: all CPUs that such VMs are pinned to; those not offered do not matter.
-            memory_mib: memory of all such VMs.
+            cpu_ids: all CPUs that unmanaged VMs are pinned to; CPUs that the host does not offer
+                are ignored.
+            memory_mib: memory of all unmanaged VMs.
         """
         position = self.topology.position
-        withheld = frozenset(position[cpu_id] for cpu_id in cpu_ids if cpu_id in position)
-        free = self._free(withheld)
+        reserved = frozenset(position[cpu_id] for cpu_id in cpu_ids if cpu_id in position)
+        free = self._free(reserved)
         changed, changes = [], []
         for before in self._vnodes.values():
-            in_the_way = [place for place in before.positions if place in withheld]
+            in_the_way = [place for place in before.positions if place in reserved]
             lost = in_the_way[: np.count_nonzero(free)]
             if lost:
                 rest = before.losing(lost)
@@ -169,7 +170,7 @@ class Host:
                 numbers = self._numbers(taken), self._numbers(lost)
                 changes.append(Change(before.level, *numbers))
         return self._plan(
-            "withhold", "", None, changed, changes, withheld=withheld, withheld_mib=memory_mib
+            "withhold", "", None, changed, changes, reserved=reserved, reserved_mib=memory_mib
         )
 
     def commit(self, plan: Plan) -> None:
@@ -187,19 +188,24 @@ class Host:
         if plan.refusal:
             raise ValueError(f"the plan to {plan.operation} {plan.name} was refused")
         self._become(plan.vnodes)
-        self._withheld, self._withheld_mib = plan.withheld, plan.withheld_mib
+        self._reserved, self._reserved_mib = plan.reserved, plan.reserved_mib
         self.generation += 1
 
     def restore(
         self,
         vnodes: Iterable[tuple[float, Sequence[int], Sequence[VM]]],
-        withheld: Collection[int] = (),
-        withheld_mib: int = 0,
+        reserved: Collection[int] = (),
+        reserved_mib: int = 0,
     ) -> None:
-        """Take over an earlier life: of each vNode level, CPUs in order and VMs; what is withheld.
+        """Restore an earlier state.
+
+        Args:
+            vnodes: of each vNode its level, its CPUs in the order taken, and its VMs.
+            reserved: CPUs reserved for unmanaged VMs.
+            reserved_mib: memory reserved for them.
 
         Raises:
-            ValueError: they are no state that this host can be in; the host is as it was.
+            ValueError: this host cannot be in such a state; the host is unchanged.
         """
         position = self.topology.position
         restored = []
@@ -219,10 +225,10 @@ class Host:
         levels = [vnode.level for vnode in restored]
         for what, found in (("CPU", owned), ("VM", names), ("level", levels)):
             if len(set(found)) < len(found):
-                raise ValueError(f"a {what} is there twice")
+                raise ValueError(f"a {what} occurs twice")
         self._become(restored)
-        self._withheld = frozenset(position[c] for c in withheld if c in position)
-        self._withheld_mib = withheld_mib
+        self._reserved = frozenset(position[c] for c in reserved if c in position)
+        self._reserved_mib = reserved_mib
         self.generation += 1
 
     def progress(self, vm: VM) -> float | None:
@@ -236,7 +242,7 @@ class Host:
         return float(progress(*owned, growth, vm.memory_mib, *capacity))
 
     def summary(self, name: str) -> HostSummary:
-        """Return what a placement over many hosts needs to know of this one, called `name`."""
+        """Return this host in numbers, for a placement over many hosts, with a name."""
         return HostSummary(
             name,
             len(self.topology),
@@ -276,8 +282,8 @@ class Host:
         changes: Sequence[Change] = (),
         *,
         refusal: Refusal | None = None,
-        withheld: frozenset[int] | None = None,
-        withheld_mib: int | None = None,
+        reserved: frozenset[int] | None = None,
+        reserved_mib: int | None = None,
     ) -> Plan:
         vnodes = self._vnodes | {vnode.level: vnode for vnode in changed}
         return Plan(
@@ -287,8 +293,8 @@ class Host:
             refusal,
             tuple(change for change in changes if change.gains or change.loses),
             tuple(vnodes.values()),
-            self._withheld if withheld is None else withheld,
-            self._withheld_mib if withheld_mib is None else withheld_mib,
+            self._reserved if reserved is None else reserved,
+            self._reserved_mib if reserved_mib is None else reserved_mib,
             self.generation,
             self.topology,
             self.critical_size,
@@ -303,9 +309,9 @@ class Host:
         for vnode in self._vnodes.values():
             self._unowned[list(vnode.positions)] = False
 
-    def _free(self, withheld: frozenset[int]) -> NDArray[np.bool_]:
+    def _free(self, reserved: frozenset[int]) -> NDArray[np.bool_]:
         free = self._unowned.copy()
-        free[list(withheld)] = False
+        free[list(reserved)] = False
         return free
 
     def _numbers(self, positions: Sequence[int]) -> tuple[int, ...]:

@@ -1,4 +1,4 @@
-"""Labels of hosts and VMs: a map of short texts, and what a request requires of a host's.
+"""Labels of hosts and VMs: a map of short texts. A request may require labels of its host.
 
 A key is 1 to 63 letters, digits, `.`, `_`, `-` or `/`, and begins and ends with a letter or digit.
 A value is the same, without `/`, and may be empty.
@@ -63,5 +63,5 @@ def format_labels(labels: Labels) -> str:
 
 
 def missing_labels(labels: Labels, required: Labels) -> dict[str, str]:
-    """Return what of the required labels is not among a host's."""
+    """Return the required labels that a host lacks."""
     return {key: value for key, value in required.items() if labels.get(key) != value}

@@ -1,4 +1,4 @@
-"""A plan: what an operation would do to a host, decided and not done."""
+"""A plan: what an operation would do to a host; it is decided, but not carried out."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -31,13 +31,13 @@ class Plan:
     Attributes:
         operation: `deploy`, `remove` or `withhold`.
         name: the VM's name.
-        vm: the VM; None where a removal names a VM that is not there.
-        refusal: why not; None when accepted.
+        vm: the VM; None if a removal names a VM that does not exist.
+        refusal: why it was refused; None if accepted.
         changes: vNodes whose CPUs change.
-        vnodes: all vNodes as they would be, in the order of their creation.
-        withheld: positions that would be withheld for VMs of somebody else.
-        withheld_mib: memory of such VMs.
-        generation: the generation of the host that it was made for.
+        vnodes: all vNodes after the operation, in the order of their creation.
+        reserved: positions of the CPUs that would be reserved for unmanaged VMs.
+        reserved_mib: memory that would be reserved for them, in MiB.
+        generation: the host's generation when the plan was made.
         topology: the host's CPUs.
         critical_size: oversubscribed vNodes with fewer VMs are balanced.
     """
@@ -48,8 +48,8 @@ class Plan:
     refusal: Refusal | None
     changes: tuple[Change, ...]
     vnodes: tuple[VNode, ...]
-    withheld: frozenset[int]
-    withheld_mib: int
+    reserved: frozenset[int]
+    reserved_mib: int
     generation: int
     topology: Topology
     critical_size: int
@@ -61,6 +61,6 @@ class Plan:
 
     @cached_property
     def pins(self) -> Mapping[str, tuple[int, ...]]:
-        """The CPUs that each VM of the host must be pinned to once it is carried out."""
-        by_level = pin_lists(self.vnodes, self.topology, self.critical_size, self.withheld)
+        """The CPUs that each VM of the host must be pinned to after the operation."""
+        by_level = pin_lists(self.vnodes, self.topology, self.critical_size, self.reserved)
         return {name: by_level[vnode.level] for vnode in self.vnodes for name in vnode.vms}

@@ -1,4 +1,4 @@
-"""Why a VM is refused, by one host or by thousands at once."""
+"""Why a VM is refused, by one host or by many."""
 
 from collections.abc import Iterable
 from dataclasses import dataclass

@@ -50,7 +50,7 @@ def progress_parts(
     cpus: ArrayLike,
     memory_mib: ArrayLike,
 ) -> dict[str, NDArray[np.float64]]:
-    """Return what `progress` is made of, for people; the arguments are the same.
+    """Return the numbers that `progress` is computed from, for people; the arguments are the same.
 
     Returns:
         `current`, `potential` and `ideal` in MiB per CPU, and the factor `penalty`: progress is

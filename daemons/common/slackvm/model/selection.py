@@ -17,13 +17,13 @@ from slackvm.model.topology import Topology
 
 @dataclass(frozen=True, slots=True)
 class Situation:
-    """What a selection may look at: one vNode that changes, among the others.
+    """What a selection sees: one vNode that changes, and the other vNodes.
 
     Attributes:
         topology: the host's CPUs; positions are indexes into it.
         free: True for each CPU that no vNode owns, shape (n,).
         owned: positions that the vNode owns, in the order in which it took them.
-        is_new: the vNode does not exist yet (an emptied one does).
+        is_new: the vNode does not exist yet; a vNode without VMs does exist.
     """
 
     topology: Topology
@@ -85,10 +85,11 @@ class PaperSelection:
 class CompactSelection:
     """Whole cores: SMT siblings stay in one vNode while any whole free core is left.
 
-    Each CPU taken is the best by, in this order: on a core that only this vNode uses; on a core
-    that is wholly free; on a core that this vNode shares already; any. Among equals, one that
-    shares its last-level cache with the vNode's CPUs, then its NUMA node, then the smallest mean
-    distance (a vNode without CPUs: the largest mean distance to all owned CPUs). CPUs on cores
+    Each CPU taken is the best in this order: on a core that only this vNode uses; on a core that is
+    wholly free; on a core that this vNode shares already; any other. Among equal CPUs, one that
+    shares its last-level cache with the vNode's CPUs is better, then one of their NUMA node, then
+    the one with the smallest mean distance to them (for a vNode without CPUs: with the largest mean
+    distance to all owned CPUs). CPUs on cores
     shared with another vNode are given back first, then those of half-used cores, then the last
     taken.
     """
@@ -156,7 +157,7 @@ def _best(score: NDArray[np.int64], allowed: NDArray[np.bool_]) -> int:
 def _core_ranks(
     topology: Topology, owned: NDArray[np.bool_], others: NDArray[np.bool_]
 ) -> NDArray[np.int64]:
-    """Return for each CPU how willingly its core is used: 0 best, 3 worst."""
+    """Return for each CPU the rank of its core: 0 best, 3 worst."""
     mine = _shares(topology.cores, owned)
     theirs = _shares(topology.cores, others)
     return np.select([mine & ~theirs, ~mine & ~theirs, mine & theirs], [0, 1, 2], default=3)

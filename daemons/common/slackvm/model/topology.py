@@ -81,7 +81,7 @@ class Topology:
         if not 0 < self.memory_mib <= self.memory_total_mib:
             raise ValueError(
                 f"memory for VMs is {self.memory_mib} MiB of {self.memory_total_mib} MiB: "
-                "it must be more than none and at most all"
+                "it must be above 0 and at most all"
             )
 
     def __len__(self) -> int:
@@ -95,7 +95,7 @@ class Topology:
 
     @cached_property
     def position(self) -> Mapping[int, int]:
-        """From a CPU's number to its position."""
+        """The position of each CPU's number."""
         return {cpu.cpu_id: position for position, cpu in enumerate(self.cpus)}
 
     @cached_property
@@ -117,8 +117,8 @@ class Topology:
     def distances(self) -> NDArray[np.int64]:
         """Distance between any two CPUs, shape (n, n), 0 on the diagonal.
 
-        Ten for each cache index walked until one is shared; where none is, ten for each index
-        plus the NUMA distance (SlackVM, IEEE Cluster 2024, local scheduler).
+        Ten for each cache index up to the first shared cache; if no cache is shared, ten for each
+        index plus the NUMA distance (SlackVM, IEEE Cluster 2024, local scheduler).
         """
         count = len(self.cpus)
         column = {node: place for place, node in enumerate(self.numa_distances)}

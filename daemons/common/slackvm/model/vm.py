@@ -1,4 +1,4 @@
-"""A virtual machine as it is asked for, and its oversubscription level."""
+"""A virtual machine as requested, and its oversubscription level."""
 
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, TypeVar
@@ -10,7 +10,7 @@ if TYPE_CHECKING:
 Count = TypeVar("Count", int, "NDArray[np.int64]")
 
 LARGEST = 10**9
-"""No amount of CPUs or MiB and no level is larger, so that 64 bits hold whatever is computed."""
+"""The largest amount of CPUs or MiB, and the largest level: 64 bits hold every result."""
 
 _AMOUNT = f"a whole number from 1 to {LARGEST}"
 

@@ -66,7 +66,7 @@ def _plan(logged: Operation, host: Host, path: Path) -> Plan:
     if logged.op == "remove":
         return host.plan_remove(logged.name)
     if logged.op == "withhold":
-        return host.plan_withhold(logged.withheld or (), logged.memory_mib or 0)
+        return host.plan_reserve_unmanaged(logged.withheld or (), logged.memory_mib or 0)
     try:
         return host.plan_deploy(logged.request())
     except ValueError as error:

@@ -64,7 +64,7 @@ def _commit(trial: Host, plan: Plan, plans: list[Plan]) -> None:
 
 
 def _state(host: Host) -> object:
-    return list(host.vnodes.values()), host.withheld_positions, host.withheld_mib
+    return list(host.vnodes.values()), host.reserved_positions, host.reserved_for_unmanaged_mib
 
 
 def _reserve(
@@ -74,8 +74,10 @@ def _reserve(
     running = [vm for vm in vms if vm.state == RUNNING or vm.spec]
     cpu_ids = {cpu_id for vm in running for cpu_id in vm.cpu_ids}.union(more_cpu_ids)
     memory_mib = sum(vm.memory_mib for vm in running)
-    plan = trial.plan_withhold(cpu_ids, memory_mib)
-    same = plan.withheld == trial.withheld_positions and memory_mib == trial.withheld_mib
+    plan = trial.plan_reserve_unmanaged(cpu_ids, memory_mib)
+    same = (
+        plan.reserved == trial.reserved_positions and memory_mib == trial.reserved_for_unmanaged_mib
+    )
     if not same or plan.changes:
         _commit(trial, plan, plans)
 

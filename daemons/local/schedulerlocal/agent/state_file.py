@@ -90,8 +90,8 @@ def write_state(
             }
             for level, vnode in host.vnodes.items()
         ],
-        "withheld": list(host.withheld),
-        "withheld_mib": host.withheld_mib,
+        "withheld": list(host.reserved_for_unmanaged),
+        "withheld_mib": host.reserved_for_unmanaged_mib,
     }
     with atomic_write(path) as temporary:
         temporary.write_text(json.dumps(document, indent=1))

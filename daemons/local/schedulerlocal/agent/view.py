@@ -92,7 +92,7 @@ def view_of(
         vnodes=_vnode_views(host),
         vms=dict(vms),
         unmanaged=tuple(unmanaged),
-        unmanaged_cpus=host.withheld,
+        unmanaged_cpus=host.reserved_for_unmanaged,
         unaccommodated=frozenset(unaccommodated),
     )
 
