@@ -331,11 +331,11 @@ def test_removing_an_unknown_vm_is_refused() -> None:
         ([(1.0, [0], [VM("a", 1, 1, 2.0)])], "a VM twice or of another level"),
         (
             [(1.0, [0], [VM("a", 1, 1, 1.0)]), (2.0, [0], [VM("b", 1, 1, 2.0)])],
-            "a CPU is there twice",
+            "a CPU occurs twice",
         ),
         (
             [(1.0, [0], [VM("a", 1, 1, 1.0)]), (2.0, [1], [VM("a", 1, 1, 2.0)])],
-            "a VM is there twice",
+            "a VM occurs twice",
         ),
     ],
 )
