@@ -21,10 +21,10 @@ from clusters.wire import Wire
 from waiting import wait_until
 
 STRANGE: dict[str, tuple[Answer, str]] = {
-    "no JSON": (with_body(b"<html>hello</html>"), "invalid HostReply"),
-    "other JSON": (with_body(b'{"name": "x"}'), "invalid HostReply"),
-    "no UTF-8": (with_body(b"\xff\xfe\x00"), "invalid HostReply"),
-    "deep": (with_body(b"[" * 100_000), "invalid HostReply"),
+    "no JSON": (with_body(b"<html>hello</html>"), "no HostReply"),
+    "other JSON": (with_body(b'{"name": "x"}'), "no HostReply"),
+    "no UTF-8": (with_body(b"\xff\xfe\x00"), "no HostReply"),
+    "deep": (with_body(b"[" * 100_000), "no HostReply"),
     "no HTTP": (raw(b"\x00\x01\x02 hello\r\n\r\n"), "no answer"),
     "cut": (raw(b"HTTP/1.1 200 OK\r\nContent-Length: 100\r\n\r\n{"), "no answer"),
     "endless": (endless, "larger than"),
@@ -40,12 +40,12 @@ STRANGE: dict[str, tuple[Answer, str]] = {
     ),
     "another daemon": (with_body(b"not here", 404), "404"),
     "name of markup": (telling(name="<script>"), "invalid name"),
-    "negative CPUs": (telling(cpus_free=-1), "numbers that no host has"),
-    "more free than there is": (telling(cpus_free=9), "numbers that no host has"),
-    "huge": (telling(cpus=2**70, cpus_free=2**70), "numbers that no host has"),
+    "negative CPUs": (telling(cpus_free=-1), "numbers that no host can have"),
+    "more free than there is": (telling(cpus_free=9), "numbers that no host can have"),
+    "huge": (telling(cpus=2**70, cpus_free=2**70), "numbers that no host can have"),
     "an invalid level": (telling(offered=[0.5]), "invalid level"),
-    "unknown to itself": (telling(state="unknown"), "unknown to itself"),
-    "VMs that it does not list": (telling(vms=["ghost"]), "described other VMs than it lists"),
+    "unknown to itself": (telling(state="unknown"), "an invalid state"),
+    "VMs that it does not list": (telling(vms=["ghost"]), "other VMs than it lists"),
 }
 
 

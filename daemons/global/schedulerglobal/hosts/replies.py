@@ -1,4 +1,4 @@
-"""What a host answered, and whether it can be believed to be a host's daemon."""
+"""Replies of hosts, and checks whether a host's daemon can have sent them."""
 
 import re
 from dataclasses import dataclass
@@ -17,23 +17,23 @@ _MESSAGE = 500
 
 
 class HostError(Exception):
-    """A host did not do what it was asked; says why."""
+    """A host did not carry out a request; the message says why."""
 
 
 class ConnectError(HostError):
-    """No connection could be made: the host knows nothing of what it should have been asked."""
+    """No connection could be made: the host did not get the request."""
 
 
 class OutcomeUnknownError(HostError):
-    """The host was asked and gave no answer that can be used: it may have done it."""
+    """The host got the request and gave no usable reply: it may have carried it out."""
 
 
 class RefusedError(HostError):
-    """The host answered that it did not do it.
+    """The host replied that it did not carry out the request.
 
     Attributes:
-        status: of HTTP.
-        detail: what it said.
+        status: HTTP status.
+        detail: code and message.
     """
 
     def __init__(self, status: int, detail: ErrorDetail) -> None:
@@ -50,7 +50,7 @@ class RefusedError(HostError):
 
 @dataclass(frozen=True, slots=True)
 class HostReport:
-    """What a host reported about itself at one moment.
+    """All that a host reports of itself at one moment.
 
     Attributes:
         etag: its version.
@@ -64,26 +64,33 @@ class HostReport:
 
 
 def check_report(report: HostReport) -> None:
-    """Refuse what a host cannot be.
+    """Refuse a report that no host can give.
 
     Raises:
-        OutcomeUnknownError: a name, number or level is not valid.
+        OutcomeUnknownError: a name, number, level or word is invalid.
     """
     check_summary(report.host)
+    if not 1 <= report.host.api_version <= LARGEST:
+        raise OutcomeUnknownError("reported an invalid version of its REST interface")
     for vm in report.vms.vms:
         check_vm(vm, report.host.name)
     names = [vm.name for vm in report.vms.vms]
     if len(set(names)) < len(names):
-        raise OutcomeUnknownError("listed a VM twice")
+        raise OutcomeUnknownError("reported a VM twice")
     if sorted(names) != sorted(report.host.vms):
-        raise OutcomeUnknownError("described other VMs than it lists")
+        raise OutcomeUnknownError("reported other VMs than it lists")
+
+
+def _is_word(text: str) -> bool:
+    """Return whether a word of an enumeration, which a later release may add to, can be shown."""
+    return bool(text) and text.isprintable()
 
 
 def check_summary(summary: SummaryReply) -> None:
-    """Refuse a host whose numbers are not valid.
+    """Refuse a summary that no host can give.
 
     Raises:
-        OutcomeUnknownError: a name, number or level is not valid.
+        OutcomeUnknownError: a name, number, level or word is invalid.
     """
     numbers = [summary.generation, summary.cpus, summary.cpus_free]
     numbers += [summary.memory_mib, summary.memory_free_mib]
@@ -91,11 +98,11 @@ def check_summary(summary: SummaryReply) -> None:
         numbers += [vnode.owned, vnode.allocation, vnode.largest, vnode.memory_mib]
     free = summary.cpus_free <= summary.cpus and summary.memory_free_mib <= summary.memory_mib
     if not free or not all(0 <= number <= LARGEST for number in numbers):
-        raise OutcomeUnknownError("reported numbers that no host has")
+        raise OutcomeUnknownError("reported numbers that no host can have")
     if not _NAME.fullmatch(summary.name) or not _INSTANCE.fullmatch(summary.boot_id):
-        raise OutcomeUnknownError("reported an invalid name of a host")
-    if summary.state == UNKNOWN:
-        raise OutcomeUnknownError("reported that it is unknown to itself")
+        raise OutcomeUnknownError("reported an invalid name or boot ID")
+    if summary.state == UNKNOWN or not _is_word(summary.state):
+        raise OutcomeUnknownError("reported an invalid state")
     try:
         for level in (*map(float, summary.levels), *(summary.offered or ())):
             milli_level(level)
@@ -104,17 +111,19 @@ def check_summary(summary: SummaryReply) -> None:
 
 
 def check_vm(vm: VMReply, host: str) -> None:
-    """Refuse a VM that is not valid, or of another host.
+    """Refuse a VM that cannot exist, or is on another host.
 
     Raises:
-        OutcomeUnknownError: a name or number is not valid.
+        OutcomeUnknownError: a name, number or word is invalid.
     """
     try:
         VM(vm.name, vm.vcpus, vm.memory_mib, vm.level)
     except ValueError as error:
         raise OutcomeUnknownError(f"reported an invalid VM: {error}") from None
-    if not _NAME.fullmatch(vm.name) or vm.host != host or vm.state == UNKNOWN:
-        raise OutcomeUnknownError("reported a VM of another host")
+    if not _NAME.fullmatch(vm.name) or vm.host != host:
+        raise OutcomeUnknownError("reported a VM with an invalid name or of another host")
+    if vm.state == UNKNOWN or not _is_word(vm.state):
+        raise OutcomeUnknownError("reported a VM in an invalid state")
 
 
 def checked_error(error: ErrorDetail) -> ErrorDetail:

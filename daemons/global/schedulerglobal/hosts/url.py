@@ -15,7 +15,7 @@ class HostUrl(NamedTuple):
     """Where a host's daemon is.
 
     Attributes:
-        given: the URL as it was given; it identifies the host.
+        given: the URL as it was given, which clients see.
         base: scheme, host and port; a path can be appended.
         place: host and port.
     """
@@ -26,28 +26,28 @@ class HostUrl(NamedTuple):
 
 
 def parse_host_url(given: str) -> HostUrl:
-    """Read a URL: `http` and port 8099 where it does not say otherwise.
+    """Read a URL: `http` and port 8099 are the defaults.
 
     Raises:
-        ValueError: the text is not a URL, or has more than scheme, host and port.
+        ValueError: it is invalid, or has more than scheme, host and port.
     """
     text = given.strip()
     match = _URL.fullmatch(text)
     if match is None or int(match[3] or 0) > _LAST_PORT:
         example = f"http://192.0.2.7:{DEFAULT_PORT}"
         raise ValueError(
-            f"{given!r} is no URL of a host's daemon: http or https, host and port are allowed, "
-            f"as in {example}, and nothing after"
+            f"{given!r} is not the URL of a host's daemon: give http or https, host and port, "
+            f"as in {example}, and no path"
         )
     place = f"{match[2].lower()}:{int(match[3] or DEFAULT_PORT)}"
     return HostUrl(text, f"{(match[1] or 'http').lower()}://{place}", place)
 
 
 def parse_host_list(text: str) -> list[HostUrl]:
-    """Read URLs separated by commas; one that comes again is dropped.
+    """Read URLs separated by commas; a repeated one is dropped.
 
     Raises:
-        ValueError: one is no URL.
+        ValueError: one is invalid.
     """
     urls = [parse_host_url(word) for word in text.split(",") if word.strip()]
     return list({url.base: url for url in reversed(urls)}.values())[::-1]

@@ -9,7 +9,7 @@ from collections.abc import Mapping
 from schedulerglobal.scheduling.placement import choose
 from schedulerglobal.state.cluster import Cluster
 from schedulerglobal.state.host import HostRecord, Reservation
-from schedulerglobal.state.log_entries import reserve_entry, vm_entry
+from schedulerglobal.state.log_entries import reserve_entry, resources_entry, vm_entry
 from schedulerglobal.state.vms import VMRecord, VMSpec
 from slackvm.api.hosts import SummaryReply
 from slackvm.formats.operations import REFUSED, UNKNOWN
@@ -104,7 +104,7 @@ def confirm(
                 lambda lines: cluster.store.confirm(host.ordinal, vm.to_stored(), lines), *entries
             )
         reservation.confirmed = True
-        take_summary(host, summary, asked_at, steps=int(is_new))
+        take_summary(cluster, host, summary, asked_at, steps=int(is_new))
         cluster.changed(host)
         cluster.progress.notify_all()
 
@@ -145,11 +145,16 @@ def give_back(cluster: Cluster, reservation: Reservation) -> None:
 
 
 def take_summary(
-    host: HostRecord, summary: SummaryReply | None, asked_at: float, steps: int = 0
+    cluster: Cluster,
+    host: HostRecord,
+    summary: SummaryReply | None,
+    asked_at: float,
+    steps: int = 0,
 ) -> None:
     """Update a host by the summary in a reply; without a usable one its next report is a whole one.
 
     Args:
+        cluster: the cluster; its lock is held.
         host: the host.
         summary: the host in numbers; None: the reply has none.
         asked_at: when the host was asked, on the monotonic clock.
@@ -159,7 +164,10 @@ def take_summary(
         # The last report does not have what the change did, and it may be undone since.
         host.etag = ""
         return
+    facts = host.facts()
     host.take_summary(summary, steps)
+    if entries := resources_entry(host, facts):
+        cluster.ledger.log_only(*entries)
 
 
 def _new_key() -> str:

@@ -185,6 +185,9 @@ class HostRecord:
         is_known = summary.boot_id == self.report.boot_id and passed in (0, steps)
         self.etag = f"{summary.boot_id}-{summary.generation}" if self.etag and is_known else ""
         self.report = self.report.model_copy(update=dict(summary))
+        if not self.is_unknown:
+            # A host that does not answer stays unknown until it is polled.
+            self.resources = replace(self.resources, state=summary.state, reason=summary.reason)
         self.vms = {name: self._with_pins(vm) for name, vm in self.vms.items()}
 
     def reply(self) -> ClusterHostReply:

@@ -1,4 +1,4 @@
-"""Writing down what was decided: in the store and in the operations log, in the same order."""
+"""Writes decisions to the store and to the operations log, in the same order."""
 
 from collections.abc import Callable, Sequence
 from dataclasses import replace
@@ -14,7 +14,7 @@ from slackvm.model.codes import Code
 log = structlog.get_logger()
 
 _KEPT_LINES = 512
-"""Lines of the log that the store keeps before it is seen to that the log has them for good."""
+"""Lines of the log that the store keeps before the log is synced to its disk."""
 
 Write = Callable[[Lines], None]
 
@@ -22,11 +22,11 @@ Write = Callable[[Lines], None]
 class Ledger:
     """Store and operations log of a controller; used under the cluster's lock.
 
-    The log need not be synced with each operation: the store, which is, has its last lines too, and
-    a log that a loss of power left behind is completed at the next start.
+    The log is not synced with each operation: the store is, and has the last lines of the log too.
+    At the next start it completes a log whose end a loss of power took.
 
-    What the controller decides must be written before it is done (`write_durably`). What the hosts
-    report again may be written later (`write_eventually`): a full disk does not make it untrue.
+    A decision of the controller must be written before it is carried out (`write_durably`). What
+    hosts report again may be written later (`write_eventually`), for example when the disk is full.
 
     Attributes:
         errors: how often the store or the log could not be written.
@@ -53,7 +53,7 @@ class Ledger:
         return bool(self._late or self._unlogged)
 
     def write_durably(self, write: Write, *operations: Operation) -> None:
-        """Write something down, or nothing.
+        """Write a change and its operations, or nothing.
 
         Raises:
             StoreError: it cannot be written.
@@ -69,17 +69,17 @@ class Ledger:
         self._log(lines)
 
     def check(self) -> None:
-        """Do nothing, if something can be written.
+        """Check that the store can be written.
 
         Raises:
-            StoreError: what should have been written before still cannot be.
+            StoreError: an earlier change still cannot be written.
         """
         self.catch_up()
         if self._late:
             raise self._error
 
     def write_eventually(self, write: Write, *operations: Operation) -> None:
-        """Write something down, now or when it can be."""
+        """Write a change and its operations now, or as soon as possible."""
         self._late.append((write, self._numbered(operations)))
         self.catch_up()
 
@@ -88,7 +88,7 @@ class Ledger:
         self.write_eventually(self._store.write_lines, *operations)
 
     def catch_up(self) -> None:
-        """Write what could not be written before."""
+        """Write earlier changes that could not be written."""
         while self._late:
             write, lines = self._late[0]
             try:
@@ -102,7 +102,7 @@ class Ledger:
             self._append()
 
     def close(self) -> None:
-        """Write what is left, if that is possible, and close store and log."""
+        """Write what is left, as far as possible, and close store and log."""
         self.catch_up()
         self._journal.close()
         self._store.close()
@@ -136,4 +136,4 @@ class Ledger:
         self.errors += 1
         if isinstance(error, StoreError):
             self._error = error
-        log.error("not written", error=str(error))
+        log.error("store_write_failed", error=str(error))

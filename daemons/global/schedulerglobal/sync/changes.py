@@ -18,7 +18,7 @@ def apply_change(cluster: Cluster, host: HostRecord, reply: ChangedReply, asked_
         cluster.ledger.write_eventually(
             lambda lines: cluster.store.set_vms(host.ordinal, [vm.to_stored()], (), lines)
         )
-        take_summary(host, reply.summary, asked_at)
+        take_summary(cluster, host, reply.summary, asked_at)
         cluster.changed(host)
 
 
@@ -34,7 +34,7 @@ def apply_removal(
                 lambda lines: cluster.store.set_vms(host.ordinal, (), [vm.name], lines),
                 vm_entry("remove", host, vm.vm),
             )
-        take_summary(host, summary, asked_at, steps=1)
+        take_summary(cluster, host, summary, asked_at, steps=1)
         cluster.changed(host)
 
 
