@@ -21,10 +21,10 @@ from clusters.wire import Wire
 from waiting import wait_until
 
 STRANGE: dict[str, tuple[Answer, str]] = {
-    "no JSON": (with_body(b"<html>hello</html>"), "no HostReply"),
-    "other JSON": (with_body(b'{"name": "x"}'), "no HostReply"),
-    "no UTF-8": (with_body(b"\xff\xfe\x00"), "no HostReply"),
-    "deep": (with_body(b"[" * 100_000), "no HostReply"),
+    "no JSON": (with_body(b"<html>hello</html>"), "invalid HostReply"),
+    "other JSON": (with_body(b'{"name": "x"}'), "invalid HostReply"),
+    "no UTF-8": (with_body(b"\xff\xfe\x00"), "invalid HostReply"),
+    "deep": (with_body(b"[" * 100_000), "invalid HostReply"),
     "no HTTP": (raw(b"\x00\x01\x02 hello\r\n\r\n"), "no answer"),
     "cut": (raw(b"HTTP/1.1 200 OK\r\nContent-Length: 100\r\n\r\n{"), "no answer"),
     "endless": (endless, "larger than"),
