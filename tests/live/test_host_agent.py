@@ -40,6 +40,11 @@ class LateHypervisor(MemoryHypervisor):
         return super().vms()
 
 
+def requested(vm: VM, image: str) -> VMSpec:
+    """Return a VM as a request has it."""
+    return VMSpec(vm, "", Path(image), clone=False, created=0)
+
+
 @contextmanager
 def living(
     folder: Path,
@@ -90,7 +95,7 @@ def fill(agent: HostAgent, steps: int, seed: int = 1) -> None:
         vcpus = chance.choice([1, 1, 2, 4])
         vm = VM(f"vm{seed}-{step}", vcpus, 512 * vcpus, chance.choice([1.0, 2.0, 3.0]))
         with suppress(RefusedError):
-            agent.deploy(vm, "/images/any.qcow2", clone=False)
+            agent.deploy(requested(vm, "/images/any.qcow2"))
 
 
 def test_a_restart_changes_nothing(tmp_path: Path) -> None:
@@ -106,16 +111,16 @@ def test_a_restart_changes_nothing(tmp_path: Path) -> None:
 
 def test_the_same_request_again_changes_nothing(tmp_path: Path) -> None:
     with living(tmp_path) as agent:
-        first, is_new = agent.deploy(VM("a", 2, 512, 2.0), "/i.qcow2", clone=False)
+        first, is_new = agent.deploy(requested(VM("a", 2, 512, 2.0), "/i.qcow2"))
         generation = agent.view.generation
-        again, is_new_again = agent.deploy(VM("a", 2, 512, 2.0), "/i.qcow2", clone=False)
+        again, is_new_again = agent.deploy(requested(VM("a", 2, 512, 2.0), "/i.qcow2"))
         assert (first, is_new, is_new_again) == (again, True, False)
         assert agent.view.generation == generation
         for other in (VM("a", 1, 512, 2.0), VM("a", 2, 512, 3.0)):
             with pytest.raises(RefusedError, match="a VM of this name exists"):
-                agent.deploy(other, "/i.qcow2", clone=False)
+                agent.deploy(requested(other, "/i.qcow2"))
         with pytest.raises(RefusedError):
-            agent.deploy(VM("a", 2, 512, 2.0), "/other.qcow2", clone=False)
+            agent.deploy(requested(VM("a", 2, 512, 2.0), "/other.qcow2"))
 
 
 @pytest.mark.parametrize(
@@ -135,7 +140,7 @@ def test_without_a_usable_state_file_only_the_order_of_cpus_is_lost(
 ) -> None:
     with living(tmp_path) as agent:
         for name, level in (("a", 2.0), ("b", 1.0), ("c", 2.0)):
-            agent.deploy(VM(name, 2, 512, level), "/i.qcow2", clone=False)
+            agent.deploy(requested(VM(name, 2, 512, level), "/i.qcow2"))
         agent.remove("a")
     state = tmp_path / "state.json"
     damaged = damage[1](state.read_text())
@@ -157,7 +162,7 @@ def test_a_log_that_a_crash_cut_short_is_completed(tmp_path: Path) -> None:
     """The state file is written first and holds the last operation."""
     with living(tmp_path) as agent:
         for name in ("a", "b"):
-            agent.deploy(VM(name, 2, 512, 2.0), "/i.qcow2", clone=False)
+            agent.deploy(requested(VM(name, 2, 512, 2.0), "/i.qcow2"))
     log = tmp_path / "operations.jsonl"
     whole = log.read_bytes()
     last = whole.splitlines(keepends=True)[-1]
@@ -170,7 +175,7 @@ def test_a_log_that_a_crash_cut_short_is_completed(tmp_path: Path) -> None:
 
 def test_a_file_that_is_not_a_log_is_kept_aside(tmp_path: Path) -> None:
     with living(tmp_path) as agent:
-        agent.deploy(VM("a", 2, 512, 2.0), "/i.qcow2", clone=False)
+        agent.deploy(requested(VM("a", 2, 512, 2.0), "/i.qcow2"))
     (tmp_path / "operations.jsonl").write_text("something else\n")
     with living(tmp_path):
         assert (tmp_path / "operations.jsonl.damaged").read_text() == "something else\n"
@@ -185,7 +190,7 @@ def test_vms_whose_cpus_are_gone_keep_running_and_no_new_vm_is_accepted(tmp_path
     """The host offers fewer CPUs after a restart: it says so, and loses no VM."""
     with living(tmp_path) as agent:
         for name in ("a", "b"):
-            agent.deploy(VM(name, 3, 512, 1.0), "/i.qcow2", clone=False)
+            agent.deploy(requested(VM(name, 3, 512, 1.0), "/i.qcow2"))
     smaller = PRESETS["i7-1185g7"].build()
     smaller = Topology(
         smaller.cpus[:4], smaller.numa_distances, smaller.memory_mib, smaller.memory_total_mib
@@ -195,17 +200,17 @@ def test_vms_whose_cpus_are_gone_keep_running_and_no_new_vm_is_accepted(tmp_path
         assert agent.view.state == "overcommitted"
         assert agent.view.unaccommodated == {"b"}
         with pytest.raises(RefusedError) as refused:
-            agent.deploy(VM("c", 1, 512, 1.0), "/i.qcow2", clone=False)
+            agent.deploy(requested(VM("c", 1, 512, 1.0), "/i.qcow2"))
         assert refused.value.refusal.code == "overcommitted"
         agent.remove("b")
         assert agent.view.state == "ready"
-        agent.deploy(VM("c", 1, 512, 1.0), "/i.qcow2", clone=False)
+        agent.deploy(requested(VM("c", 1, 512, 1.0), "/i.qcow2"))
 
 
 def test_refused_operations_are_logged(tmp_path: Path) -> None:
     with living(tmp_path) as agent:
         with pytest.raises(RefusedError):
-            agent.deploy(VM("large", 9, 512, 1.0), "/i.qcow2", clone=False)
+            agent.deploy(requested(VM("large", 9, 512, 1.0), "/i.qcow2"))
         with pytest.raises(RefusedError):
             agent.remove("nobody")
     log = [json.loads(line) for line in (tmp_path / "operations.jsonl").read_text().splitlines()]
@@ -217,7 +222,7 @@ def test_refused_operations_are_logged(tmp_path: Path) -> None:
 
 def test_a_stopped_vm_keeps_its_cpus(tmp_path: Path) -> None:
     with living(tmp_path) as agent:
-        agent.deploy(VM("a", 2, 512, 1.0), "/i.qcow2", clone=False)
+        agent.deploy(requested(VM("a", 2, 512, 1.0), "/i.qcow2"))
         free = agent.view.cpus_free
         assert agent.change_state("a", "stop").vms["a"].state == "stopped"
         assert agent.view.cpus_free == free
@@ -235,7 +240,7 @@ def test_a_vm_created_late_stays_unless_its_request_was_cancelled(
     with living(tmp_path, kind=LateHypervisor) as agent:
         free = agent.view.cpus_free
         with pytest.raises(UncertainError):
-            agent.deploy(VM("a", 2, 512, 2.0), "/i.qcow2", clone=False, idempotency_key="first")
+            agent.deploy(requested(VM("a", 2, 512, 2.0), "/i.qcow2"), idempotency_key="first")
         agent.reconcile()
         assert not agent.view.vms
         if is_cancelled:

@@ -56,10 +56,10 @@ class VMSpec:
 
     Attributes:
         vm: name, vCPUs, MiB, level.
-        uuid: its UUID, chosen before anything is done.
+        uuid: its UUID, chosen before anything is done; empty in a request.
         image: its qcow2 image.
         clone: whether its disk is an overlay on the image instead of the image itself.
-        created: seconds since the epoch.
+        created: seconds since the epoch; 0 in a request.
         labels: short texts by key.
     """
 
@@ -110,12 +110,12 @@ class ObservedVM:
         vcpus, memory_mib = min(self.vcpus, LARGEST), min(self.memory_mib, LARGEST)
         return replace(self.spec.vm, vcpus=vcpus, memory_mib=memory_mib)
 
-    def matches(self, vm: VM, image: str, clone: bool, labels: Labels) -> bool:
-        """Return whether a request for a VM asks for this one; links of an image are followed."""
+    def matches(self, requested: VMSpec) -> bool:
+        """Return whether a request asks for this VM; links of an image are followed."""
         spec = self.spec
-        if spec is None or (spec.vm, spec.clone, spec.labels) != (vm, clone, labels):
+        if spec is None or spec.image not in (requested.image, requested.image.resolve()):
             return False
-        return spec.image in (Path(image), Path(image).resolve())
+        return spec == replace(requested, uuid=spec.uuid, image=spec.image, created=spec.created)
 
     @property
     def cpu_ids(self) -> tuple[int, ...]:

@@ -10,6 +10,7 @@ import threading
 import uuid
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
+from dataclasses import replace
 
 from schedulerlocal.agent.counters import OperationCounters
 from schedulerlocal.agent.errors import RefusedError
@@ -31,12 +32,9 @@ from schedulerlocal.hypervisor import (
 )
 from slackvm.model.codes import Code
 from slackvm.model.host import Host
-from slackvm.model.labels import Labels
 from slackvm.model.plan import Plan
 from slackvm.model.refusal import Refusal
 from slackvm.model.vm import VM
-
-_NO_LABELS: Labels = {}
 
 
 class HostAgent:
@@ -98,21 +96,11 @@ class HostAgent:
         """Return the host's progress for a VM; None if the host refuses it."""
         return self._live.model.progress(vm)
 
-    def deploy(
-        self,
-        vm: VM,
-        image: str,
-        clone: bool,
-        labels: Labels = _NO_LABELS,
-        idempotency_key: str | None = None,
-    ) -> tuple[View, bool]:
+    def deploy(self, requested: VMSpec, idempotency_key: str | None = None) -> tuple[View, bool]:
         """Create a VM and start it; the same request again returns the VM that exists.
 
         Args:
-            vm: the VM.
-            image: its image.
-            clone: whether its disk is an overlay on the image.
-            labels: its labels.
+            requested: the VM; it gets its UUID and its time of creation here.
             idempotency_key: by which the request can be cancelled.
 
         Returns:
@@ -124,9 +112,9 @@ class HostAgent:
             BusyError: try again later.
         """
         with self._operation("deploy"):
-            live = self._live
+            live, vm = self._live, requested.vm
             same = live.vms.get(vm.name)
-            if same is not None and same.matches(vm, image, clone, labels):
+            if same is not None and same.matches(requested):
                 if same.is_unfinished:
                     self._reconciler.finish(same)
                     live.publish()
@@ -136,11 +124,13 @@ class HostAgent:
             self._keys.check(idempotency_key)
             plan = live.host.plan_deploy(vm)
             if plan.refusal:
-                live.log_refusal(plan, labels)
+                live.log_refusal(plan, requested.labels)
                 raise RefusedError(plan.refusal)
             with self._operation_lock.external_wait():
-                path = self._hypervisor.check_image(image, clone)
-            spec = VMSpec(vm, str(uuid.uuid4()), path, clone, self._creation_time(), labels)
+                path = self._hypervisor.check_image(str(requested.image), requested.clone)
+            spec = replace(
+                requested, uuid=str(uuid.uuid4()), image=path, created=self._creation_time()
+            )
             try:
                 with self._others_pinned(plan), self._operation_lock.external_wait():
                     self._hypervisor.create(spec, plan.pins[vm.name])
@@ -194,7 +184,7 @@ class HostAgent:
                 self._reconciler.reconcile()
                 return
             if plan.refusal:
-                live.log_refusal(plan, _NO_LABELS)
+                live.log_refusal(plan, {})
                 raise RefusedError(plan.refusal)
             with self._operation_lock.external_wait():
                 self._hypervisor.remove(name)

@@ -1,8 +1,11 @@
 """The GET endpoints of the paper's prototype, with its names and reply fields."""
 
+from pathlib import Path
+
 from schedulerlocal.api.errors import refused, rest_errors
 from schedulerlocal.api.local_host import LocalHost
 from schedulerlocal.api.replies import summary_reply
+from schedulerlocal.hypervisor import VMSpec
 from slackvm.api import host_api
 from slackvm.api.prototype import (
     DeployQuery,
@@ -32,7 +35,8 @@ def routes(host: LocalHost) -> list[AnyRoute]:
     def deploy(request: Request[None, DeployQuery]) -> Response:
         given = request.input
         with rest_errors():
-            agent.deploy(given.vm(given.name), given.qcow2, clone=False)
+            vm, image = given.vm(given.name), Path(given.qcow2)
+            agent.deploy(VMSpec(vm, "", image, clone=False, created=0))
         return Response(200, Done())
 
     def remove(request: Request[None, NameQuery]) -> Response:

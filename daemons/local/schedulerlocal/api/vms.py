@@ -1,9 +1,11 @@
 """The REST endpoints about VMs."""
 
 from collections.abc import Callable
+from pathlib import Path
 
 from schedulerlocal.api.errors import refused, rest_errors
 from schedulerlocal.api.local_host import LocalHost
+from schedulerlocal.hypervisor import VMSpec
 from slackvm.api import host_api
 from slackvm.api.vms import (
     CancelReply,
@@ -26,9 +28,10 @@ def routes(host: LocalHost) -> list[AnyRoute]:
     def create(request: Request[None, HostVMRequest]) -> Response:
         given = request.input
         with rest_errors():
-            view, is_new = agent.deploy(
-                given.vm(), given.image, given.clone, given.labels, given.key
+            requested = VMSpec(
+                given.vm(), "", Path(given.image), given.clone, created=0, labels=given.labels
             )
+            view, is_new = agent.deploy(requested, given.key)
         return host.changed(201 if is_new else 200, view, given.name)
 
     def list_vms(_: Request[None, None]) -> Response:
