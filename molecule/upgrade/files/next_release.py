@@ -13,7 +13,7 @@ from pathlib import Path
 def main() -> None:
     """Change the sources in place."""
     root = Path(sys.argv[1])
-    change(root / "pyproject.toml", r'^version = ".*"', 'version = "9.0.0"')
+    change(root / "pyproject.toml", r'^version = "[^"]*"', 'version = "9.0.0"')
     change(
         root / "daemons/common/slackvm/__init__.py", r"^(__version__\b[^=]*=)[^\n]*", r'\1 "9.0.0"'
     )
@@ -37,7 +37,7 @@ def main() -> None:
 
 
 def change(path: Path, pattern: str, replacement: str) -> None:
-    """Replace the one place that a pattern matches; end the script if none matches."""
+    """Replace the one place that a pattern matches; end the script where there is none."""
     text, places = re.subn(pattern, replacement, path.read_text(), flags=re.MULTILINE | re.DOTALL)
     if places != 1:
         raise SystemExit(f"{path}: {pattern} matches {places} places, not one")
