@@ -109,6 +109,7 @@ class Code(StrEnum):
     STORAGE_FAILED = "storage_failed", 503, _STATE, "the disk cannot be written"
     OVERLOADED = "overloaded", 503, _CAPACITY, "too many requests at once; try again"
     INTERNAL = "internal", 500, _STATE, "an error inside the daemon; see its log"
+    POLICY_FAILED = "policy_failed", 500, _STATE, "the placement policy fails"
 
     # The request.
     HAS_VMS = "has_vms", 409, _REQUEST, "the host has VMs, and `force` is not set"

@@ -3,12 +3,13 @@
 import heapq
 from collections.abc import Iterator
 
+from schedulerglobal.scheduling.placement import place_by
 from schedulerglobal.state.cluster import Cluster
 from slackvm.api.cluster import CapacityReply, CapacityRequest, HostCapacity, HostSize, MixPart
 from slackvm.api.errors import RestError
 from slackvm.api.fields import memory_mib
 from slackvm.model.codes import Code
-from slackvm.model.placement import Fleet, PlacementRequest, Policy, place
+from slackvm.model.placement import Fleet, PlacementRequest, Policy
 from slackvm.model.refusal import most_transient
 from slackvm.model.summary import HostSummary
 from slackvm.model.vm import VM
@@ -21,7 +22,8 @@ def capacity(cluster: Cluster, policy: Policy, request: CapacityRequest) -> Capa
     """Return how many more VMs of a mix fit, by placing them on a copy of the cluster.
 
     Raises:
-        RestError: it takes too much work, or a VM is larger than the hosts that it should be on.
+        RestError: more than `MOST_VMS` fit, an empty host of the given size refuses a VM, or the
+            policy fails.
     """
     needed = None
     if request.count is not None and request.host is not None:
@@ -30,7 +32,7 @@ def capacity(cluster: Cluster, policy: Policy, request: CapacityRequest) -> Capa
         fleet = Fleet(host.summary() for host in cluster.hosts)
     taken = [0] * len(fleet)
     for number, vm in enumerate(dealt(request.mix)):
-        host = place(fleet, PlacementRequest(vm), policy).host
+        host = place_by(policy, fleet, PlacementRequest(vm)).host
         if host is None:
             break
         if number == MOST_VMS:
@@ -51,18 +53,17 @@ def hosts_needed(policy: Policy, mix: list[MixPart], count: int, size: HostSize)
     """Return how many hosts of a size `count` VMs need: one is added whenever none takes a VM.
 
     Raises:
-        RestError: an empty host refuses a VM: it is too small, or the policy excludes it.
-        PolicyError: the policy fails.
+        RestError: an empty host refuses a VM, or the policy fails.
     """
     memory = memory_mib(size.memory_gib)
     fleet = Fleet([])
     vms = dealt(mix)
     for _ in range(count):
         request = PlacementRequest(next(vms))
-        host = place(fleet, request, policy).host
+        host = place_by(policy, fleet, request).host
         if host is None:
             added = fleet.add(HostSummary("", size.cpus, memory, size.cpus, memory, {}))
-            placement = place(fleet, request, policy)
+            placement = place_by(policy, fleet, request)
             host = placement.host
             if host is None:
                 refusal = placement.refusal(fleet, added) or most_transient([])

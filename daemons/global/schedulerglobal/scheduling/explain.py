@@ -2,11 +2,14 @@
 
 import math
 
-from schedulerglobal.scheduling.placement import choose
+import numpy as np
+from numpy.typing import NDArray
+
+from schedulerglobal.scheduling.placement import choose, policy_failed
 from schedulerglobal.state.cluster import Cluster
 from slackvm.api.cluster import ClusterPlanReply, HostVerdict
 from slackvm.model.codes import Code
-from slackvm.model.placement import PlacementRequest, Policy
+from slackvm.model.placement import Candidates, PlacementRequest, Policy, PolicyError
 from slackvm.model.refusal import Refusal
 
 
@@ -19,7 +22,7 @@ def plan(cluster: Cluster, request: PlacementRequest, policy: Policy) -> Cluster
         policy: chooses one of the hosts that take the VM.
 
     Raises:
-        PolicyError: the policy fails.
+        RestError: the policy fails.
     """
     with cluster.lock:
         decision = choose(cluster, policy, request)
@@ -31,7 +34,7 @@ def plan(cluster: Cluster, request: PlacementRequest, policy: Policy) -> Cluster
             # The name is checked first, as in a deploy.
             best, why = None, Refusal(Code.NAME_TAKEN)
         scores = decision.placement.scores.tolist()
-        explanation = policy.explanation(decision.placement.candidates)
+        explanation = _explanation(policy, decision.placement.candidates)
         score_breakdown = {part: values.tolist() for part, values in explanation.items()}
     return ClusterPlanReply(
         accepted=best is not None,
@@ -49,6 +52,13 @@ def plan(cluster: Cluster, request: PlacementRequest, policy: Policy) -> Cluster
             for index, (host, refusal) in enumerate(zip(hosts, refusals, strict=True))
         ],
     )
+
+
+def _explanation(policy: Policy, candidates: Candidates) -> dict[str, NDArray[np.float64]]:
+    try:
+        return policy.explanation(candidates)
+    except PolicyError as error:
+        raise policy_failed(policy, error) from error
 
 
 def _verdict(

@@ -1,12 +1,13 @@
 """The host of a VM, and why the others are not chosen."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 from schedulerglobal.state.cluster import Cluster
 from schedulerglobal.state.host import HostRecord
+from slackvm.api.errors import RestError
 from slackvm.model.codes import Code
-from slackvm.model.placement import Fleet, Placement, PlacementRequest, Policy, place
+from slackvm.model.placement import Fleet, Placement, PlacementRequest, Policy, PolicyError, place
 from slackvm.model.refusal import Refusal, most_transient
 
 
@@ -57,11 +58,30 @@ def choose(
         refused: hosts that already refused it.
 
     Raises:
-        PolicyError: the policy fails.
+        RestError: the policy fails.
     """
     taken = {host: Refusal(Code.NAME_TAKEN) for host in cluster.unmanaged_holders(request.vm.name)}
     outdated = cluster.outdated_hosts(request.labels)
     refused = {**outdated, **taken, **(refused or {})}
     excluded = [host.index for host in refused if not host.forgotten]
-    placement = place(cluster.fleet, request, policy, excluded)
+    placement = place_by(policy, cluster.fleet, request, excluded)
     return Decision(cluster.hosts, placement, refused, cluster.fleet)
+
+
+def place_by(
+    policy: Policy, fleet: Fleet, request: PlacementRequest, excluded: Sequence[int] = ()
+) -> Placement:
+    """Return what `slackvm.model.place` returns.
+
+    Raises:
+        RestError: the policy fails; the message says how.
+    """
+    try:
+        return place(fleet, request, policy, excluded)
+    except PolicyError as error:
+        raise policy_failed(policy, error) from error
+
+
+def policy_failed(policy: Policy, error: PolicyError) -> RestError:
+    """Return the error of a request whose policy fails."""
+    return RestError(Code.POLICY_FAILED, f"policy {policy.name}: {error}")
