@@ -136,7 +136,7 @@ class HostMachine(RuleBasedStateMachine):
         )
 
     @rule(data=st.data(), memory_mib=st.sampled_from([0, 0, 100, 5000, 10**6]))
-    def withhold(self, data: st.DataObject, memory_mib: int) -> None:
+    def reserve_for_unmanaged(self, data: st.DataObject, memory_mib: int) -> None:
         """Unmanaged VMs appear on some CPUs, or disappear."""
         ids = self.topology.cpu_ids.tolist()
         cpu_ids = data.draw(st.sets(st.sampled_from(ids), max_size=len(ids)))

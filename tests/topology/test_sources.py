@@ -10,8 +10,8 @@ from slackvm.topologies import (
     TopologyError,
     load_topology,
     parse_description,
+    reserve_for_system,
     to_json,
-    withhold,
     write_json,
 )
 
@@ -51,7 +51,7 @@ def test_a_name_that_no_file_can_have_is_refused() -> None:
 
 
 def test_reserved_cpus_and_memory_are_not_offered() -> None:
-    left = withhold(HOST, exclude=(0, 4), memory_reserved_mib=100)
+    left = reserve_for_system(HOST, exclude=(0, 4), memory_reserved_mib=100)
     assert left.cpu_ids.tolist() == [1, 2, 3, 5, 6, 7]
     assert (left.memory_mib, left.memory_total_mib) == (800, 1000)
     kept = [HOST.position[cpu] for cpu in left.cpu_ids.tolist()]
@@ -71,5 +71,5 @@ def test_more_than_the_host_has_cannot_be_reserved(
     exclude: tuple[int, ...], reserved: int, message: str
 ) -> None:
     with pytest.raises(TopologyError) as refused:
-        withhold(HOST, exclude, reserved)
+        reserve_for_system(HOST, exclude, reserved)
     assert message in str(refused.value)

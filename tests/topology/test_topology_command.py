@@ -7,7 +7,7 @@ import pytest
 from click.testing import CliRunner, Result
 
 from schedulerlocal.topology_command import topology
-from slackvm.topologies import PRESETS, TopologyError, read_json, to_json, withhold
+from slackvm.topologies import PRESETS, TopologyError, read_json, reserve_for_system, to_json
 
 
 def _run(*arguments: str) -> Result:
@@ -64,7 +64,7 @@ def test_a_written_file_is_read_again(tmp_path: Path) -> None:
     result = _run("--preset", "EPYC-7662", "--output", str(path))
     assert (result.exit_code, result.output) == (0, "")
     again = _run("--from", str(path), "--exclude", "12,140", "--reserve", "742", "--json")
-    left = withhold(PRESETS["epyc-7662"].build(), (12, 140), 742)
+    left = reserve_for_system(PRESETS["epyc-7662"].build(), (12, 140), 742)
     assert again.stdout == to_json(left) + "\n"
     assert read_json(path).memory_mib == 1_031_742
 

@@ -37,7 +37,7 @@ from slackvm.topologies import (
     load_topology,
     parse_cpu_list,
     read_sysfs,
-    withhold,
+    reserve_for_system,
 )
 
 log = structlog.get_logger()
@@ -215,7 +215,7 @@ def _topology(settings: LocalSettings, spec: str | None) -> Topology:
         if described is None:
             return read_sysfs(exclude=exclude, memory_reserved_mib=reserved)
         # A file may already leave out CPUs that the settings exclude.
-        return withhold(described, set(exclude) & set(described.position), reserved)
+        return reserve_for_system(described, set(exclude) & set(described.position), reserved)
     except TopologyError as error:
         if not exclude and not reserved:
             raise

@@ -19,8 +19,8 @@ from slackvm.topologies import (
     parse_description,
     read_json,
     read_sysfs,
+    reserve_for_system,
     to_json,
-    withhold,
     write_json,
 )
 
@@ -96,7 +96,7 @@ def topology(
             shown = _this_machine(exclude, reserve, env_file)
         else:
             described = _read(preset, describe, file)
-            shown = withhold(described, parse_cpu_list(exclude or ""), reserve or 0)
+            shown = reserve_for_system(described, parse_cpu_list(exclude or ""), reserve or 0)
         if as_json or output == _STANDARD_OUTPUT:
             click.echo(to_json(shown))
         elif output is None:

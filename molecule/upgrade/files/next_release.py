@@ -37,7 +37,7 @@ def main() -> None:
 
 
 def change(path: Path, pattern: str, replacement: str) -> None:
-    """Replace the one place that a pattern matches; end the script where there is none."""
+    """Replace the one place that a pattern matches; end the script if none matches."""
     text, places = re.subn(pattern, replacement, path.read_text(), flags=re.MULTILINE | re.DOTALL)
     if places != 1:
         raise SystemExit(f"{path}: {pattern} matches {places} places, not one")

@@ -13,7 +13,7 @@ if TYPE_CHECKING:
     from slackvm.topologies.description_text import DESCRIPTION_KEYS, parse_description
     from slackvm.topologies.errors import TopologyError
     from slackvm.topologies.prototype_json import read_json, to_json, write_json
-    from slackvm.topologies.reservation import withhold
+    from slackvm.topologies.reservation import reserve_for_system
     from slackvm.topologies.sources import load_topology
     from slackvm.topologies.sysfs import read_sysfs
 else:
@@ -25,7 +25,7 @@ else:
             "description_text": "DESCRIPTION_KEYS parse_description",
             "errors": "TopologyError",
             "prototype_json": "read_json to_json write_json",
-            "reservation": "withhold",
+            "reservation": "reserve_for_system",
             "sources": "load_topology",
             "sysfs": "read_sysfs",
         },
@@ -42,7 +42,7 @@ __all__ = [
     "parse_description",
     "read_json",
     "read_sysfs",
+    "reserve_for_system",
     "to_json",
-    "withhold",
     "write_json",
 ]

@@ -8,7 +8,7 @@ from slackvm.topologies.cpu_list import format_cpu_list
 from slackvm.topologies.errors import TopologyError
 
 
-def withhold(
+def reserve_for_system(
     topology: Topology, exclude: Collection[int] = (), memory_reserved_mib: int = 0
 ) -> Topology:
     """Given a topology, return it without the CPUs in `exclude` and without the reserved memory.
