@@ -35,7 +35,7 @@ def test_the_version_is_printed() -> None:
 
 def test_a_live_host_keeps_its_own_log(tmp_path: Path) -> None:
     result = slackvm_local("--operations", tmp_path / "x.jsonl", expect=2)
-    assert "--operations goes with --load" in result.stderr
+    assert "--operations needs --load" in result.stderr
 
 
 @pytest.mark.parametrize("name", ["use.parquet", "use.csv.gz", "use"])

@@ -17,18 +17,18 @@ EXAMPLES = """
 \b
 Examples:
   slackvm-local
-      serve this host's VMs, on libvirt, as .env says (cp dotenv .env)
+      serve this host's VMs, on libvirt, with the settings in .env (cp dotenv .env)
   SCL_HYPERVISOR=memory SCL_STATE_DIR=state slackvm-local --topology=epyc-7662
-      serve a host without guests, for trying things out
+      serve a host with simulated VMs, for trying things out
   slackvm-local --env-file=/etc/slackvm/local.env --output=/var/log/slackvm/use.csv
-      serve, and record what host and VMs use
+      serve, and record the use of host and VMs
   curl 'http://127.0.0.1:8099/deploy?name=example&cpu=2&mem=2&oc=2&qcow2=/var/lib/libvirt/images/hello.qcow2'
-      then, create a VM; docs/live.md tells more
+      then create a VM; see docs/live.md
   slackvm-local --topology=epyc-7662 --load=trace.csv --debug=1
       replay a recording, write debug/monitoring.csv
   slackvm-local --topology=host.json --load=trace.parquet --output=replay.parquet
   slackvm-local --topology=host.json --load=operations.jsonl
-      decide a log's operations again and compare every decision
+      decide the operations of a log again, and compare every decision
   slackvm-local topology --output host.json
       describe this machine
 """
@@ -100,7 +100,7 @@ def cli(
     if load is not None:
         if topology is None:
             raise click.UsageError("--load needs --topology: the CPUs of the host to replay on")
-        # Imported only here, and what serves only below: each needs much that the other does not.
+        # Imported here, and the daemon below, since each needs much that the other does not
         from schedulerlocal.replay.command import Outputs, replay
 
         with reported():
@@ -108,7 +108,7 @@ def cli(
             replay(load, topology, outputs, order=order, selection=selection, env_file=env_file)
         return
     if operations is not None:
-        raise click.UsageError("--operations goes with --load; a live host keeps its own log")
+        raise click.UsageError("--operations needs --load; a live host keeps its own log")
     if output is not None and output.suffix != ".csv":
         raise click.UsageError(f"--output={output}: a live host records as .csv")
     from schedulerlocal.daemon import LocalDaemon

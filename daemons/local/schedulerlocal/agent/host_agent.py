@@ -5,7 +5,6 @@ carries the plan out on the hypervisor, commits it to the model, writes the stat
 to the log. If it is interrupted anywhere, `reconcile` takes what the hypervisor has as the truth.
 """
 
-import math
 import threading
 import uuid
 from collections.abc import Callable, Iterator, Mapping
@@ -14,8 +13,8 @@ from dataclasses import replace
 
 from schedulerlocal.agent.counters import OperationCounters
 from schedulerlocal.agent.errors import RefusedError
-from schedulerlocal.agent.host_state import LiveHost
 from schedulerlocal.agent.idempotency import IdempotencyKeys
+from schedulerlocal.agent.live_host import LiveHost
 from schedulerlocal.agent.operation_lock import OperationLock
 from schedulerlocal.agent.pins import Pins, mispinned
 from schedulerlocal.agent.reconciler import Reconciler
@@ -58,12 +57,11 @@ class HostAgent:
     ) -> None:
         self.operation_counters = OperationCounters()
         self._hypervisor = hypervisor
-        self._clock = clock
         self._operation_lock = OperationLock(timeout_s)
         self._keys = IdempotencyKeys()
         self._changed = threading.Event()
         self._live = LiveHost(host, records, clock)
-        self.pins = Pins(hypervisor, self._operation_lock)
+        self.pins = Pins(hypervisor, self._operation_lock, self._changed)
         self._reconciler = Reconciler(
             self._live, hypervisor, self._keys, self._operation_lock, self.pins
         )
@@ -129,10 +127,10 @@ class HostAgent:
             with self._operation_lock.external_wait():
                 path = self._hypervisor.check_image(str(requested.image), requested.clone)
             spec = replace(
-                requested, uuid=str(uuid.uuid4()), image=path, created=self._creation_time()
+                requested, uuid=str(uuid.uuid4()), image=path, created=live.creation_time()
             )
             try:
-                with self._others_pinned(plan), self._operation_lock.external_wait():
+                with self.pins.others_pinned(live, plan), self._operation_lock.external_wait():
                     self._hypervisor.create(spec, plan.pins[vm.name])
             except UncertainError:
                 self._keys.note_unanswered(idempotency_key, spec.uuid)
@@ -191,8 +189,7 @@ class HostAgent:
             del live.vms[name]
             live.commit(plan)
             live.publish()
-            if not self.pins.try_to_set(live.vms, mispinned(live.vms, plan.pins)):
-                self._changed.set()
+            self.pins.set_or_leave(live.vms, mispinned(live.vms, plan.pins))
             if live.view.state == OVERCOMMITTED:
                 self._reconciler.reconcile()
 
@@ -248,29 +245,6 @@ class HostAgent:
                 self._mark_not_ready(error)
                 raise
 
-    @contextmanager
-    def _others_pinned(self, plan: Plan) -> Iterator[None]:
-        """Pin the other VMs as a plan wants; restore their pins if the `with` body fails."""
-        vms = self._live.vms
-        others = {name: cpu_ids for name, cpu_ids in plan.pins.items() if name != plan.name}
-        pins = mispinned(vms, others)
-        before = {name: self.view.pins_of(name) for name in pins}
-        try:
-            self.pins.set(vms, pins)
-            yield
-        except UnavailableError:
-            raise
-        except HypervisorError:
-            if not self.pins.try_to_set(vms, before):
-                self._changed.set()
-            raise
-
     def _mark_not_ready(self, error: HypervisorError) -> None:
         self._live.mark_not_ready(error)
         self._changed.set()
-
-    def _creation_time(self) -> float:
-        """Return a time later than that of all VMs, even if the machine's clock was set back."""
-        specs = [vm.spec for vm in self._live.vms.values() if vm.spec]
-        newest = max((spec.created for spec in specs), default=0.0)
-        return max(self._clock.now(), math.nextafter(newest, math.inf))

@@ -5,8 +5,8 @@ from dataclasses import replace
 import structlog
 
 from schedulerlocal.agent.drift import find_drift
-from schedulerlocal.agent.host_state import LiveHost
 from schedulerlocal.agent.idempotency import IdempotencyKeys
+from schedulerlocal.agent.live_host import LiveHost
 from schedulerlocal.agent.operation_lock import OperationLock
 from schedulerlocal.agent.pins import Pins
 from schedulerlocal.hypervisor import (

@@ -1,5 +1,6 @@
 """What the agent knows of its host: the model, the VMs, and the view for readers."""
 
+import math
 from dataclasses import replace
 
 import structlog
@@ -53,6 +54,12 @@ class LiveHost:
     def is_unaccommodated(self, name: str) -> bool:
         """Return whether the host has a managed VM without room for it."""
         return name in self.vms and name not in self.host.vms
+
+    def creation_time(self) -> float:
+        """Return a time later than that of all VMs, even if the machine's clock was set back."""
+        specs = [vm.spec for vm in self.vms.values() if vm.spec]
+        newest = max((spec.created for spec in specs), default=0.0)
+        return max(self._clock.now(), math.nextafter(newest, math.inf))
 
     def commit(self, plan: Plan) -> None:
         """Make a plan that was carried out the host's state, and record it."""
