@@ -85,6 +85,12 @@ class TestOtherReleases:
         assert f"{server.url} runs SlackVM 0.1.0 and does not accept {field}: " in errors
         assert "of 0.2.0 or later" in errors
 
+    def test_a_controller_without_overrides_is_named_with_its_release(self) -> None:
+        answer = error("405 Method Not Allowed", "method_not_allowed", "DELETE, OPTIONS")
+        with answering(answer, ok({"version": "0.1.0"})) as server:
+            errors = run(server.url, "hosts", "label", "host1", "rack=b", expect=2)[1]
+        assert "runs SlackVM 0.1.0 and does not accept labels of hosts: a controller of" in errors
+
     def test_a_controller_without_labels_is_named_with_its_release(self) -> None:
         page = ok({"total": 0, "vms": [], "after": None})
         health = ok({"status": "ok", "version": "0.1.0", "reason": ""})

@@ -6,11 +6,15 @@ from typing import Any, TypeVar
 
 import click
 
-from schedulerclient.output.failures import BadInput
+from schedulerclient.output.failures import BadInput, Failed
 from schedulerclient.session.server import Server
+from slackvm.model.codes import Code
 from slackvm.model.labels import parse_labels
 
 Command = TypeVar("Command", bound=Callable[..., Any])
+
+_FIELDS = ("labels", "label", "require")
+"""Fields of requests that release 0.1.0 does not know."""
 
 
 def labels_option(name: str, parameter: str, about: str) -> Callable[[Command], Command]:
@@ -63,12 +67,13 @@ def labels_sent(server: Server, labels: object) -> Iterator[None]:
     """
     try:
         yield
-    except BadInput as failure:
-        field = failure.field
-        if not labels or field not in ("labels", "label", "require"):
+    except Failed as failure:
+        field = failure.field or "labels of hosts"
+        is_refused = isinstance(failure, BadInput) and failure.field in _FIELDS
+        if not labels or not (is_refused or failure.code == Code.METHOD_NOT_ALLOWED):
             raise
         release = f"runs SlackVM {server.version() or 'of an unknown version'}"
-        need = "a controller" if field == "require" else "a server"
+        need = "a server" if field in ("label", "labels") else "a controller"
         message = (
             f"{server.url} {release} and does not accept {field}: {need} of 0.2.0 or later does"
         )
