@@ -20,7 +20,6 @@ from urllib3.util import Retry
 
 from rest.toy import Toy, serving
 from slackvm.deadline import Deadline
-from slackvm.http.cheroot_private import selector_of
 from slackvm.transport import TotalTimeoutAdapter, retries
 
 
@@ -29,7 +28,7 @@ def test_the_selector_of_cheroot_lists_connections_and_watches_each_once() -> No
         client.sendall(b"GET /healthz HTTP/1.1\r\n")
         engine = server._engine
         for _ in range(100):
-            waiting = [conn for _, conn in selector_of(engine).connections if conn is not engine]
+            waiting = [conn for _, conn in engine.selector.connections if conn is not engine]
             if waiting and waiting[0].held:
                 break
             time.sleep(0.05)
@@ -37,7 +36,7 @@ def test_the_selector_of_cheroot_lists_connections_and_watches_each_once() -> No
         assert connection.remote_port == client.getsockname()[1]
         descriptor = connection.socket.fileno()
         with pytest.raises((KeyError, ValueError)):
-            selector_of(engine).register(descriptor, selectors.EVENT_READ, data=connection)
+            engine.selector.register(descriptor, selectors.EVENT_READ, data=connection)
 
 
 @pytest.mark.parametrize(

@@ -1,4 +1,7 @@
-"""Cheroot's server, with limits on everything that clients can use up."""
+"""Cheroot's server, with limits on everything that clients can use up.
+
+Only this module uses private members of cheroot; `tests/rest/test_private.py` checks them.
+"""
 
 import errno
 import math
@@ -17,7 +20,6 @@ from cheroot import wsgi
 
 from slackvm.api.errors import RestError, malformed, overloaded
 from slackvm.http.app import RestApp
-from slackvm.http.cheroot_private import selector_of
 from slackvm.http.connections import WholeRequestConnection
 from slackvm.http.tls import LateHandshake
 
@@ -184,7 +186,7 @@ class Engine(wsgi.Server):
         conn.refuse(error)
 
     def _wait(self, conn: WholeRequestConnection) -> None:
-        selector_of(self).register(conn.socket.fileno(), conn.awaits, data=conn)
+        self.selector.register(conn.socket.fileno(), conn.awaits, data=conn)
 
     def _make_room(self) -> None:
         waiting = self._waiting()
@@ -204,6 +206,15 @@ class Engine(wsgi.Server):
 
     def _waiting(self) -> list[WholeRequestConnection]:
         """Return the connections that wait, the one that has waited for longest last."""
-        everyone = [conn for _, conn in selector_of(self).connections if conn is not self]
+        everyone = [conn for _, conn in self.selector.connections if conn is not self]
         waiting = [conn for conn in everyone if conn.last_used < math.inf]
         return sorted(waiting, key=lambda conn: conn.last_used, reverse=True)
+
+    @property
+    def selector(self) -> Any:
+        """Cheroot's selector, which watches connections and itself.
+
+        Cheroot has no public way to wait until a socket can be written to, or to list the
+        connections that wait.
+        """
+        return self._connections._selector  # type: ignore[attr-defined]  # noqa: SLF001
