@@ -2,6 +2,7 @@
 
 import signal
 from collections.abc import Iterator
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -112,6 +113,7 @@ def test_labels_of_a_vm_are_kept_searched_and_filtered(controller: Controller) -
         assert names(controller, query) == expected
     controller.end(signal.SIGKILL)
     controller.start()
+    # Also before its host has replied.
     assert controller.vms()["web"]["labels"] == shop
     controller.wait_ready(2)
     wait_until(lambda: controller.vms()["web"]["state"] == "running")
@@ -127,3 +129,25 @@ def test_the_same_request_has_the_same_labels(controller: Controller) -> None:
     for labels in ({}, {"app": "other"}):
         answer = controller.deploy("web", 1, 1.0, labels=labels)
         assert (answer.status_code, answer.json()["error"]["code"]) == (409, "name_taken")
+
+
+def test_labels_of_a_host_that_is_down_are_known_after_a_restart(tmp_path: Path) -> None:
+    """So that it is refused for what will pass, and the log can be decided again."""
+    host = make_host(tmp_path, "host0", SCL_LABELS="zone=a")
+    controller = make_controller(tmp_path, [])
+    try:
+        host.start()
+        controller.start()
+        controller.call("POST", "/v1/hosts", json={"url": host.url})
+        controller.wait_ready(1)
+        host.end(signal.SIGKILL)
+        controller.end(signal.SIGKILL)
+        controller.start()
+        wait_until(lambda: controller.call("GET", "/readyz").status_code == 200)
+        assert controller.hosts()["host0"]["labels"] == {"zone": "a"}
+        refused = controller.deploy("web", 1, 1.0, require={"zone": "a"})
+        assert (refused.status_code, refused.json()["error"]["code"]) == (503, "host_unreachable")
+        replayed(controller.operations)
+    finally:
+        for daemon in (controller, host):
+            end(daemon)

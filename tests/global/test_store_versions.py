@@ -44,7 +44,14 @@ RESERVATION = StoredReservation(
     idempotency_key="abc",
     require={"rack": "b"},
 )
-HOST = StoredHost(1, "http://192.0.2.7", "host0", cordoned=True, label_overrides={"rack": "b"})
+HOST = StoredHost(
+    1,
+    "http://192.0.2.7",
+    "host0",
+    cordoned=True,
+    labels={"zone": "a"},
+    label_overrides={"rack": "b"},
+)
 
 
 def rows(path: Path, query: str) -> list[Any]:

@@ -35,7 +35,7 @@ class Cluster:
         ledger: writes to the store and to the operations log.
 
     Attributes:
-        lock: held by whoever reads or changes hosts.
+        lock: held while hosts are read or changed.
         progress: notified when a reservation ends or is given back, and when a host was polled
             for the first time.
         fleet: the hosts for placements, by the index of each.
@@ -208,7 +208,8 @@ class Cluster:
             log.error("store_row_skipped", table="hosts", key=stored.ordinal, reason=str(error))
             return
         host = HostRecord(url, stored.ordinal, stored.name, stored.cordoned)
-        host.label_overrides, host.api_version = stored.label_overrides, stored.api_version
+        host.reported_labels, host.label_overrides = stored.labels, stored.label_overrides
+        host.api_version = stored.api_version
         for vm in everything.vms.get(stored.ordinal, []):
             host.vms[vm.name] = VMRecord.from_stored(vm)
         for each in everything.reservations:

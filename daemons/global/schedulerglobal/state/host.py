@@ -63,6 +63,7 @@ class HostRecord:
         ordinal: its number among all hosts that the cluster ever had.
         reported_name: the name that it reported; empty: it never did.
         cordoned: whether it gets no new VMs.
+        reported_labels: the labels that it last reported.
         label_overrides: labels that replace those that it reports.
         api_version: version of the REST interface that it last reported; 1 where it never did.
         revision: the cluster's revision in which it last changed.
@@ -82,6 +83,7 @@ class HostRecord:
     ordinal: int
     reported_name: str = ""
     cordoned: bool = False
+    reported_labels: dict[str, str] = field(default_factory=dict)
     label_overrides: dict[str, str] = field(default_factory=dict)
     api_version: int = 1
     revision: int = 0
@@ -114,8 +116,7 @@ class HostRecord:
     @property
     def labels(self) -> Labels:
         """Its labels: those that it reports, and the overrides."""
-        reported = self.report.labels if self.report else {}
-        return {**reported, **self.label_overrides}
+        return {**self.reported_labels, **self.label_overrides}
 
     @property
     def vm_names(self) -> set[str]:
@@ -136,6 +137,7 @@ class HostRecord:
             self.url.given,
             self.reported_name,
             self.cordoned,
+            self.reported_labels,
             self.label_overrides,
             self.api_version,
         )
@@ -165,6 +167,7 @@ class HostRecord:
         """Replace what is known by a whole report, whose VMs are given as records."""
         self.report, self.etag = report.host, report.etag
         self.reported_name = report.host.name
+        self.reported_labels = report.host.labels
         self.api_version = report.host.api_version
         self.vms = dict(vms)
         self.resources = HostResources.from_report(report.host, [vm.vm for vm in vms.values()])

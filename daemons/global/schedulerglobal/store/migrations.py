@@ -138,6 +138,7 @@ CREATE TABLE log (seq INTEGER PRIMARY KEY, line BLOB NOT NULL) STRICT;
 """
 
 _VERSION_2 = """
+ALTER TABLE hosts ADD COLUMN labels TEXT NOT NULL DEFAULT '{}';
 ALTER TABLE hosts ADD COLUMN label_overrides TEXT NOT NULL DEFAULT '{}';
 ALTER TABLE hosts ADD COLUMN api_version INTEGER NOT NULL DEFAULT 1;
 ALTER TABLE vms RENAME COLUMN told TO record;
@@ -173,7 +174,7 @@ def _rewrite(
         try:
             text = json.dumps(migrated(json.loads(record)))
         except (ValueError, TypeError, AttributeError, KeyError):
-            continue  # whoever loads it logs it
+            continue  # `load` logs it
         database.execute(
             f"UPDATE {table} SET record = ? WHERE name = ? AND host = ?",  # noqa: S608
             (text, name, host),

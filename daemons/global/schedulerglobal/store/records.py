@@ -83,6 +83,7 @@ class StoredHost(NamedTuple):
         url: of its daemon, as it was given.
         name: the name that it reported; empty: it never did.
         cordoned: whether it gets no new VMs.
+        labels: those that it last reported.
         label_overrides: labels that replace those that it reports.
         api_version: the version of the REST interface that it last reported.
     """
@@ -91,6 +92,7 @@ class StoredHost(NamedTuple):
     url: str
     name: str
     cordoned: bool
+    labels: dict[str, str] = {}  # noqa: RUF012 - never changed in place
     label_overrides: dict[str, str] = {}  # noqa: RUF012 - never changed in place
     api_version: int = 1
 

@@ -15,7 +15,6 @@ from schedulerglobal.store.migrations import UnusableError, prepare
 from schedulerglobal.store.records import Lines, Stored, StoredHost, StoredReservation, StoredVM
 from slackvm.formats.files import lock_file
 from slackvm.model.codes import Code
-from slackvm.model.labels import check_labels
 
 log = structlog.get_logger()
 
@@ -53,8 +52,8 @@ class SqliteStore(Store):
         with _store_errors():
             hosts = self._read(
                 "hosts",
-                "SELECT ordinal, url, name, cordoned, label_overrides, api_version FROM hosts "
-                "ORDER BY ordinal",
+                "SELECT ordinal, url, name, cordoned, labels, label_overrides, api_version "
+                "FROM hosts ORDER BY ordinal",
                 _host,
             )
             vms: dict[int, list[StoredVM]] = {}
@@ -110,10 +109,16 @@ class SqliteStore(Store):
         """Write a host that is new or changed."""
         with self._transaction(lines, durable=True):
             self._database.execute(
-                "INSERT INTO hosts (ordinal, url, name, cordoned, label_overrides, api_version) "
-                "VALUES (?1, ?2, ?3, ?4, ?5, ?6) ON CONFLICT DO UPDATE SET "
-                "url = ?2, name = ?3, cordoned = ?4, label_overrides = ?5, api_version = ?6",
-                (*host[:4], json.dumps(host.label_overrides), host.api_version),
+                "INSERT INTO hosts "
+                "(ordinal, url, name, cordoned, labels, label_overrides, api_version) "
+                "VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7) ON CONFLICT DO UPDATE SET url = ?2, "
+                "name = ?3, cordoned = ?4, labels = ?5, label_overrides = ?6, api_version = ?7",
+                (
+                    *host[:4],
+                    json.dumps(host.labels),
+                    json.dumps(host.label_overrides),
+                    host.api_version,
+                ),
             )
 
     def forget_host(self, host: int, lines: Lines) -> None:
@@ -197,11 +202,24 @@ class SqliteStore(Store):
 
 
 def _host(
-    ordinal: int, url: str, name: str, cordoned: int, overrides: str, api_version: int
+    ordinal: int,
+    url: str,
+    name: str,
+    cordoned: int,
+    labels: str,
+    overrides: str,
+    api_version: int,
 ) -> StoredHost:
-    labels = _object(overrides)
-    check_labels(labels)
-    return StoredHost(ordinal, url, name, bool(cordoned), labels, api_version)
+    return StoredHost(
+        ordinal, url, name, bool(cordoned), _labels(labels), _labels(overrides), api_version
+    )
+
+
+def _labels(text: str) -> dict[str, str]:
+    labels = _object(text)
+    if not all(isinstance(value, str) for value in labels.values()):
+        raise ValueError("a label is not a text")
+    return labels
 
 
 def _vm(name: str, host: int, record: str) -> tuple[int, StoredVM]:
