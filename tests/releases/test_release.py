@@ -3,6 +3,7 @@
 import hashlib
 import json
 import os
+import shutil
 import subprocess
 import sys
 import tarfile
@@ -78,12 +79,20 @@ def release(checkout: Path, expect: int = 0) -> str:
     )
 
 
+def commit(checkout: Path, message: str) -> None:
+    run("git", "add", "--all", "--force", cwd=checkout)
+    author = ("-c", "user.name=a", "-c", "user.email=a@example.org")
+    run("git", *author, "commit", "--quiet", "--message", message, cwd=checkout)
+
+
 def cloned(folder: Path) -> Path:
-    """Return a clone of this checkout, with the changes that are not committed yet."""
-    commit = run("git", "stash", "create", cwd=ROOT).strip() or "HEAD"
-    commit = run("git", "rev-parse", commit, cwd=ROOT).strip()
-    run("git", "clone", "--quiet", "--shared", "--no-checkout", ROOT, folder, cwd=ROOT)
-    run("git", "checkout", "--quiet", "--detach", commit, cwd=folder)
+    """Return a repository whose one commit is this checkout, changes included."""
+    for name in run("git", "ls-files", cwd=ROOT).splitlines():
+        if (ROOT / name).exists():
+            (folder / name).parent.mkdir(parents=True, exist_ok=True)
+            shutil.copy(ROOT / name, folder / name)
+    run("git", "init", "--quiet", cwd=folder)
+    commit(folder, "all")
     return folder
 
 
@@ -246,9 +255,5 @@ def test_a_version_without_a_section_in_the_changelog_is_refused(tmp_path: Path)
     checkout = cloned(tmp_path / "checkout")
     project = checkout / "pyproject.toml"
     project.write_text(project.read_text().replace(f'"{__version__}"', '"9.9.9"', 1))
-    run(
-        *("git", "-c", "user.name=a", "-c", "user.email=a@example.org"),
-        *("commit", "--quiet", "--all", "--message", "9.9.9"),
-        cwd=checkout,
-    )
+    commit(checkout, "9.9.9")
     assert "CHANGELOG.md has no section '## 9.9.9" in release(checkout, expect=1)
