@@ -1,4 +1,4 @@
-"""How many modules of ours the controller executes for one deploy.
+"""How many modules of SlackVM the controller executes for one deploy.
 
 Starts a host with simulated VMs and a controller, deploys a VM, then counts the modules under
 `daemons` of which a function runs between the request and the answer of a second deploy. The
