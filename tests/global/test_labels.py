@@ -76,6 +76,7 @@ def test_labels_that_are_not_allowed_are_refused(
 ) -> None:
     answer = controller.call("PATCH", "/v1/hosts/host0", json={"labels": labels})
     assert answer.status_code == 400, answer.text
+    assert "[A-Z" not in answer.json()["error"]["message"], "the reason is a regular expression"
     assert controller.hosts()["host0"]["label_overrides"] == {}
 
 

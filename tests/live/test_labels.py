@@ -83,7 +83,9 @@ def test_the_same_vm_with_other_labels_is_another_request(tmp_path: Path) -> Non
 )
 def test_wrong_labels_of_a_vm_are_refused(labels: dict[str, Any], tmp_path: Path) -> None:
     with serving(tmp_path, LAPTOP) as daemon:
-        assert daemon.deploy("web", 2, 2.0, labels=labels).status_code == 400
+        refused = daemon.deploy("web", 2, 2.0, labels=labels)
+        assert refused.status_code == 400
+        assert "[A-Z" not in refused.json()["error"]["message"], "it is a regular expression"
         assert daemon.get("/listvm") == []
 
 

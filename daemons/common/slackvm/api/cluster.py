@@ -7,11 +7,10 @@ from pydantic import Field, RootModel
 from slackvm.api.base import Inputs, Reply
 from slackvm.api.fields import (
     DECIMAL,
-    ONLY_THESE_KEYS,
     WHOLE,
-    LabelKey,
+    LabelChanges,
+    LabelList,
     LabelMap,
-    LabelValue,
     Level,
     MemoryGib,
     Vcpus,
@@ -19,7 +18,7 @@ from slackvm.api.fields import (
 from slackvm.api.hosts import HostReply
 from slackvm.api.prototype import StatusReply
 from slackvm.api.vms import VMReply, VMRequest
-from slackvm.model.labels import KEY_PATTERN, MOST_LABELS, VALUE_PATTERN, Labels
+from slackvm.model.labels import Labels
 from slackvm.model.vm import LARGEST
 
 HostName = Annotated[str, Field(pattern=r"^[A-Za-z0-9\[][A-Za-z0-9._:\[\]-]{0,299}$")]
@@ -42,10 +41,6 @@ NodeUrlText = Annotated[
 """The URL of a host's daemon."""
 
 
-_LABEL = f"{KEY_PATTERN}={VALUE_PATTERN}"
-_LABEL_LIST = f"^({_LABEL}(,{_LABEL})*)?$"
-
-
 class HostRequest(Inputs):
     """A host to add to the cluster, by the URL of its daemon."""
 
@@ -59,9 +54,7 @@ class HostPatch(Inputs):
         labels: by key, a value that overrides the host's own; None removes the override.
     """
 
-    labels: dict[LabelKey, LabelValue | None] = Field(
-        min_length=1, max_length=MOST_LABELS, json_schema_extra=ONLY_THESE_KEYS
-    )
+    labels: LabelChanges
 
 
 class HostPath(Inputs):
@@ -96,7 +89,7 @@ class VMsQuery(Inputs):
 
     host: str = Field(default="", max_length=300)
     level: Level | None = None
-    label: Annotated[str, Field(max_length=2000, pattern=_LABEL_LIST)] = ""
+    label: LabelList = ""
     search: str = Field(default="", max_length=100)
     limit: Annotated[int, Field(ge=1, le=10_000), WHOLE] = 1000
     after: str = Field(default="", max_length=100)

@@ -7,7 +7,14 @@ from typing import Annotated
 from pydantic import AfterValidator, BeforeValidator, Field
 from pydantic.config import JsonDict
 
-from slackvm.model.labels import KEY_PATTERN, MOST_LABELS, VALUE_PATTERN, check_labels
+from slackvm.model.labels import (
+    KEY_PATTERN,
+    LIST_PATTERN,
+    MOST_LABELS,
+    VALUE_PATTERN,
+    check_labels,
+    parse_labels,
+)
 from slackvm.model.vm import LARGEST, MILLI, milli_level
 
 MIB_PER_GIB = 1024
@@ -72,20 +79,45 @@ Level = Annotated[
 
 
 def _labels(labels: dict[str, str]) -> dict[str, str]:
-    check_labels(labels)
+    if labels:
+        check_labels(labels)
     return labels
 
 
-LabelKey = Annotated[str, Field(pattern=f"^{KEY_PATTERN}$")]
+def _label_changes(labels: dict[str, str | None]) -> dict[str, str | None]:
+    if not labels:
+        raise ValueError("at least one label is needed")
+    check_labels({key: value or "" for key, value in labels.items()})
+    return labels
 
-LabelValue = Annotated[str, Field(pattern=f"^{VALUE_PATTERN}$")]
 
-ONLY_THESE_KEYS: JsonDict = {"additionalProperties": False}
-"""Beside the patterns of keys that pydantic puts into the schema of a map."""
+def _label_list(text: str) -> str:
+    if not _LABEL_LIST.fullmatch(text):
+        # Without a reason of its own, the text has spaces or an empty part.
+        parse_labels(text)
+        raise ValueError("labels are written key=value,key=value")
+    return text
 
-LabelMap = Annotated[
-    dict[LabelKey, LabelValue],
-    Field(max_length=MOST_LABELS, json_schema_extra=ONLY_THESE_KEYS),
-    AfterValidator(_labels),
-]
+
+# The patterns are for the JSON Schema; the checks give a reason in words instead.
+_LABEL_LIST = re.compile(LIST_PATTERN)
+_KEY = Annotated[str, Field(json_schema_extra={"pattern": f"^{KEY_PATTERN}$"})]
+_VALUE = Annotated[str, Field(json_schema_extra={"pattern": f"^{VALUE_PATTERN}$"})]
+_MAP: JsonDict = {"additionalProperties": False, "maxProperties": MOST_LABELS}
+
+LabelMap = Annotated[dict[_KEY, _VALUE], Field(json_schema_extra=_MAP), AfterValidator(_labels)]
 """Labels of a host or a VM, or those that a request requires."""
+
+LabelChanges = Annotated[
+    dict[_KEY, _VALUE | None],
+    Field(json_schema_extra={**_MAP, "minProperties": 1}),
+    AfterValidator(_label_changes),
+]
+"""Labels to set, and those to take away, as None."""
+
+LabelList = Annotated[
+    str,
+    Field(max_length=2000, json_schema_extra={"pattern": f"^{LIST_PATTERN}$"}),
+    AfterValidator(_label_list),
+]
+"""Labels as `key=value,key=value`."""

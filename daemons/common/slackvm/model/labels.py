@@ -6,11 +6,15 @@ A value is the same, without `/`, and may be empty.
 
 import re
 from collections.abc import Mapping
+from reprlib import repr as shorten
 
 Labels = Mapping[str, str]
 
 KEY_PATTERN = r"[A-Za-z0-9]([A-Za-z0-9._/-]{0,61}[A-Za-z0-9])?"
 VALUE_PATTERN = r"([A-Za-z0-9]([A-Za-z0-9._-]{0,61}[A-Za-z0-9])?)?"
+LIST_PATTERN = f"({KEY_PATTERN}={VALUE_PATTERN}(,{KEY_PATTERN}={VALUE_PATTERN})*)?"
+"""Labels in one text, as `format_labels` writes them."""
+
 MOST_LABELS = 32
 """Labels of one host or VM."""
 
@@ -29,13 +33,13 @@ def check_labels(labels: Labels) -> None:
     for key, value in labels.items():
         if not _KEY.fullmatch(key):
             raise ValueError(
-                f"{key!r} is not a label's key: 1 to 63 letters, digits, '.', '_', '-' or '/', "
-                "a letter or digit first and last"
+                f"{shorten(key)} is not a label's key: 1 to 63 letters, digits, '.', '_', '-' "
+                "or '/', a letter or digit first and last"
             )
         if not _VALUE.fullmatch(value):
             raise ValueError(
-                f"{value!r} is not a value of the label {key}: up to 63 letters, digits, '.', '_' "
-                "or '-', a letter or digit first and last"
+                f"{shorten(value)} is not a value of the label {key}: up to 63 letters, "
+                "digits, '.', '_' or '-', a letter or digit first and last"
             )
 
 
@@ -49,7 +53,7 @@ def parse_labels(text: str) -> dict[str, str]:
     for part in filter(None, (word.strip() for word in text.split(","))):
         key, equals, value = part.partition("=")
         if not equals:
-            raise ValueError(f"{part!r} is not a label; a label is written key=value")
+            raise ValueError(f"{shorten(part)} is not a label; a label is written key=value")
         if key in labels:
             raise ValueError(f"the label {key} is given twice")
         labels[key] = value
