@@ -14,7 +14,7 @@ from schedulerglobal.hosts.client import HostClient
 from schedulerglobal.hosts.url import HostUrl, parse_host_list
 from schedulerglobal.metrics import ClusterCollector, Counters
 from schedulerglobal.operations.claims import Claims
-from schedulerglobal.operations.vms import VMOperations
+from schedulerglobal.operations.deploy import Deployment
 from schedulerglobal.reservations.recovery import ReservationRecovery
 from schedulerglobal.state.cluster import Cluster
 from schedulerglobal.state.log_entries import start_entry
@@ -69,13 +69,13 @@ class Controller:
         self._poller = Poller(self.cluster, self._client, recovery, counters, settings.scg_delay)
         self._thread = threading.Thread(target=self._poller.run, name="poller", daemon=True)
         claims = Claims(self.cluster, self._client, self._poller, recovery)
-        operations = VMOperations(claims, policy, counters)
+        deployment = Deployment(claims, policy, counters)
         metrics.registry.register(ClusterCollector(self.cluster))
         self.app = RestApp(
             [
                 *page.routes(files(__package__) / "page", "SlackVM global scheduler\n"),
-                *prototype_api.routes(self.cluster, operations),
-                *vms_api.routes(self.cluster, operations),
+                *prototype_api.routes(claims, deployment),
+                *vms_api.routes(claims, deployment),
                 *hosts_api.routes(self.cluster, self._poller),
                 *scheduling_api.routes(self.cluster, policy),
                 *health_api.routes(self.cluster),

@@ -50,7 +50,7 @@ class Counters:
     def count_placement(self, outcome: str, code: str, hosts_asked: int) -> None:
         """Count a request to deploy a VM: `placed`, `again`, `refused` or `failed`."""
         # A host of another release may reply with any word.
-        label = code if Code.parse(code) or not code else "other"
+        label = code if not code or Code.parse(code) else "other"
         self._placements.labels(outcome, label).inc()
         self._hosts_asked.observe(hosts_asked)
 

@@ -2,41 +2,17 @@
 
 from collections.abc import Mapping
 from hashlib import blake2b
-from types import EllipsisType, MappingProxyType
+from types import MappingProxyType
 
 import numpy as np
 from numpy.typing import NDArray
 
 from slackvm.model.placement.candidates import Candidates
 from slackvm.model.placement.policy import Policy
-from slackvm.model.scoring import progress, progress_parts
+from slackvm.model.scoring import by_progress, explain_progress
 
 DEFAULT_POLICY = "progress"
 """Name of the policy of the controller and of every command, unless another is given."""
-
-_BLOCK = 8192
-"""Hosts scored at a time: few enough for the arrays in between to need no new pages of memory."""
-
-
-def by_progress(candidates: Candidates) -> NDArray[np.float64]:
-    """Score by progress toward the host's ideal memory per CPU (the published policy)."""
-    hosts = len(candidates.cpus)
-    if hosts <= _BLOCK or candidates.cpus.ndim > 1:
-        return _progress(candidates)
-    parts = (slice(start, start + _BLOCK) for start in range(0, hosts, _BLOCK))
-    return np.concatenate([_progress(candidates, part) for part in parts])
-
-
-def explain_progress(candidates: Candidates) -> Mapping[str, NDArray[np.float64]]:
-    """Return `current`, `potential` and `ideal` in MiB per CPU, and the factor `penalty`."""
-    return progress_parts(
-        candidates.owned_cpus,
-        candidates.owned_memory_mib,
-        candidates.added_cpus,
-        candidates.vm.memory_mib,
-        candidates.cpus,
-        candidates.memory_mib,
-    )
 
 
 def first_fit(candidates: Candidates) -> NDArray[np.float64]:
@@ -99,18 +75,6 @@ def random_fit(seed: int) -> Policy:
 
 def _hash(seed: int, name: str) -> int:
     return int.from_bytes(blake2b(f"{seed} {name}".encode(), digest_size=8).digest())
-
-
-def _progress(candidates: Candidates, part: slice | EllipsisType = ...) -> NDArray[np.float64]:
-    cpus, memory_mib = candidates.cpus[part], candidates.memory_mib[part]
-    return progress(
-        cpus - candidates.cpus_free[part],
-        memory_mib - candidates.memory_free_mib[part],
-        candidates.added_cpus[part],
-        candidates.vm.memory_mib,
-        cpus,
-        memory_mib,
-    )
 
 
 def _left(candidates: Candidates) -> NDArray[np.float64]:

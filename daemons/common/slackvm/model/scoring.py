@@ -1,7 +1,15 @@
 """Progress: how far a VM brings a host's memory per CPU toward its ideal."""
 
+from collections.abc import Mapping
+from types import EllipsisType
+
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
+
+from slackvm.model.placement.candidates import Candidates
+
+_BLOCK = 8192
+"""Hosts scored at a time: few enough for the arrays in between to need no new pages of memory."""
 
 
 def progress(
@@ -68,3 +76,36 @@ def progress_parts(
         "ideal": ideal,
         "penalty": 1 + owned / all_cpus,
     }
+
+
+def by_progress(candidates: Candidates) -> NDArray[np.float64]:
+    """Score by progress toward the host's ideal memory per CPU (the published policy)."""
+    hosts = len(candidates.cpus)
+    if hosts <= _BLOCK or candidates.cpus.ndim > 1:
+        return _progress(candidates)
+    parts = (slice(start, start + _BLOCK) for start in range(0, hosts, _BLOCK))
+    return np.concatenate([_progress(candidates, part) for part in parts])
+
+
+def explain_progress(candidates: Candidates) -> Mapping[str, NDArray[np.float64]]:
+    """Return `current`, `potential` and `ideal` in MiB per CPU, and the factor `penalty`."""
+    return progress_parts(
+        candidates.owned_cpus,
+        candidates.owned_memory_mib,
+        candidates.added_cpus,
+        candidates.vm.memory_mib,
+        candidates.cpus,
+        candidates.memory_mib,
+    )
+
+
+def _progress(candidates: Candidates, part: slice | EllipsisType = ...) -> NDArray[np.float64]:
+    cpus, memory_mib = candidates.cpus[part], candidates.memory_mib[part]
+    return progress(
+        cpus - candidates.cpus_free[part],
+        memory_mib - candidates.memory_free_mib[part],
+        candidates.added_cpus[part],
+        candidates.vm.memory_mib,
+        cpus,
+        memory_mib,
+    )

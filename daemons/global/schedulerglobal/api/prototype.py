@@ -1,31 +1,31 @@
 """The GET endpoints of the paper's prototype, with its names and reply fields."""
 
-from schedulerglobal.operations.vms import VMOperations
-from schedulerglobal.state.cluster import Cluster
+from schedulerglobal.operations.claims import Claims
+from schedulerglobal.operations.deploy import Deployment
+from schedulerglobal.operations.remove import remove_vm
+from schedulerglobal.state.vms import VMSpec
 from slackvm.api import controller_api
-from slackvm.api.cluster import ClusterStatusReply, ClusterVMRequest
+from slackvm.api.cluster import ClusterStatusReply
 from slackvm.api.prototype import DeployQuery, Done, NameQuery, prototype_status
 from slackvm.http.routes import AnyRoute, Request, Response, Route
 
 
-def routes(cluster: Cluster, operations: VMOperations) -> list[AnyRoute]:
-    """Return the routes."""
+def routes(claims: Claims, deployment: Deployment) -> list[AnyRoute]:
+    """Return the routes.
+
+    Args:
+        claims: the cluster and its hosts.
+        deployment: deploys VMs.
+    """
+    cluster = claims.cluster
 
     def deploy(request: Request[None, DeployQuery]) -> Response:
         given = request.input
-        operations.deploy(
-            ClusterVMRequest(
-                name=given.name,
-                vcpus=given.cpu,
-                memory_gib=given.mem,
-                level=given.oc,
-                image=given.qcow2,
-            )
-        )
+        deployment.deploy(VMSpec(given.vm(given.name), given.qcow2))
         return Response(200, Done())
 
     def remove(request: Request[None, NameQuery]) -> Response:
-        operations.remove(request.input.name)
+        remove_vm(claims, request.input.name)
         return Response(200, Done())
 
     def status(_: Request[None, None]) -> Response:

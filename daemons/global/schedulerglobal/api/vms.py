@@ -3,9 +3,12 @@
 from collections.abc import Callable
 
 from schedulerglobal.operations import errors
-from schedulerglobal.operations.vms import VMOperations
+from schedulerglobal.operations.claims import Claims
+from schedulerglobal.operations.deploy import Deployment
+from schedulerglobal.operations.power import change_state
+from schedulerglobal.operations.remove import remove_vm
 from schedulerglobal.state.cluster import Cluster
-from schedulerglobal.state.vms import VMRecord
+from schedulerglobal.state.vms import VMRecord, VMSpec
 from slackvm.api import controller_api
 from slackvm.api.cluster import ClusterVMRequest, ClusterVMsReply, VMsQuery
 from slackvm.api.vms import VMPath
@@ -13,11 +16,17 @@ from slackvm.http.routes import AnyRoute, Request, Response, Route
 from slackvm.model.labels import format_labels
 
 
-def routes(cluster: Cluster, operations: VMOperations) -> list[AnyRoute]:
-    """Return the routes about VMs."""
+def routes(claims: Claims, deployment: Deployment) -> list[AnyRoute]:
+    """Return the routes about VMs.
+
+    Args:
+        claims: the cluster and its hosts.
+        deployment: deploys VMs.
+    """
+    cluster = claims.cluster
 
     def create(request: Request[None, ClusterVMRequest]) -> Response:
-        reply, is_new = operations.deploy(request.input)
+        reply, is_new = deployment.deploy(VMSpec.from_request(request.input))
         return Response(201 if is_new else 200, reply)
 
     def list_vms(request: Request[None, VMsQuery]) -> Response:
@@ -37,10 +46,10 @@ def routes(cluster: Cluster, operations: VMOperations) -> list[AnyRoute]:
         raise errors.no_vm()
 
     def remove(request: Request[VMPath, None]) -> Response:
-        return Response(200, operations.remove(request.path.name))
+        return Response(200, remove_vm(claims, request.path.name))
 
     def changing(verb: str) -> Callable[[Request[VMPath, None]], Response]:
-        return lambda request: Response(200, operations.change_state(request.path.name, verb))
+        return lambda request: Response(200, change_state(claims, request.path.name, verb))
 
     return [
         Route(controller_api.CREATE_VM, create),

@@ -15,6 +15,7 @@ from schedulerglobal.operations.claims import FIRST_PAUSE_S, LONGEST_PAUSE_S, Cl
 from schedulerglobal.reservations import reservations
 from schedulerglobal.state.host import HostRecord, Reservation
 from schedulerglobal.state.vms import VMRecord, VMSpec
+from schedulerglobal.store.base import StoreError
 from schedulerglobal.sync.reports import mark_unreachable
 from slackvm.api.errors import RestError
 from slackvm.api.vms import ChangedReply
@@ -66,7 +67,7 @@ class Deployment:
             reservation = self._claim(spec, refused, deadline)
             host = reservation.host
             try:
-                with self._claims.recovery.given_back_on_failure(reservation):
+                with reservations.given_back_on_failure(self._cluster, reservation):
                     return self._create(reservation, deadline), not reservation.repeated
             except ConnectError as error:
                 mark_unreachable(self._cluster, host, str(error))
@@ -91,7 +92,7 @@ class Deployment:
             RestError: there is another VM of that name, or no host takes it.
         """
         cluster = self._cluster
-        with cluster.lock, errors.from_store():
+        with cluster.lock:
             while True:
                 holders = cluster.holders(spec.name)
                 if not holders and cluster.is_known:
@@ -99,6 +100,8 @@ class Deployment:
                         return reservations.reserve(cluster, self._policy, spec, refused)
                     except reservations.NoHostError as error:
                         raise errors.no_host(error.refusal) from error
+                    except StoreError as error:
+                        raise errors.store_failed(error) from error
                 if not holders:
                     self._claims.wait(deadline, "not every host was polled yet")
                     continue

@@ -80,10 +80,15 @@ def not_now(code: str, message: str) -> RestError:
     return RestError(code, message, status=503, headers={"Retry-After": "5"})
 
 
+def store_failed(error: StoreError) -> RestError:
+    """Return that the controller cannot write its store."""
+    return not_now(error.code, f"the controller cannot write its store: {error}")
+
+
 @contextmanager
 def from_store() -> Iterator[None]:
     """Turn an error of the store into one of REST."""
     try:
         yield
     except StoreError as error:
-        raise not_now(error.code, f"the controller cannot write its store: {error}") from error
+        raise store_failed(error) from error

@@ -13,7 +13,7 @@ from slackvm.api.errors import RestError
 from slackvm.api.hosts import SummaryReply
 
 
-def remove(claims: Claims, name: str) -> SummaryReply:
+def remove_vm(claims: Claims, name: str) -> SummaryReply:
     """Remove a VM; return its host in numbers.
 
     Raises:

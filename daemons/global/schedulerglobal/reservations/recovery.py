@@ -1,8 +1,6 @@
 """Finding out what became of reservations whose replies were lost."""
 
 import time
-from collections.abc import Iterator
-from contextlib import contextmanager
 
 from schedulerglobal.hosts.client import HostClient
 from schedulerglobal.hosts.replies import HostError
@@ -45,7 +43,7 @@ class ReservationRecovery:
         Raises:
             HostError: the host does not answer; the reservation is given back.
         """
-        with self.given_back_on_failure(reservation):
+        with reservations.given_back_on_failure(self._cluster, reservation):
             self._recover(reservation)
 
     def is_cancelled(self, reservation: Reservation) -> bool:
@@ -60,15 +58,6 @@ class ReservationRecovery:
         except HostError:
             return False
         return not reservation.confirmed
-
-    @contextmanager
-    def given_back_on_failure(self, reservation: Reservation) -> Iterator[None]:
-        """Let other threads recover a reservation if this one fails."""
-        try:
-            yield
-        except BaseException:
-            reservations.give_back(self._cluster, reservation)
-            raise
 
     def _recover(self, reservation: Reservation) -> None:
         asked_at = time.monotonic()

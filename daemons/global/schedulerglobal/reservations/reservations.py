@@ -4,7 +4,8 @@ Each function changes the cluster under its lock and writes down what it did.
 """
 
 import secrets
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
 
 from schedulerglobal.scheduling.placement import choose
 from schedulerglobal.state.cluster import Cluster
@@ -142,6 +143,16 @@ def give_back(cluster: Cluster, reservation: Reservation) -> None:
     with cluster.lock:
         reservation.claimed = False
         cluster.progress.notify_all()
+
+
+@contextmanager
+def given_back_on_failure(cluster: Cluster, reservation: Reservation) -> Iterator[None]:
+    """Let other threads recover a reservation if this one fails."""
+    try:
+        yield
+    except BaseException:
+        give_back(cluster, reservation)
+        raise
 
 
 def take_summary(

@@ -10,6 +10,9 @@ from slackvm.model.codes import Code
 from slackvm.model.placement import Fleet, Placement, PlacementRequest, Policy, PolicyError, place
 from slackvm.model.refusal import Refusal, most_transient
 
+LABELS_SINCE = 2
+"""The first version of the REST interface whose hosts keep labels of VMs."""
+
 
 @dataclass(frozen=True)
 class Decision:
@@ -61,8 +64,7 @@ def choose(
         RestError: the policy fails.
     """
     taken = {host: Refusal(Code.NAME_TAKEN) for host in cluster.unmanaged_holders(request.vm.name)}
-    outdated = cluster.outdated_hosts(request.labels)
-    refused = {**outdated, **taken, **(refused or {})}
+    refused = {**_outdated(cluster, request), **taken, **(refused or {})}
     excluded = [host.index for host in refused if not host.forgotten]
     placement = place_by(policy, cluster.fleet, request, excluded)
     return Decision(cluster.hosts, placement, refused, cluster.fleet)
@@ -85,3 +87,16 @@ def place_by(
 def policy_failed(policy: Policy, error: PolicyError) -> RestError:
     """Return the error of a request whose policy fails."""
     return RestError(Code.POLICY_FAILED, f"policy {policy.name}: {error}")
+
+
+def _outdated(cluster: Cluster, request: PlacementRequest) -> dict[HostRecord, Refusal]:
+    """Return the hosts whose release cannot keep all of a VM's fields."""
+    if not request.labels:
+        return {}
+    return {
+        host: Refusal(
+            Code.HOST_OUTDATED, reason=f"it runs {host.report.version}, which knows no labels"
+        )
+        for host in cluster.hosts
+        if host.report and host.api_version < LABELS_SINCE
+    }

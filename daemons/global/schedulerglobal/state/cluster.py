@@ -9,20 +9,14 @@ import structlog
 from schedulerglobal.hosts.url import HostUrl, parse_host_url
 from schedulerglobal.state.host import HostRecord, Reservation
 from schedulerglobal.state.log_entries import host_entry, resources_entry
-from schedulerglobal.state.names import NameIndex
 from schedulerglobal.state.vms import VMRecord, VMSpec
 from schedulerglobal.store.base import Store
 from schedulerglobal.store.ledger import Ledger
 from schedulerglobal.store.records import Stored, StoredHost
-from slackvm.model.codes import Code
-from slackvm.model.labels import Labels, check_labels
+from slackvm.model.labels import check_labels
 from slackvm.model.placement import Fleet
-from slackvm.model.refusal import Refusal
 
 log = structlog.get_logger()
-
-LABELS_SINCE = 2
-"""The first version of the REST interface whose hosts keep labels of VMs."""
 
 
 class Cluster:
@@ -52,8 +46,8 @@ class Cluster:
         self._boot_id = secrets.token_hex(4)
         self._revision = 0
         self._ordinal = 0
-        self._holders = NameIndex()
-        self._unmanaged = NameIndex()
+        self._holders = _NameIndex()
+        self._unmanaged = _NameIndex()
 
     @property
     def revision(self) -> str:
@@ -177,19 +171,6 @@ class Cluster:
         """Return the hosts with a VM of that name that SlackVM does not manage."""
         return self._unmanaged.find(name)
 
-    def outdated_hosts(self, labels: Labels) -> dict[HostRecord, Refusal]:
-        """Return the hosts whose release cannot keep a VM's labels, and what to do about it."""
-        if not labels:
-            return {}
-        return {
-            host: Refusal(
-                Code.HOST_OUTDATED,
-                reason=f"it runs {host.report.version}, which knows no labels",
-            )
-            for host in self.hosts
-            if host.report and host.api_version < LABELS_SINCE
-        }
-
     def changed(self, host: HostRecord) -> None:
         """Update everything that is computed from a host record."""
         if host.forgotten:
@@ -237,3 +218,27 @@ class Cluster:
         self.hosts.append(host)
         host.index = self.fleet.add(host.summary())
         self.changed(host)
+
+
+class _NameIndex:
+    """Hosts by the names of VMs on them."""
+
+    def __init__(self) -> None:
+        self._hosts: dict[str, set[HostRecord]] = {}
+        self._names: dict[HostRecord, set[str]] = {}
+
+    def find(self, name: str) -> list[HostRecord]:
+        """Return the hosts that have a VM of that name, in the order of their ordinals."""
+        return sorted(self._hosts.get(name, ()), key=lambda host: host.ordinal)
+
+    def update(self, host: HostRecord, names: Iterable[str]) -> None:
+        """Replace the names of a host; without any it leaves the index."""
+        before, after = self._names.pop(host, set()), set(names)
+        for name in before - after:
+            self._hosts[name].remove(host)
+            if not self._hosts[name]:
+                del self._hosts[name]
+        for name in after - before:
+            self._hosts.setdefault(name, set()).add(host)
+        if after:
+            self._names[host] = after
