@@ -135,6 +135,14 @@ def test_a_backend_may_not_take_a_setting_of_the_daemon(
         find_backend("taker:backend")
 
 
+def test_a_package_replaces_no_backend_of_slackvm(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    install(tmp_path, "boxes", GROUP, "memory = boxes:backend", SKELETON)
+    monkeypatch.syspath_prepend(tmp_path)
+    assert installed_backends()["memory"] == "schedulerlocal.backends.memory:backend"
+
+
 def test_the_package_declares_its_backends() -> None:
     """They are found in a checkout without this; tools that list entry points find them by it."""
     import tomllib

@@ -50,8 +50,13 @@ def find_backend(name: str) -> Backend[Any]:
 
 
 def installed_backends() -> dict[str, str]:
-    """Return where each backend is, as `module:object`, by name: SlackVM's own come first."""
+    """Return where each backend is, as `module:object`, by name.
+
+    SlackVM's own are those in this folder, also in a checkout that is not installed; no entry point
+    replaces one of them.
+    """
     included = {
         module.name: f"{__name__}.{module.name}:backend" for module in iter_modules(__path__)
     }
-    return included | {point.name: point.value for point in entry_points(group=GROUP)}
+    others = {point.name: point.value for point in entry_points(group=GROUP)}
+    return included | {name: value for name, value in others.items() if name not in included}
