@@ -18,11 +18,13 @@ class FakeHost:
     Attributes:
         answer: how.
         asked: the request lines that came.
+        bodies: the bodies of the requests.
     """
 
     def __init__(self, answer: Answer) -> None:
         self.answer = answer
         self.asked: list[str] = []
+        self.bodies: list[bytes] = []
         fake = self
 
         class Handler(BaseHTTPRequestHandler):
@@ -30,7 +32,7 @@ class FakeHost:
 
             def handle_any(self) -> None:
                 fake.asked.append(self.requestline)
-                self.rfile.read(int(self.headers.get("Content-Length", 0)))
+                fake.bodies.append(self.rfile.read(int(self.headers.get("Content-Length", 0))))
                 with suppress(OSError):
                     fake.answer(self)
 

@@ -1,12 +1,15 @@
 """A controller of this release with a host that an upgrade has not come to yet."""
 
+import json
 from collections.abc import Iterator
-from contextlib import ExitStack
+from contextlib import ExitStack, closing
+from http.server import BaseHTTPRequestHandler
 from pathlib import Path
 from typing import Any
 
 import pytest
 
+from clusters.fake_host import FakeHost, telling, with_body
 from clusters.processes import LAPTOP, Running, end, make_controller, make_host
 from clusters.wire import Wire
 from versions.earlier import RELEASES, EarlierHost
@@ -167,3 +170,33 @@ def test_the_host_is_upgraded_in_place(version: str, tmp_path: Path) -> None:
         created = controller.deploy("new", 1, 1.0, labels={"app": "shop"})
         assert created.status_code == 201, created.text
         assert controller.vms()["new"]["labels"] == {"app": "shop"}
+
+
+def test_a_host_put_back_between_two_polls_gets_the_names_that_it_knows(tmp_path: Path) -> None:
+    versions = [1, 2]  # of the interface; the last one is in use
+
+    def answer(handler: BaseHTTPRequestHandler) -> None:
+        if handler.command == "GET":
+            telling(api_version=versions[-1])(handler)
+        elif b"idempotency_key" in fake.bodies[-1]:
+            del versions[1:]
+            refuse(handler, 400, "invalid", "idempotency_key is unknown; allowed: name, attempt")
+        else:
+            refuse(handler, 409, "no_cpu", "too few free CPUs")
+
+    fake = FakeHost(answer)
+    with closing(fake), ExitStack() as stack:
+        controller = make_controller(tmp_path, [fake.url], SCG_DELAY="3600")
+        stack.callback(end, controller)
+        controller.start()
+        controller.wait_ready(1)
+        answered = controller.deploy("web", 1, 1.0)
+        assert (answered.status_code, code(answered)) == (409, "no_cpu")
+        assert [b"attempt" in body for body in fake.bodies if body] == [False, True]
+        assert controller.hosts()["fake"]["pending"] == []
+
+
+def refuse(handler: BaseHTTPRequestHandler, status: int, word: str, message: str) -> None:
+    """Answer an error."""
+    body = json.dumps({"error": {"code": word, "message": message}}).encode()
+    with_body(body, status, Content_Type="application/json")(handler)

@@ -65,7 +65,7 @@ class Deployment:
         deadline = self._claims.deadline()
         while True:
             reservation = self._claim(spec, refused, deadline)
-            host = reservation.host
+            host, api_version = reservation.host, reservation.host.api_version
             try:
                 with reservations.given_back_on_failure(self._cluster, reservation):
                     return self._create(reservation, deadline), not reservation.repeated
@@ -76,10 +76,11 @@ class Deployment:
                     raise errors.outcome_unknown(host, error) from error
                 refused[host] = Refusal(Code.HOST_UNREACHABLE, reason=str(error))
             except RefusedError as error:
-                self._claims.poller.poll_soon(host)
-                if reservation.repeated or error.is_same_on_every_host:
-                    raise errors.refused_by_host(host, error) from error
-                refused[host] = _refusal(error)
+                if not self._runs_another_release(host, api_version, error):
+                    self._claims.poller.poll_soon(host)
+                    if reservation.repeated or error.is_same_on_every_host:
+                        raise errors.refused_by_host(host, error) from error
+                    refused[host] = _refusal(error)
             if time.monotonic() > deadline:
                 raise errors.not_now(Code.NOT_READY, "several hosts refused it in turn; try again")
 
@@ -149,6 +150,14 @@ class Deployment:
                     self._cluster, reservation, vm, reply.summary, asked_at, is_new=is_new
                 )
                 return reply
+
+    def _runs_another_release(
+        self, host: HostRecord, api_version: int, error: RefusedError
+    ) -> bool:
+        """Return whether a host refused fields because its release changed since its last poll."""
+        if error.detail.code not in (Code.INVALID, Code.MALFORMED):
+            return False
+        return self._claims.poller.poll(host) and host.api_version != api_version
 
     def _host_replies(self, reservation: Reservation, deadline: float) -> bool:
         """Poll a reservation's host until it replies; its report may have the VM.
