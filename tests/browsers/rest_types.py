@@ -11,8 +11,9 @@ from typing import Any
 
 from pydantic.json_schema import models_json_schema
 
-from slackvm.api.cluster import ClusterPlanReply, ClusterPlanRequest, ClusterVMsReply, HostsReply
+from slackvm.api.cluster import ClusterVMsReply, HostsReply
 from slackvm.api.errors import ErrorReply
+from slackvm.api.scheduling import ClusterPlanReply, ClusterPlanRequest
 
 REPLIES = (HostsReply, ClusterVMsReply, ClusterPlanReply, ErrorReply)
 REQUESTS = (ClusterPlanRequest,)

@@ -10,7 +10,9 @@ from schedulerclient.output import output
 from schedulerclient.output.text import amount, cpus
 from schedulerclient.session.session import Client, client_command
 from slackvm.api import controller_api
-from slackvm.api.cluster import (
+from slackvm.api.fields import VmName
+from slackvm.api.plans import PlanReply
+from slackvm.api.scheduling import (
     CapacityReply,
     CapacityRequest,
     ClusterPlanReply,
@@ -21,8 +23,6 @@ from slackvm.api.cluster import (
     MixPart,
     PolicyName,
 )
-from slackvm.api.fields import VmName
-from slackvm.api.plans import PlanReply
 
 _MIX = "VCPUS:GIB:LEVEL[@SHARE]"
 _HOST = "CPUS:GIB"

@@ -2,11 +2,7 @@
 
 from slackvm.api.base import HealthReply
 from slackvm.api.cluster import (
-    CapacityReply,
-    CapacityRequest,
     ClusterHostReply,
-    ClusterPlanReply,
-    ClusterPlanRequest,
     ClusterStatusReply,
     ClusterVMRequest,
     ClusterVMsReply,
@@ -21,6 +17,12 @@ from slackvm.api.cluster import (
 from slackvm.api.endpoint import Endpoint
 from slackvm.api.hosts import SummaryReply
 from slackvm.api.prototype import DeployQuery, Done, NameQuery, NotDone
+from slackvm.api.scheduling import (
+    CapacityReply,
+    CapacityRequest,
+    ClusterPlanReply,
+    ClusterPlanRequest,
+)
 from slackvm.api.vms import ChangedReply, VMPath, VMReply
 from slackvm.model.codes import Code
 

@@ -7,8 +7,8 @@ from schedulerglobal.scheduling.explain import plan
 from schedulerglobal.state.cluster import Cluster
 from slackvm import plugins
 from slackvm.api import controller_api
-from slackvm.api.cluster import CapacityRequest, ClusterPlanRequest
 from slackvm.api.errors import RestError, overloaded
+from slackvm.api.scheduling import CapacityRequest, ClusterPlanRequest
 from slackvm.http.routes import AnyRoute, Request, Response, Route
 from slackvm.model.codes import Code
 from slackvm.model.placement import PlacementRequest, Policy

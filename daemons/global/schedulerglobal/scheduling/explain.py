@@ -7,7 +7,7 @@ from numpy.typing import NDArray
 
 from schedulerglobal.scheduling.placement import choose, policy_failed
 from schedulerglobal.state.cluster import Cluster
-from slackvm.api.cluster import ClusterPlanReply, HostVerdict
+from slackvm.api.scheduling import ClusterPlanReply, HostVerdict
 from slackvm.model.codes import Code
 from slackvm.model.placement import Candidates, PlacementRequest, Policy, PolicyError
 from slackvm.model.refusal import Refusal
