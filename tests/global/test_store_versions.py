@@ -159,11 +159,17 @@ class TestMigration:
         SqliteStore(earliest).close()
         assert backup.read_bytes() == content
 
-    def test_the_backup_of_an_earlier_migration_is_not_overwritten(self, earliest: Path) -> None:
+    def test_a_second_migration_replaces_the_backup_of_the_first(self, earliest: Path) -> None:
+        """After the way back, the earlier release has gone on writing its store."""
         backup = earliest.with_name(BACKUP)
-        backup.write_bytes(b"an earlier one")
         SqliteStore(earliest).close()
-        assert backup.read_bytes() == b"an earlier one"
+        shutil.copyfile(backup, earliest)
+        with closing(sqlite3.connect(earliest)) as database:
+            database.execute("INSERT INTO hosts VALUES (99, 'http://new', 'new', 0)")
+            database.commit()
+        SqliteStore(earliest).close()
+        query = "SELECT name FROM hosts WHERE ordinal = 99"
+        assert rows(backup, query) == rows(earliest, query) == [("new",)]
 
     def test_a_kill_at_any_statement_leaves_the_old_version_or_the_new_one(
         self, tmp_path: Path

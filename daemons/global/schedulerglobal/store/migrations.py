@@ -93,10 +93,11 @@ def _check_readable(database: sqlite3.Connection, version: int) -> None:
 
 
 def _back_up(database: sqlite3.Connection, backup: Path) -> None:
-    """Copy a store, with all that its write-ahead log holds; a copy that exists is kept."""
-    if backup.exists():
-        log.warning("store_backup_kept", path=str(backup))
-        return
+    """Copy a store, with all that its write-ahead log holds.
+
+    The copy of an earlier migration is replaced: after the way back and another upgrade it is out
+    of date, and would not have the VMs that were deployed since.
+    """
     part = backup.with_name(f"{backup.name}.part")
     part.unlink(missing_ok=True)
     copy = sqlite3.connect(part)
