@@ -89,7 +89,7 @@ def test_a_policy_of_the_users_own_is_found_in_the_folder(tmp_path, requests, mo
         ),
         (["--policy", "random:-1"], "policy 'random:-1' is not allowed"),
         (["--policy", "nowhere:best"], "'nowhere:best' cannot be loaded"),
-        (["--policy", "math:pi"], "'math:pi' is not a function"),
+        (["--policy", "math:pi"], "math:pi: 3.141592653589793 is not a policy: it must be a function"),
         (["--host-cpus", "0"], "0 is not in the range 1<=x<=1000000000"),
         (["--host-cpus", "2"], "VM b of x needs 3 CPUs, a host has 2"),
         (["--host-memory-mib", "2000"], "VM b of x needs 2048 MiB, a host has 2000"),
@@ -193,10 +193,10 @@ def test_a_broken_file_is_reported_with_its_row(tmp_path, requests):
     ("returned", "message"),
     [
         ("candidates.cpus * numpy.nan", "the policy's score of host host0 is not a number"),
-        ("1.0", "the policy gives the single value 1.0; it must give an array of real numbers"),
-        ("None", "the policy gives None"),
+        ("1.0", "the policy returns the single value 1.0; it must return an array of real numbers"),
+        ("None", "the policy returns None"),
         ("(score for score in candidates.cpus)", "an object of type generator"),
-        ("candidates.cpus[:, None]", "scores of shape (1, 1) and type int64"),
+        ("candidates.cpus[:, None]", "values of shape (1, 1) and type int64"),
         ("candidates.disk", "the policy fails: AttributeError: 'Candidates' object has no"),
     ],
 )
