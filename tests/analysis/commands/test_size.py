@@ -89,7 +89,10 @@ def test_a_policy_of_the_users_own_is_found_in_the_folder(tmp_path, requests, mo
         ),
         (["--policy", "random:-1"], "policy 'random:-1' is not allowed"),
         (["--policy", "nowhere:best"], "'nowhere:best' cannot be loaded"),
-        (["--policy", "math:pi"], "math:pi: 3.141592653589793 is not a policy: it must be a function"),
+        (
+            ["--policy", "math:pi"],
+            "math:pi: 3.141592653589793 is not a policy: it must be a function",
+        ),
         (["--host-cpus", "0"], "0 is not in the range 1<=x<=1000000000"),
         (["--host-cpus", "2"], "VM b of x needs 3 CPUs, a host has 2"),
         (["--host-memory-mib", "2000"], "VM b of x needs 2048 MiB, a host has 2000"),
