@@ -13,6 +13,7 @@ from schedulerclient.session.session import server_of
 from slackvm.api import controller_api
 from slackvm.api.cluster import HostsQuery, HostsReply, VMsQuery
 from slackvm.api.fields import Level, MemoryGib, Vcpus
+from slackvm.api.patterns import reason
 from slackvm.api.vms import VMsReply
 
 Command = TypeVar("Command", bound=Callable[..., Any])
@@ -105,8 +106,7 @@ def _read(rules: Any, value: Any, text: str) -> Any:
 
 def _reason(error: ValidationError, value: str = "") -> str:
     detail = error.errors(include_url=False)[0]
-    reason: object = detail.get("ctx", {}).get("error", detail["msg"])
-    return "".join(f"{name}: " for name in detail["loc"]) + value + str(reason)
+    return "".join(f"{name}: " for name in detail["loc"]) + value + reason(detail)
 
 
 def _named(error: ValidationError) -> str:

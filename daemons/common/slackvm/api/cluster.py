@@ -4,6 +4,7 @@ from typing import Annotated
 
 from pydantic import Field, RootModel
 
+from slackvm.api import patterns
 from slackvm.api.base import Inputs, Reply
 from slackvm.api.fields import (
     WHOLE,
@@ -17,16 +18,14 @@ from slackvm.api.prototype import StatusReply
 from slackvm.api.vms import VMReply, VMRequest
 from slackvm.model.labels import Labels
 
-HostName = Annotated[str, Field(pattern=r"^[A-Za-z0-9\[][A-Za-z0-9._:\[\]-]{0,299}$")]
+HostName = Annotated[str, Field(pattern=patterns.HOST_NAME)]
 """Name of a host; until it has first answered, host and port of its URL."""
-
-_PORT = r"([0-9]{1,4}|[1-5][0-9]{4}|6[0-4][0-9]{3}|65[0-4][0-9]{2}|655[0-2][0-9]|6553[0-5])"
 
 NodeUrlText = Annotated[
     str,
     Field(
         max_length=300,
-        pattern=rf"^(https?://)?([A-Za-z0-9._-]+|\[[0-9A-Fa-f:.]+\])(:{_PORT})?/?$",
+        pattern=patterns.HOST_URL,
         description="http or https, host and port; of these only the host must be given.",
     ),
 ]

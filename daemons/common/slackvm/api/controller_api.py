@@ -27,13 +27,16 @@ from slackvm.api.vms import ChangedReply, VMPath, VMReply
 from slackvm.model.codes import Code
 
 _STORE = (Code.STORAGE_FULL, Code.STORAGE_FAILED)
-_NOT_NOW = (Code.NOT_READY, Code.OUTCOME_UNKNOWN, Code.HYPERVISOR_FAILED, *_STORE)
+_NOT_NOW = (
+    *(Code.NOT_READY, Code.HOST_UNREACHABLE, Code.OUTCOME_UNKNOWN, Code.HYPERVISOR_FAILED),
+    *_STORE,
+)
 _CHANGE = (Code.VM_NOT_FOUND, Code.NAME_TAKEN, *_NOT_NOW)
 _DEPLOY = (
     *(Code.IMAGE_NOT_FOUND, Code.IMAGE_OUTSIDE, Code.IMAGE_INVALID, Code.IMAGE_IN_USE),
     *(Code.NO_CPU, Code.NO_MEMORY, Code.TOO_LARGE, Code.OVERCOMMITTED, Code.CORDONED),
     *(Code.NAME_TAKEN, Code.LEVEL_NOT_OFFERED, Code.LABELS_NOT_MATCHED),
-    *(Code.HOST_UNREACHABLE, Code.HOST_OUTDATED),
+    Code.HOST_OUTDATED,
     *_NOT_NOW,
 )
 

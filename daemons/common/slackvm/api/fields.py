@@ -7,6 +7,7 @@ from typing import Annotated
 from pydantic import AfterValidator, BeforeValidator, Field
 from pydantic.config import JsonDict
 
+from slackvm.api import patterns
 from slackvm.model.labels import (
     KEY_PATTERN,
     LIST_PATTERN,
@@ -56,10 +57,10 @@ WHOLE = BeforeValidator(_whole)
 DECIMAL = BeforeValidator(_decimal)
 """Beside `float` in every field of a request."""
 
-VmName = Annotated[str, Field(pattern=r"^[A-Za-z0-9][A-Za-z0-9._-]{0,62}$")]
+VmName = Annotated[str, Field(pattern=patterns.NAME)]
 """Name of a VM or of a host."""
 
-ImagePath = Annotated[str, Field(pattern=r"^/[^\x00-\x1f\x7f]+$", max_length=4096)]
+ImagePath = Annotated[str, Field(pattern=patterns.IMAGE_PATH, max_length=4096)]
 """An absolute path without control characters; the hypervisor checks the file."""
 
 Vcpus = Annotated[int, Field(ge=1, le=LARGEST), WHOLE]

@@ -4,12 +4,13 @@ from typing import Annotated
 
 from pydantic import Field
 
+from slackvm.api import patterns
 from slackvm.api.base import Inputs, Reply
 from slackvm.api.cluster import ClusterVMRequest
 from slackvm.api.fields import DECIMAL, WHOLE, Level, MemoryGib, Vcpus
 from slackvm.model.vm import LARGEST
 
-PolicyName = Annotated[str, Field(pattern=r"^[A-Za-z0-9][A-Za-z0-9._-]{0,62}$")]
+PolicyName = Annotated[str, Field(pattern=patterns.NAME)]
 
 Count = Annotated[int, Field(ge=1, le=100_000), WHOLE]
 

@@ -4,6 +4,7 @@ from typing import Annotated, Literal
 
 from pydantic import Field
 
+from slackvm.api import patterns
 from slackvm.api.base import Inputs, Reply, Word
 from slackvm.api.fields import (
     DECIMAL,
@@ -50,7 +51,7 @@ class VMRequest(Inputs):
         return VM(self.name, self.vcpus, memory_mib(self.memory_gib), self.level)
 
 
-IdempotencyKey = Annotated[str, Field(pattern=r"^[A-Za-z0-9-]{1,64}$")]
+IdempotencyKey = Annotated[str, Field(pattern=patterns.IDEMPOTENCY_KEY)]
 
 
 class HostVMRequest(VMRequest):

@@ -159,7 +159,7 @@ class _Resource:
             if route is None:
                 raise RestError(
                     Code.METHOD_NOT_ALLOWED,
-                    f"{self._path} has {self._allow['Allow']}",
+                    f"{self._path} allows only {self._allow['Allow']}",
                     headers=self._allow,
                 )
             response = self._respond(route, environ, parameters)

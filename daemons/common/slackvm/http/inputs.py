@@ -12,6 +12,7 @@ from pydantic_core import ErrorDetails
 
 from slackvm.api.base import Inputs
 from slackvm.api.errors import RestError, malformed
+from slackvm.api.patterns import reason
 from slackvm.model.codes import Code
 
 Environ = dict[str, Any]
@@ -142,8 +143,7 @@ def _message(model: type[Inputs], field: str, detail: ErrorDetails) -> str:
     if detail["type"] == "extra_forbidden":
         allowed = ", ".join(model.model_fields) or "nothing"
         return f"{field} is unknown; allowed: {allowed}"
-    reason = detail.get("ctx", {}).get("error", detail["msg"])
-    return f"{field or 'the request'}: {shown(detail['input'])} is not allowed: {reason}"
+    return f"{field or 'the request'}: {shown(detail['input'])} is not allowed: {reason(detail)}"
 
 
 def _field(name: str) -> str:

@@ -75,6 +75,12 @@ def outcome_unknown(host: HostRecord, error: HostError | str) -> RestError:
     return not_now(Code.OUTCOME_UNKNOWN, message)
 
 
+def unreachable(host: HostRecord, error: HostError) -> RestError:
+    """Return that a host did not get a request, so that nothing has changed."""
+    message = f"host {host.name}: {error}; nothing has changed. Try again when the host answers"
+    return not_now(Code.HOST_UNREACHABLE, message)
+
+
 def not_now(code: str, message: str) -> RestError:
     """Return that something is not possible at this moment."""
     return RestError(code, message, status=503, headers={"Retry-After": "5"})

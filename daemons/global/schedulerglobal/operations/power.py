@@ -2,7 +2,7 @@
 
 import time
 
-from schedulerglobal.hosts.replies import HostError, RefusedError
+from schedulerglobal.hosts.replies import ConnectError, HostError, RefusedError
 from schedulerglobal.operations import errors
 from schedulerglobal.operations.claims import Claims
 from schedulerglobal.sync.changes import apply_change
@@ -13,7 +13,7 @@ def change_state(claims: Claims, name: str, verb: str) -> ChangedReply:
     """Start, stop or restart a VM.
 
     Raises:
-        RestError: there is no such VM, or the outcome is unknown.
+        RestError: there is no such VM, its host cannot be reached, or the outcome is unknown.
     """
     host, _ = claims.find_vm(name, claims.deadline())
     asked_at = time.monotonic()
@@ -22,6 +22,9 @@ def change_state(claims: Claims, name: str, verb: str) -> ChangedReply:
     except RefusedError as error:
         claims.poller.poll_soon(host)
         raise errors.refused_by_host(host, error) from error
+    except ConnectError as error:
+        claims.poller.poll_soon(host)
+        raise errors.unreachable(host, error) from error
     except HostError as error:
         claims.poller.poll_soon(host)
         raise errors.outcome_unknown(host, error) from error

@@ -17,7 +17,7 @@ def remove_vm(claims: Claims, name: str) -> SummaryReply:
     """Remove a VM; return its host in numbers.
 
     Raises:
-        RestError: there is no such VM, or the outcome is unknown.
+        RestError: there is no such VM, its host cannot be reached, or the outcome is unknown.
     """
     cluster, deadline = claims.cluster, claims.deadline()
     try:
@@ -61,7 +61,9 @@ def _remove(claims: Claims, host: HostRecord, vm: VMRecord, deadline: float) -> 
             is_repeated = is_repeated or isinstance(error, OutcomeUnknownError)
             mark_unreachable(cluster, host, str(error))
             claims.poller.poll_soon(host)
-            if not is_repeated or time.monotonic() + pause_s > deadline:
+            if not is_repeated:
+                raise errors.unreachable(host, error) from error
+            if time.monotonic() + pause_s > deadline:
                 raise errors.outcome_unknown(host, error) from error
         else:
             apply_removal(cluster, host, vm, summary, asked_at)
