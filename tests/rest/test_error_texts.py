@@ -5,10 +5,10 @@ import json
 import pytest
 
 from slackvm.api.base import Inputs
-from slackvm.api.cluster import HostPatch, HostRequest, VMsQuery
+from slackvm.api.cluster import HostRequest
 from slackvm.api.errors import RestError
-from slackvm.api.vms import VMRequest
-from slackvm.http.inputs import from_body, from_query
+from slackvm.api.vms import CancelRequest, VMRequest
+from slackvm.http.inputs import from_body
 
 VM = {"name": "web", "vcpus": 1, "memory_gib": 1, "level": 1, "image": "/images/a"}
 
@@ -18,9 +18,7 @@ VM = {"name": "web", "vcpus": 1, "memory_gib": 1, "level": 1, "image": "/images/
     [
         (VMRequest, {**VM, "name": "a b"}, "a name has 1 to 63 letters"),
         (VMRequest, {**VM, "image": "a.qcow2"}, "an image is an absolute path"),
-        (VMRequest, {**VM, "labels": {"a b": "x"}}, "the key of a label has 1 to 63 letters"),
-        (VMRequest, {**VM, "labels": {"a": "x y"}}, "the value of a label has at most 63 letters"),
-        (HostPatch, {"labels": {"a": "x y"}}, "the value of a label has at most 63 letters"),
+        (CancelRequest, {"idempotency_key": "a b"}, "an idempotency key has 1 to 64 letters"),
         (HostRequest, {"url": "ftp://a"}, "the URL of a host is written HOST, HOST:PORT or"),
     ],
 )
@@ -31,11 +29,3 @@ def test_a_body_is_refused_without_a_regular_expression(
         from_body(model, json.dumps(given).encode())
     assert f"is not allowed: {sentence}" in refused.value.detail.message
     assert "[A-Z" not in refused.value.detail.message
-
-
-def test_a_query_is_refused_without_a_regular_expression() -> None:
-    with pytest.raises(RestError) as refused:
-        from_query(VMsQuery, "label=shop")
-    assert refused.value.detail.message == (
-        "label: 'shop' is not allowed: labels are written key=value,key=value"
-    )
