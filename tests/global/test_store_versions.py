@@ -171,6 +171,25 @@ class TestMigration:
         query = "SELECT name FROM hosts WHERE ordinal = 99"
         assert rows(backup, query) == rows(earliest, query) == [("new",)]
 
+    def test_rows_that_cannot_be_read_do_not_stop_it(self, earliest: Path) -> None:
+        nested = "[" * 50_000
+        change(
+            earliest,
+            f"""
+            INSERT INTO vms VALUES ('list', 1, '[]');
+            INSERT INTO vms VALUES ('nested', 1, '{nested}');
+            INSERT INTO vms VALUES ('bytes', 1, CAST(x'7b7dff' AS TEXT));
+            INSERT INTO vms VALUES (CAST(x'ff' AS TEXT), 1, '{{}}');
+            INSERT INTO orders VALUES ('infinite', 1, 'key', '{{"memory_gib": 1e999}}');
+            """,  # noqa: S608
+        )
+        with capture_logs() as logs:
+            store = SqliteStore(earliest)
+            names = {vm.name for vms in store.load().vms.values() for vm in vms}
+        assert names == {name for (name,) in rows(EARLIEST, "SELECT name FROM vms")}
+        skipped = {log["key"] for log in logs if log["event"] == "store_row_skipped"}
+        assert skipped == {"list", "nested", "bytes", "?", "infinite"}
+
     def test_a_kill_at_any_statement_leaves_the_old_version_or_the_new_one(
         self, tmp_path: Path
     ) -> None:
@@ -206,6 +225,9 @@ def test_rows_that_cannot_be_read_are_skipped_and_logged(path: Path) -> None:
     )
     with capture_logs() as logs:
         stored = SqliteStore(path).load()
-    assert (stored.hosts, stored.vms[1], stored.reservations) == ([HOST], [VM], [RESERVATION])
+    without_labels = StoredHost(2, "http://192.0.2.8", "host1", cordoned=False)
+    assert stored.hosts == [HOST, without_labels]
+    assert (stored.vms[1], stored.reservations) == ([VM], [RESERVATION])
+    assert [log["host"] for log in logs if log["event"] == "stored_labels_dropped"] == [2]
     skipped = {(log["table"], log["key"]) for log in logs if log["event"] == "store_row_skipped"}
-    assert skipped == {("vms", "nan"), ("vms", "torn"), ("hosts", 2), ("reservations", "odd")}
+    assert skipped == {("vms", "nan"), ("vms", "torn"), ("reservations", "odd")}

@@ -7,6 +7,7 @@ from contextlib import contextmanager, suppress
 from pathlib import Path
 
 import pytest
+from structlog.testing import capture_logs
 
 from schedulerlocal.agent.errors import RefusedError
 from schedulerlocal.agent.host_agent import HostAgent
@@ -251,3 +252,35 @@ def test_a_vm_created_late_stays_unless_its_request_was_cancelled(
         assert agent.view.cpus_free == free - 2 * len(left)
     with living(tmp_path) as agent:
         assert list(agent.view.vms) == left
+
+
+@pytest.mark.parametrize(
+    "damage",
+    [
+        {"withheld_mib": float("inf")},
+        {"withheld": [float("inf")]},
+        {"seq": float("inf")},
+        {"last": "[" * 100_000},
+        {"vnodes": [{"level": float("nan"), "cpus": [0], "vms": []}]},
+    ],
+)
+def test_an_unusable_value_in_the_state_file_does_not_stop_a_start(
+    damage: dict[str, object], tmp_path: Path
+) -> None:
+    with living(tmp_path):
+        pass
+    path = tmp_path / "state.json"
+    state = {"version": 1, "seq": 0, "last": "", "vnodes": [], "withheld": [], "withheld_mib": 0}
+    path.write_text(json.dumps({**state, **damage}))
+    with living(tmp_path) as agent:
+        assert agent.view.cpus_free == len(LAPTOP)
+    assert (tmp_path / "state.json.unreadable-1").exists()
+
+
+def test_a_state_file_of_a_later_release_that_cannot_be_copied_is_used(tmp_path: Path) -> None:
+    """A full disk, or here a name that is too long, does not stop the start."""
+    state = {"version": 10**400, "readable_by": 1, "seq": 3, "last": "", "vnodes": []}
+    (tmp_path / "state.json").write_text(json.dumps({**state, "withheld": [], "withheld_mib": 0}))
+    with capture_logs() as logs, living(tmp_path):
+        assert "state_file_not_copied" in [log["event"] for log in logs]
+    assert not (tmp_path / "state.json.unreadable-1").exists()

@@ -1,11 +1,28 @@
 """Errors in replies, and the exception that ends a request with one."""
 
 from collections.abc import Mapping
-from typing import Self
+from typing import Annotated, Any, Self, TypeVar
 
-from pydantic import BaseModel, Field
+from pydantic import BaseModel, Field, ValidationError, ValidatorFunctionWrapHandler, WrapValidator
 
 from slackvm.model.codes import Code
+
+T = TypeVar("T")
+
+
+def _none_if_unusable(value: Any, validate: ValidatorFunctionWrapHandler) -> Any:
+    """A later release may give a field another type; code and message say enough without it."""
+    try:
+        return validate(value)
+    except ValidationError:
+        return None
+
+
+Detail = Annotated[
+    T | None,
+    WrapValidator(_none_if_unusable),
+    Field(default=None, exclude_if=lambda value: value is None),
+]
 
 
 class ErrorDetail(BaseModel):
@@ -21,9 +38,9 @@ class ErrorDetail(BaseModel):
 
     code: str
     message: str
-    field: str | None = Field(default=None, exclude_if=lambda value: value is None)
-    needed: int | None = Field(default=None, exclude_if=lambda value: value is None)
-    free: int | None = Field(default=None, exclude_if=lambda value: value is None)
+    field: Detail[str] = None
+    needed: Detail[int] = None
+    free: Detail[int] = None
 
 
 class ErrorReply(BaseModel):

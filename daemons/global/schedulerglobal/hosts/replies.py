@@ -11,7 +11,8 @@ from slackvm.model.vm import LARGEST, VM, milli_level
 
 _NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,62}")
 _INSTANCE = re.compile(r"[A-Za-z0-9]{1,64}")
-_CODE = re.compile(r"[a-z_]{1,40}")
+_CODE = re.compile(r"[A-Za-z0-9_-]{1,40}")
+_FIELD = re.compile(r"[A-Za-z0-9_.-]{1,100}")
 _MESSAGE = 500
 """Characters of a host's message that are passed on."""
 
@@ -130,7 +131,7 @@ def checked_error(error: ErrorDetail) -> ErrorDetail:
     """Return the error of a host in a form that can be passed on."""
     code = error.code if _CODE.fullmatch(error.code) else Code.HOST_ERROR
     message = "".join(c for c in error.message[:_MESSAGE] if c.isprintable())
-    field = error.field if error.field and _CODE.fullmatch(error.field) else None
+    field = error.field if error.field and _FIELD.fullmatch(error.field) else None
     return ErrorDetail(
         code=code, message=message, field=field, needed=error.needed, free=error.free
     )

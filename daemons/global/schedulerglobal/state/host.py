@@ -10,7 +10,7 @@ from schedulerglobal.hosts.url import HostUrl
 from schedulerglobal.state.resources import HostResources
 from schedulerglobal.state.vms import VMRecord, VMSpec
 from schedulerglobal.store.records import StoredHost, StoredReservation
-from slackvm.api.base import extend
+from slackvm.api.base import extend, fields_of
 from slackvm.api.cluster import ClusterHostReply
 from slackvm.api.hosts import UNKNOWN, HostReply, LevelReply, SummaryReply
 from slackvm.api.vms import ChangedReply, VMReply
@@ -187,7 +187,11 @@ class HostRecord:
         passed = summary.generation - self.report.generation
         is_known = summary.boot_id == self.report.boot_id and passed in (0, steps)
         self.etag = f"{summary.boot_id}-{summary.generation}" if self.etag and is_known else ""
-        self.report = self.report.model_copy(update=dict(summary))
+        # What only a whole report has stays, whatever a later release means by that name here.
+        fields = {
+            name: value for name, value in fields_of(summary).items() if name not in _NOT_IN_SUMMARY
+        }
+        self.report = self.report.model_copy(update=fields)
         if not self.is_unknown:
             # A host that does not answer stays unknown until it is polled.
             self.resources = replace(self.resources, state=summary.state, reason=summary.reason)
@@ -213,7 +217,7 @@ class HostRecord:
 
     def summary_reply(self) -> SummaryReply:
         """Return the host in numbers, as it last reported them."""
-        report = dict(self.report or _NO_REPORT)
+        report = fields_of(self.report or _NO_REPORT)
         fields = {name: value for name, value in report.items() if name not in _NOT_IN_SUMMARY}
         state = {"name": self.name, "state": self.resources.state, "reason": self.resources.reason}
         return SummaryReply(**{**fields, **state})

@@ -20,6 +20,7 @@ from typing import Any
 
 import structlog
 
+from schedulerglobal.store.rows import UNREADABLE
 from slackvm import __version__
 from slackvm.api.fields import memory_mib
 
@@ -49,7 +50,7 @@ def prepare(database: sqlite3.Connection, path: Path) -> None:
     if version > VERSION:
         _check_readable(database, version)
         return
-    if version == 0 and tables:
+    if version < 0 or (version == 0 and tables):
         raise UnusableError("it is a database, but not a store of a SlackVM controller")
     if version == VERSION:
         return
@@ -174,12 +175,12 @@ def _rewrite(
     for name, host, record in rows:
         try:
             text = json.dumps(migrated(json.loads(record)))
-        except (ValueError, TypeError, AttributeError, KeyError):
+            database.execute(
+                f"UPDATE {table} SET record = ? WHERE name = ? AND host = ?",  # noqa: S608
+                (text, name, host),
+            )
+        except UNREADABLE:
             continue  # `load` logs it
-        database.execute(
-            f"UPDATE {table} SET record = ? WHERE name = ? AND host = ?",  # noqa: S608
-            (text, name, host),
-        )
 
 
 def _vm_of_version_1(record: dict[str, Any]) -> dict[str, Any]:

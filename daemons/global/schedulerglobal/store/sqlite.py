@@ -5,18 +5,22 @@ import os
 import sqlite3
 from collections.abc import Callable, Collection, Iterator, Sequence
 from contextlib import contextmanager
+from functools import partial
 from pathlib import Path
-from typing import Any, TypeVar
-
-import structlog
+from typing import TypeVar
 
 from schedulerglobal.store.base import Store, StoreError
 from schedulerglobal.store.migrations import UnusableError, prepare
 from schedulerglobal.store.records import Lines, Stored, StoredHost, StoredReservation, StoredVM
+from schedulerglobal.store.rows import (
+    UNREADABLE,
+    host_of,
+    readable_rows,
+    reservation_of,
+    vm_of,
+)
 from slackvm.formats.files import lock_file
 from slackvm.model.codes import Code
-
-log = structlog.get_logger()
 
 Record = TypeVar("Record")
 
@@ -54,17 +58,17 @@ class SqliteStore(Store):
                 "hosts",
                 "SELECT ordinal, url, name, cordoned, labels, label_overrides, api_version "
                 "FROM hosts ORDER BY ordinal",
-                _host,
+                host_of,
             )
             vms: dict[int, list[StoredVM]] = {}
             for host, vm in self._read(
-                "vms", "SELECT name, host, record FROM vms ORDER BY name", _vm
+                "vms", "SELECT name, host, record FROM vms ORDER BY name", vm_of
             ):
                 vms.setdefault(host, []).append(vm)
             reservations = self._read(
                 "reservations",
                 "SELECT name, host, idempotency_key, record FROM reservations ORDER BY name",
-                _reservation,
+                reservation_of,
             )
             lines = list(self._database.execute("SELECT seq, line FROM log ORDER BY seq"))
         return Stored(hosts, vms, reservations, lines)
@@ -144,6 +148,8 @@ class SqliteStore(Store):
     def _open(self) -> None:
         # Used by one thread at a time, under the cluster's lock.
         self._database = sqlite3.connect(self.path, isolation_level=None, check_same_thread=False)
+        # Text that is not UTF-8 makes one row unreadable, not the store.
+        self._database.text_factory = partial(str, encoding="utf-8", errors="surrogateescape")
         try:
             prepare(self._database, self.path)
             self._database.execute("PRAGMA journal_mode = WAL")
@@ -154,14 +160,7 @@ class SqliteStore(Store):
 
     def _read(self, table: str, query: str, read: Callable[..., Record]) -> list[Record]:
         """Return the rows that can be read."""
-        found = []
-        for row in self._database.execute(query):
-            try:
-                found.append(read(*row))
-            except (ValueError, TypeError) as error:
-                reason = " ".join(str(error).split())[:300]
-                log.error("store_row_skipped", table=table, key=row[0], reason=reason)
-        return found
+        return readable_rows(table, self._database.execute(query), read)
 
     def _put(self, host: int, vms: Sequence[StoredVM]) -> None:
         self._database.executemany(
@@ -179,7 +178,7 @@ class SqliteStore(Store):
         if row:
             try:
                 before = StoredVM.model_validate({**json.loads(row[0]), "name": vm.name})
-            except (ValueError, TypeError):
+            except UNREADABLE:
                 before = None
             if before and before.created == vm.created:
                 record = {**(before.model_extra or {}), **record}
@@ -199,43 +198,6 @@ class SqliteStore(Store):
                 if self._database.in_transaction:
                     self._database.execute("ROLLBACK")
                 raise
-
-
-def _host(
-    ordinal: int,
-    url: str,
-    name: str,
-    cordoned: int,
-    labels: str,
-    overrides: str,
-    api_version: int,
-) -> StoredHost:
-    return StoredHost(
-        ordinal, url, name, bool(cordoned), _labels(labels), _labels(overrides), api_version
-    )
-
-
-def _labels(text: str) -> dict[str, str]:
-    labels = _object(text)
-    if not all(isinstance(value, str) for value in labels.values()):
-        raise ValueError("a label is not a text")
-    return labels
-
-
-def _vm(name: str, host: int, record: str) -> tuple[int, StoredVM]:
-    return host, StoredVM.model_validate(_object(record) | {"name": name})
-
-
-def _reservation(name: str, host: int, key: str, record: str) -> StoredReservation:
-    fields = {"name": name, "host": host, "idempotency_key": key}
-    return StoredReservation.model_validate(_object(record) | fields)
-
-
-def _object(text: str) -> dict[str, Any]:
-    value = json.loads(text)
-    if not isinstance(value, dict):
-        raise ValueError("not a JSON object")
-    return value
 
 
 @contextmanager

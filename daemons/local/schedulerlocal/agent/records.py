@@ -90,7 +90,10 @@ class Records:
     def _accept(self, state: State) -> None:
         if state.version > VERSION:
             copy = self._beside(f"v{state.version}-backup")
-            shutil.copy2(self._state_path, copy)
+            try:
+                shutil.copy2(self._state_path, copy)
+            except OSError as error:
+                log.error("state_file_not_copied", path=str(copy), error=str(error))
             log.warning("state_file_of_later_release", version=state.version, kept_as=str(copy))
         self._pending = [each for each in state.unlogged if each[0] > self._journal.seq]
         self._flush()

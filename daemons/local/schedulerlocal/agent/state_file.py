@@ -127,7 +127,14 @@ def read_state(path: Path) -> State | None:
         raise StateError(f"{path}: not a state file")
     try:
         return _parsed(document, readable_version(document, VERSION))
-    except (KeyError, TypeError, ValueError, AttributeError) as error:
+    except (
+        KeyError,
+        TypeError,
+        ValueError,
+        AttributeError,
+        OverflowError,
+        RecursionError,
+    ) as error:
         raise StateError(f"{path}: {error!r}") from error
 
 
