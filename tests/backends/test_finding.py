@@ -1,5 +1,6 @@
 """Backends are found by name, and one from another package needs no file of SlackVM's changed."""
 
+import sys
 from pathlib import Path
 
 import pytest
@@ -141,6 +142,26 @@ def test_a_package_replaces_no_backend_of_slackvm(
     install(tmp_path, "boxes", GROUP, "memory = boxes:backend", SKELETON)
     monkeypatch.syspath_prepend(tmp_path)
     assert installed_backends()["memory"] == "schedulerlocal.backends.memory:backend"
+
+
+@pytest.mark.parametrize(
+    ("code", "message"),
+    [
+        ("raise SystemExit(5)", r"cannot be loaded \(SystemExit: 5\)"),
+        (
+            "from schedulerlocal.backend import Backend\nbackend = Backend(None, None)",
+            "the settings of 'broken:backend' are not a model of pydantic",
+        ),
+    ],
+)
+def test_a_backend_that_cannot_be_used_is_an_error_that_says_why(
+    code: str, message: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.syspath_prepend(tmp_path)
+    monkeypatch.delitem(sys.modules, "broken", raising=False)
+    (tmp_path / "broken.py").write_text(code)
+    with pytest.raises(SettingsError, match=message):
+        find_backend("broken:backend")
 
 
 def test_the_package_declares_its_backends() -> None:

@@ -1,6 +1,7 @@
 """Placing on many hosts: from summaries exactly what each host would decide itself."""
 
 import random
+import sys
 from collections.abc import Callable, Iterator
 from dataclasses import replace
 
@@ -172,6 +173,8 @@ def test_the_first_in_order_that_passes_the_filter_gets_the_vm() -> None:
         ("explain", lambda _: 1.0, "`explain` .* returns the single value 1.0"),
         ("explain", lambda n: {"free": [1.0] * (n + 1)}, r"`explain\['free'\]` .* shape \(3,\)"),
         ("explain", lambda n: {1: [1.0] * n}, "a mapping from names"),
+        ("explain", lambda _: [[1.0], [1.0, 2.0]], "an object of type list"),
+        ("explain", lambda _: sys.exit(3), "`explain` of the policy fails: SystemExit: 3"),
     ],
 )
 def test_a_filter_and_an_explanation_are_checked(
@@ -217,6 +220,17 @@ def test_a_score_that_is_not_a_number_is_an_error() -> None:
         place(full_and_empty(), PlacementRequest(VM("vm", 1, 1024, 1.0)), broken)
 
 
+class UnprintableError(Exception):
+    """An error that fails when it is printed."""
+
+    def __str__(self) -> str:
+        raise ValueError
+
+    @classmethod
+    def raised(cls) -> int:
+        raise cls
+
+
 @pytest.mark.parametrize(
     ("given", "message"),
     [
@@ -237,6 +251,8 @@ def test_a_score_that_is_not_a_number_is_an_error() -> None:
         (lambda _: [1.0, [2.0]], "fails: ValueError"),
         (lambda _: 1 // 0, r"fails: ZeroDivisionError: .* \(test_placement\.py, line \d+\)"),
         (lambda _: {}["x"], "fails: KeyError: 'x'"),
+        (lambda _: sys.exit(3), "fails: SystemExit: 3"),
+        (lambda _: [][UnprintableError.raised()], "fails: UnprintableError: "),
     ],
 )
 def test_whatever_is_not_one_number_for_each_host_is_an_error(
@@ -267,12 +283,22 @@ def test_any_kind_of_real_number_is_a_score(dtype: type) -> None:
     assert placement.host == 1
 
 
-def test_a_policy_cannot_write_to_the_fleet() -> None:
+@pytest.mark.parametrize("numbers", ["cpus_free", "added_cpus", "cpus"])
+def test_a_policy_cannot_write_to_the_fleet(numbers: str) -> None:
     def greedy(candidates: Candidates) -> np.ndarray:
-        candidates.cpus_free[:] = 8
+        getattr(candidates, numbers)[:] = 8
         return np.zeros(len(candidates.cpus))
 
     with pytest.raises(PolicyError, match="read-only"):
+        place(full_and_empty(), PlacementRequest(VM("vm", 1, 1024, 1.0)), greedy)
+
+
+def test_a_policy_cannot_change_labels_of_hosts() -> None:
+    def greedy(candidates: Candidates) -> np.ndarray:
+        candidates.labels[0]["rack"] = "b"  # type: ignore[index]
+        return np.zeros(len(candidates.cpus))
+
+    with pytest.raises(PolicyError, match="does not support item assignment"):
         place(full_and_empty(), PlacementRequest(VM("vm", 1, 1024, 1.0)), greedy)
 
 

@@ -1,6 +1,7 @@
 """Policies and selections by name, or by where they are."""
 
 import re
+import sys
 from dataclasses import fields
 from pathlib import Path
 
@@ -61,10 +62,19 @@ def test_a_name_that_is_not_found_is_reported_with_the_reason(name, message):
     assert message in str(error.value)
 
 
-def test_a_module_that_fails_is_reported_with_its_error(tmp_path, monkeypatch):
+@pytest.mark.parametrize(
+    ("code", "message"),
+    [
+        ("1 / 0", r"cannot be loaded \(ZeroDivisionError: division"),
+        ("raise SystemExit(5)", r"cannot be loaded \(SystemExit: 5"),
+        ("class A:\n @property\n def score(self): 1 / 0\nbest = A()", "division by zero"),
+    ],
+)
+def test_a_module_that_fails_is_reported_with_its_error(code, message, tmp_path, monkeypatch):
     monkeypatch.syspath_prepend(tmp_path)
-    (tmp_path / "broken_policy.py").write_text("1 / 0\n")
-    with pytest.raises(LookupError, match=r"cannot be loaded \(ZeroDivisionError: division"):
+    monkeypatch.delitem(sys.modules, "broken_policy", raising=False)
+    (tmp_path / "broken_policy.py").write_text(f"{code}\n")
+    with pytest.raises(LookupError, match=message):
         find_policy("broken_policy:best")
 
 

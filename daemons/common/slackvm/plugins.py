@@ -34,7 +34,7 @@ def find(name: str, built_in: Mapping[str, Thing], group: str) -> Thing:
         raise LookupError(f"{name!r} is unknown; known: {known}; or module:attribute")
     try:
         return cast("Thing", others[name].load() if name in others else resolve_name(name))
-    except Exception as error:
+    except (Exception, SystemExit) as error:
         raise LookupError(f"{name!r} cannot be loaded ({type(error).__name__}: {error})") from error
 
 
@@ -49,5 +49,7 @@ def find_policy(name: str) -> "Policy":
 
     try:
         return Policy.of(find(name, POLICIES, POLICY_GROUP), name)
-    except TypeError as error:
+    except LookupError:
+        raise
+    except Exception as error:
         raise LookupError(f"{name}: {error}") from error

@@ -2,6 +2,7 @@
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
+from types import MappingProxyType
 from typing import Any, Self
 
 from schedulerglobal.store.records import StoredReservation, StoredVM
@@ -142,8 +143,10 @@ class VMSpec:
 
     @property
     def placement_request(self) -> PlacementRequest:
-        """What placements decide on."""
-        return PlacementRequest(self.vm, self.labels, self.require)
+        """What placements decide on; a policy cannot change it."""
+        return PlacementRequest(
+            self.vm, MappingProxyType(self.labels), MappingProxyType(self.require)
+        )
 
     @classmethod
     def from_request(cls, request: ClusterVMRequest) -> Self:

@@ -9,6 +9,8 @@ from importlib.metadata import entry_points
 from pkgutil import iter_modules, resolve_name
 from typing import Any
 
+from pydantic import BaseModel
+
 from schedulerlocal.backend import Backend
 from slackvm.settings import LocalSettings, SettingsError
 
@@ -33,7 +35,7 @@ def find_backend(name: str) -> Backend[Any]:
         )
     try:
         backend = resolve_name(installed.get(name, name))
-    except Exception as error:
+    except (Exception, SystemExit) as error:
         raise SettingsError(
             f"SCL_HYPERVISOR: {name!r} cannot be loaded ({type(error).__name__}: {error})"
         ) from error
@@ -41,6 +43,8 @@ def find_backend(name: str) -> Backend[Any]:
         raise SettingsError(
             f"SCL_HYPERVISOR: {name!r} is a {type(backend).__name__}, not a Backend"
         )
+    if not (isinstance(backend.settings, type) and issubclass(backend.settings, BaseModel)):
+        raise SettingsError(f"SCL_HYPERVISOR: the settings of {name!r} are not a model of pydantic")
     taken = sorted(backend.settings.model_fields.keys() & LocalSettings.model_fields.keys())
     if taken:
         raise SettingsError(

@@ -3,6 +3,7 @@
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import lru_cache
+from types import MappingProxyType
 from typing import Any, NamedTuple, overload
 
 import numpy as np
@@ -35,7 +36,8 @@ class HostLabels(Sequence[Labels]):
     """The labels of hosts, by the hosts' index."""
 
     def __init__(self, labels: Iterable[Labels]) -> None:
-        self._labels = tuple(labels)
+        # Read-only, as the arrays are: a policy must not change what the next request sees.
+        self._labels: tuple[Labels, ...] = tuple(map(MappingProxyType, labels))
         self._matching: dict[tuple[str, str], NDArray[np.bool_]] = {}
 
     def __len__(self) -> int:

@@ -70,6 +70,7 @@ def place(
     if excluded:
         fits[list(excluded)] = False
     fits.flags.writeable = False
+    candidates.added_cpus.flags.writeable = False
     accepted = policy.accepted(candidates)
     scores = policy.scores(candidates, accepted)
     accepts = accepted & (scores > -np.inf)

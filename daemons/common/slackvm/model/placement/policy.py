@@ -142,7 +142,7 @@ def _called(what: str, function: Callable[[Candidates], Any], candidates: Candid
         # A host that never answered has 0 CPUs to divide by, and takes no VM.
         with np.errstate(divide="ignore", invalid="ignore"):
             return function(candidates)
-    except Exception as error:
+    except (Exception, SystemExit) as error:
         raise PolicyError(f"`{what}` of the policy fails: {_in_a_line(error)}") from error
 
 
@@ -151,7 +151,7 @@ def _checked(what: str, given: Any, candidates: Candidates, kinds: str) -> NDArr
     shape = candidates.fits.shape
     try:
         values = np.asarray(given)
-    except Exception as error:
+    except (Exception, SystemExit) as error:
         raise PolicyError(f"`{what}` of the policy fails: {_in_a_line(error)}") from error
     # For many requests, numbers that are the same for every request are one for each host, too.
     if values.dtype.kind not in kinds or values.shape not in (shape, shape[-1:]):
@@ -169,7 +169,10 @@ def _checked(what: str, given: Any, candidates: Candidates, kinds: str) -> NDArr
 def _described(given: object) -> str:
     if given is None:
         return "None"
-    values = np.asarray(given)
+    try:
+        values = np.asarray(given)
+    except (Exception, SystemExit):  # noqa: BLE001 - whatever a policy's object raises
+        return f"an object of type {type(given).__name__}"
     if values.dtype.kind == "O" and not isinstance(given, np.ndarray):
         return f"an object of type {type(given).__name__}"
     if values.ndim == 0:
@@ -177,8 +180,11 @@ def _described(given: object) -> str:
     return f"values of shape {values.shape} and type {values.dtype}"
 
 
-def _in_a_line(error: Exception) -> str:
+def _in_a_line(error: BaseException) -> str:
     """Return the type of an error, the first line of its message, and where it was raised."""
-    message = (str(error).splitlines() or [""])[0]
+    try:
+        message = (str(error).splitlines() or [""])[0]
+    except Exception:  # noqa: BLE001 - whatever the error's own `__str__` raises
+        message = ""
     where = traceback.extract_tb(error.__traceback__)[-1]
     return f"{type(error).__name__}: {message} ({Path(where.filename).name}, line {where.lineno})"
