@@ -411,7 +411,7 @@ def test_a_policy_sees_names_labels_levels_and_the_request() -> None:
     request = PlacementRequest(VM("vm", 1, 64, 2.0), {"team": "x"})
     candidates = fleet.consider(request)
     assert candidates.request is request
-    assert candidates.names == ("first", "second")
+    assert tuple(candidates.names) == ("first", "second")
     assert [labels["rack"] for labels in candidates.labels] == ["a", "b"]
     assert candidates.matching({"rack": "b"}).tolist() == [False, True]
     assert candidates.levels == [1.0, 2.0]

@@ -1,6 +1,6 @@
 """A request to place a VM, and the hosts that are considered for it."""
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import lru_cache
 from types import MappingProxyType
@@ -12,6 +12,8 @@ from numpy.typing import NDArray
 from slackvm.model.labels import Labels
 from slackvm.model.placement.arrays import HostArrays
 from slackvm.model.vm import VM
+
+_NO_LABELS: Labels = MappingProxyType({})
 
 _MOST_KEPT = 256
 """Labels for which it is kept which hosts have them."""
@@ -32,12 +34,39 @@ class PlacementRequest:
     require: Labels = field(default_factory=dict)
 
 
-class HostLabels(Sequence[Labels]):
-    """The labels of hosts, by the hosts' index."""
+class HostNames(Sequence[str]):
+    """The names of hosts, by the hosts' index: a read-only view, as the arrays are.
 
-    def __init__(self, labels: Iterable[Labels]) -> None:
-        # Read-only, as the arrays are: a policy must not change what the next request sees.
-        self._labels: tuple[Labels, ...] = tuple(map(MappingProxyType, labels))
+    Args:
+        names: the names; not copied, for a copy of each placement costs as much as the placement.
+    """
+
+    def __init__(self, names: Sequence[str]) -> None:
+        self._names = names
+
+    def __len__(self) -> int:
+        """Return the number of hosts."""
+        return len(self._names)
+
+    @overload
+    def __getitem__(self, index: int) -> str: ...
+    @overload
+    def __getitem__(self, index: slice) -> Sequence[str]: ...
+    def __getitem__(self, index: int | slice) -> str | Sequence[str]:
+        """Return the name of a host, or of some hosts."""
+        return self._names[index]
+
+
+class HostLabels(Sequence[Labels]):
+    """The labels of hosts, by the hosts' index: a read-only view, as the arrays are.
+
+    Args:
+        labels: labels that cannot be written to; not copied. Once they change, which hosts match
+            must be asked of a new object.
+    """
+
+    def __init__(self, labels: Sequence[Labels]) -> None:
+        self._labels = labels
         self._matching: dict[tuple[str, str], NDArray[np.bool_]] = {}
 
     def __len__(self) -> int:
@@ -47,8 +76,8 @@ class HostLabels(Sequence[Labels]):
     @overload
     def __getitem__(self, index: int) -> Labels: ...
     @overload
-    def __getitem__(self, index: slice) -> tuple[Labels, ...]: ...
-    def __getitem__(self, index: int | slice) -> Labels | tuple[Labels, ...]:
+    def __getitem__(self, index: slice) -> Sequence[Labels]: ...
+    def __getitem__(self, index: int | slice) -> Labels | Sequence[Labels]:
         """Return the labels of a host, or of some hosts."""
         return self._labels[index]
 
@@ -178,7 +207,7 @@ class Candidates(NamedTuple):
 @lru_cache(maxsize=16)
 def numbered(count: int) -> tuple[Sequence[str], HostLabels]:
     """Return names and labels of hosts that have only a number: `host0`, `host1` and so on."""
-    return tuple(f"host{index}" for index in range(count)), HostLabels([{}] * count)
+    return tuple(f"host{index}" for index in range(count)), HostLabels([_NO_LABELS] * count)
 
 
 def read_only(numbers: NDArray[np.int64]) -> NDArray[np.int64]:

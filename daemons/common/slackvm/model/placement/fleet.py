@@ -6,15 +6,17 @@ as that of the host would (see `slackvm.model.Host`).
 """
 
 from collections.abc import Iterable
+from types import MappingProxyType
 
 import numpy as np
 
 from slackvm.model.codes import Code
-from slackvm.model.labels import format_labels, missing_labels
+from slackvm.model.labels import Labels, format_labels, missing_labels
 from slackvm.model.placement.arrays import HostArrays
 from slackvm.model.placement.candidates import (
     Candidates,
     HostLabels,
+    HostNames,
     PlacementRequest,
     VNodes,
     read_only,
@@ -31,7 +33,12 @@ _NO_VNODE = 0
 
 
 class Fleet:
-    """Hosts, each identified by its index: 0 for the first, and so on."""
+    """Hosts, each identified by its index: 0 for the first, and so on.
+
+    Attributes:
+        names: the hosts' names, by index.
+        labels: the hosts' labels, by index.
+    """
 
     def __init__(self, summaries: Iterable[HostSummary]) -> None:
         self._summaries = list(summaries)
@@ -40,8 +47,10 @@ class Fleet:
         self._offers: list[frozenset[float] | None] = [_ANY_LEVEL]
         self._offer = np.zeros(len(self), dtype=np.int64)
         self._levels: dict[float, int] = {}
-        self._names: tuple[str, ...] | None = None
-        self._labels: HostLabels | None = None
+        self._names = [summary.name for summary in self._summaries]
+        self._label_maps = [_read_only(summary.labels) for summary in self._summaries]
+        self.names = HostNames(self._names)
+        self.labels = HostLabels(self._label_maps)
         self._become(HostArrays((len(self),), _NO_VNODE + 1))
         for index in range(len(self)):
             self._write(index)
@@ -50,26 +59,14 @@ class Fleet:
         """Return the number of hosts."""
         return len(self._summaries)
 
-    @property
-    def names(self) -> tuple[str, ...]:
-        """The hosts' names, by index."""
-        if self._names is None:
-            self._names = tuple(summary.name for summary in self._summaries)
-        return self._names
-
-    @property
-    def labels(self) -> HostLabels:
-        """The hosts' labels, by index."""
-        if self._labels is None:
-            self._labels = HostLabels(summary.labels for summary in self._summaries)
-        return self._labels
-
     def add(self, summary: HostSummary) -> int:
         """Add a host and return its index, which is the last."""
         self._summaries.append(summary)
         self._taken.append({})
+        self._names.append(summary.name)
+        self._label_maps.append(_read_only(summary.labels))
+        self.labels = HostLabels(self._label_maps)
         self._offer = np.append(self._offer, 0)
-        self._names = self._labels = None
         self._become(self._hosts.with_hosts(1))
         self._write(len(self) - 1)
         return len(self) - 1
@@ -77,17 +74,18 @@ class Fleet:
     def remove(self, index: int) -> None:
         """Remove a host; the indexes of the hosts after it go down by one."""
         del self._summaries[index], self._taken[index]
+        del self._names[index], self._label_maps[index]
+        self.labels = HostLabels(self._label_maps)
         self._offer = np.delete(self._offer, index)
-        self._names = self._labels = None
         self._become(self._hosts.without_host(index))
 
     def update(self, index: int, summary: HostSummary) -> None:
         """Replace the summary of a host; VMs that were taken for it stay taken."""
         before = self._summaries[index]
-        if summary.name != before.name:
-            self._names = None
+        self._names[index] = summary.name
         if summary.labels != before.labels:
-            self._labels = None
+            self._label_maps[index] = _read_only(summary.labels)
+            self.labels = HostLabels(self._label_maps)
         self._summaries[index] = summary
         self._write(index)
 
@@ -227,3 +225,7 @@ class Fleet:
 
 def _includes(offered: frozenset[float] | None, level: float) -> bool:
     return offered is _ANY_LEVEL or level in offered
+
+
+def _read_only(labels: Labels) -> Labels:
+    return MappingProxyType(dict(labels))
