@@ -187,7 +187,7 @@ WRONG = {
         ),
         ({"SCG_URL": "::"}, ["Set SCG_TOKEN, or listen on 127.0.0.1"]),
         ({"SCG_STORE": "sqlite:////proc/none/store"}, ["SCG_STORE: /proc/none/store"]),
-        ({"SCG_NODE_URL_LIST": "a, http://b/c"}, ["SCG_NODE_URL_LIST.*nothing after"]),
+        ({"SCG_NODE_URL_LIST": "a, http://b/c"}, ["SCG_NODE_URL_LIST.*and no path"]),
         ({"SCG_TLS_CERT": "/none"}, ["SCG_TLS_CERT and SCG_TLS_KEY go together"]),
         ({"SCL_TLS_CA": "/none"}, ["SCL_TLS_CA: there is no file /none"]),
     ],

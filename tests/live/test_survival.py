@@ -108,7 +108,7 @@ def test_sigterm_ends_the_daemon_and_leaves_the_vms(tmp_path: Path) -> None:
         assert daemon.end() == 0
         daemon.start()
         after = daemon.get("/v1/host")
-        of_this_life = {"generation": 0, "instance": ""}
+        of_this_life = {"generation": 0, "boot_id": "", "instance": ""}
         assert {**after, **of_this_life} == {**before, **of_this_life}
         assert after["instance"] != before["instance"]
 
