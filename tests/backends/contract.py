@@ -45,12 +45,12 @@ class HypervisorContract:
     @pytest.fixture
     def open_hypervisor(self) -> OpenHypervisor:
         """A function that connects to a host, the same at each call, that has no VM at first."""
-        raise NotImplementedError
+        raise NotImplementedError("the tests of each backend define this fixture")
 
     @pytest.fixture
     def new_image(self) -> NewImage:
         """A function that makes an image which a VM may use."""
-        raise NotImplementedError
+        raise NotImplementedError("the tests of each backend define this fixture")
 
     @pytest.fixture
     def cpus(self) -> tuple[int, int]:

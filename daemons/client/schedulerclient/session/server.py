@@ -18,7 +18,7 @@ from urllib3.exceptions import LocationValueError
 from schedulerclient.output.failures import BadInput, Denied, Failed, Unreachable
 from schedulerclient.output.waiting import Waiting
 from schedulerclient.session import address
-from schedulerclient.session.deadline import within
+from schedulerclient.session.time_limit import within
 from slackvm import __version__
 from slackvm.api import host_api
 from slackvm.api.endpoint import Endpoint, InputT, PathT

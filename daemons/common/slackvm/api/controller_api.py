@@ -1,6 +1,8 @@
 """The REST interface of the controller."""
 
-from slackvm.api.base import HealthReply
+from dataclasses import replace
+
+from slackvm.api import host_api
 from slackvm.api.cluster import (
     ClusterHostReply,
     ClusterStatusReply,
@@ -16,7 +18,6 @@ from slackvm.api.cluster import (
 )
 from slackvm.api.endpoint import Endpoint
 from slackvm.api.hosts import SummaryReply
-from slackvm.api.prototype import DeployQuery, Done, NameQuery, NotDone
 from slackvm.api.scheduling import (
     CapacityReply,
     CapacityRequest,
@@ -36,7 +37,7 @@ _DEPLOY = (
     *(Code.IMAGE_NOT_FOUND, Code.IMAGE_OUTSIDE, Code.IMAGE_INVALID, Code.IMAGE_IN_USE),
     *(Code.NO_CPU, Code.NO_MEMORY, Code.TOO_LARGE, Code.OVERCOMMITTED, Code.CORDONED),
     *(Code.NAME_TAKEN, Code.LEVEL_NOT_OFFERED, Code.LABELS_NOT_MATCHED),
-    Code.HOST_OUTDATED,
+    *(Code.HOST_OUTDATED, Code.EXCLUDED_BY_POLICY, Code.POLICY_FAILED),
     *_NOT_NOW,
 )
 
@@ -81,18 +82,8 @@ REMOVE_VM: Endpoint[VMPath, None] = Endpoint(
     tags=("vms",),
 )
 
-CHANGE_VM: dict[str, Endpoint[VMPath, None]] = {
-    verb: Endpoint(
-        method="POST",
-        path=f"/v1/vms/{{name}}/{verb}",
-        summary=f"{verb.capitalize()} a VM; it keeps its CPUs and memory.",
-        replies={200: ChangedReply},
-        codes=_CHANGE,
-        parameters=VMPath,
-        changes=True,
-        tags=("vms",),
-    )
-    for verb in ("start", "stop", "restart")
+CHANGE_VM = {
+    verb: replace(endpoint, codes=_CHANGE) for verb, endpoint in host_api.CHANGE_VM.items()
 }
 
 LIST_HOSTS: Endpoint[None, HostsQuery] = Endpoint(
@@ -161,7 +152,7 @@ PLAN: Endpoint[None, ClusterPlanRequest] = Endpoint(
     path="/v1/plan",
     summary="Where a VM would go: the score of every host, or why it refuses.",
     replies={200: ClusterPlanReply},
-    codes=(Code.POLICY_NOT_FOUND,),
+    codes=(Code.POLICY_NOT_FOUND, Code.POLICY_FAILED),
     input=ClusterPlanRequest,
     tags=("scheduling",),
 )
@@ -171,27 +162,16 @@ CAPACITY: Endpoint[None, CapacityRequest] = Endpoint(
     path="/v1/capacity",
     summary="How many more VMs of a mix fit, and how many hosts a number of them needs.",
     replies={200: CapacityReply},
-    codes=(Code.TOO_MUCH, Code.TOO_LARGE),
+    codes=(Code.TOO_MUCH, Code.TOO_LARGE, Code.POLICY_FAILED),
     input=CapacityRequest,
     tags=("scheduling",),
 )
 
-LIVENESS: Endpoint[None, None] = Endpoint(
-    method="GET",
-    path="/healthz",
-    summary="Whether the controller runs.",
-    replies={200: HealthReply},
-    open=True,
-    tags=("daemon",),
-)
+LIVENESS = replace(host_api.LIVENESS, summary="Whether the controller runs.")
 
-READINESS: Endpoint[None, None] = Endpoint(
-    method="GET",
-    path="/readyz",
+READINESS = replace(
+    host_api.READINESS,
     summary="Whether it can place VMs: it has polled every host once and can write its store.",
-    replies={200: HealthReply, 503: HealthReply},
-    open=True,
-    tags=("daemon",),
 )
 
 PROTOTYPE_STATUS: Endpoint[None, None] = Endpoint(
@@ -202,26 +182,8 @@ PROTOTYPE_STATUS: Endpoint[None, None] = Endpoint(
     tags=("prototype",),
 )
 
-PROTOTYPE_DEPLOY: Endpoint[None, DeployQuery] = Endpoint(
-    method="GET",
-    path="/deploy",
-    summary="Create a VM on the best host and start it.",
-    replies={200: Done},
-    codes=_DEPLOY,
-    failure=NotDone,
-    input=DeployQuery,
-    changes=True,
-    tags=("prototype",),
+PROTOTYPE_DEPLOY = replace(
+    host_api.PROTOTYPE_DEPLOY, summary="Create a VM on the best host and start it.", codes=_DEPLOY
 )
 
-PROTOTYPE_REMOVE: Endpoint[None, NameQuery] = Endpoint(
-    method="GET",
-    path="/remove",
-    summary="Remove a VM; its image stays.",
-    replies={200: Done},
-    codes=_CHANGE,
-    failure=NotDone,
-    input=NameQuery,
-    changes=True,
-    tags=("prototype",),
-)
+PROTOTYPE_REMOVE = replace(host_api.PROTOTYPE_REMOVE, codes=_CHANGE)
