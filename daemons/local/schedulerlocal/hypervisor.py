@@ -136,7 +136,7 @@ class Usage:
         uuid: the VM.
         cpu_s: seconds of CPU time of its vCPUs.
         wait_s: seconds that its vCPUs waited for a CPU; None: not measured.
-        memory_mib: memory in use, as far as the hypervisor knows it.
+        memory_mib: memory in use, as far as the hypervisor knows it; never more than the VM has.
     """
 
     uuid: str

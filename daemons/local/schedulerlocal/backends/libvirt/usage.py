@@ -81,7 +81,11 @@ def _usage(uuid: str, values: dict[str, int]) -> Usage:
     # empty in many kernels.
     found = [values.get(f"vcpu.{n}.delay") or values.get(f"vcpu.{n}.wait") for n in vcpus]
     waits = [each for each in found if each is not None]
-    memory_kib = values.get("balloon.rss") or values.get("balloon.current", 0)
+    # The resident memory is that of the whole QEMU process, whose own part does not belong to the
+    # VM: a guest that has touched all of its memory would use more than it has.
+    current_kib = values.get("balloon.current", 0)
+    resident_kib = values.get("balloon.rss") or current_kib
+    memory_kib = min(resident_kib, current_kib) if current_kib else resident_kib
     return Usage(
         uuid=uuid,
         cpu_s=(sum(times) if times else values.get("cpu.time", 0)) / NS_PER_S,
