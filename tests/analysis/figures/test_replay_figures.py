@@ -8,12 +8,13 @@ from drawings import legend_texts, overlaps
 from slackanalysis.figures import palette
 from slackanalysis.figures.plots.host_usage import (
     draw_host_usage,
+    host_usage_summary,
     host_usage_table,
-    save_host_usage,
 )
-from slackanalysis.figures.plots.memory import draw_memory, memory_table, save_memory
-from slackanalysis.figures.plots.vm_count import draw_vm_count, save_vm_count, vm_count_table
-from slackanalysis.figures.plots.vm_usage import draw_vm_usage, save_vm_usage
+from slackanalysis.figures.plots.memory import draw_memory, memory_summary, memory_table
+from slackanalysis.figures.plots.vm_count import draw_vm_count, vm_count_summary, vm_count_table
+from slackanalysis.figures.plots.vm_usage import draw_vm_usage, vm_usage_summary
+from slackanalysis.figures.saving import save_figure
 from slackanalysis.recordings.vms import read_vm_use
 
 
@@ -71,9 +72,19 @@ def test_use_is_drawn_as_the_share_of_vms_that_use_at_most_so_much(monitoring):
     assert mean.get_xlim() == busy.get_xlim() == (0, 100)
 
 
-@pytest.mark.parametrize("save", [save_host_usage, save_memory, save_vm_count, save_vm_usage])
-def test_every_figure_is_saved_with_its_numbers(tmp_path, monitoring, save):
-    saved = save(monitoring, tmp_path / "new" / "figure")
+@pytest.mark.parametrize(
+    ("read", "draw", "summarise"),
+    [
+        (host_usage_table, draw_host_usage, host_usage_summary),
+        (memory_table, draw_memory, memory_summary),
+        (vm_count_table, draw_vm_count, vm_count_summary),
+        (read_vm_use, draw_vm_usage, vm_usage_summary),
+    ],
+)
+def test_every_figure_is_saved_with_its_numbers(tmp_path, monitoring, read, draw, summarise):
+    table = read(monitoring)
+    output = tmp_path / "new" / "figure"
+    saved = save_figure(draw(table), table, output, printed=summarise(table))
     pdf, png, csv, tex = saved.paths
     assert pdf.read_bytes().startswith(b"%PDF")
     assert png.read_bytes().startswith(b"\x89PNG")
@@ -82,16 +93,18 @@ def test_every_figure_is_saved_with_its_numbers(tmp_path, monitoring, save):
 
 
 def test_a_figure_that_cannot_be_saved_leaves_the_older_one(tmp_path, monitoring, monkeypatch):
-    saved = save_vm_count(monitoring, tmp_path / "figure")
+    table = vm_count_table(monitoring)
+    saved = save_figure(draw_vm_count(table), table, tmp_path / "figure")
     before = {path: path.read_bytes() for path in tmp_path.glob("figure.*")}
     monitoring.write_text(monitoring.read_text().replace("\n15\t", "\n30\t"))
+    changed = vm_count_table(monitoring)
 
     def fail(*_: object, **__: object) -> None:
         raise OSError("no space left")
 
     monkeypatch.setattr(pd.DataFrame, "to_csv", fail)
     with pytest.raises(OSError, match="no space"):
-        save_vm_count(monitoring, tmp_path / "figure")
+        save_figure(draw_vm_count(changed), changed, tmp_path / "figure")
     assert {path: path.read_bytes() for path in tmp_path.glob("*figure.*")} == before
     assert saved.csv in before
 

@@ -8,10 +8,11 @@ import pytest
 
 from sizings import sizings
 from slackanalysis.figures.latex import latex_table, summary_over_time
-from slackanalysis.figures.plots.vm_count import save_vm_count
-from slackanalysis.figures.plots.vnode_evolution import save_vnode_evolution
-from slackanalysis.figures.plots.workers_saved import save_workers_saved
-from slackanalysis.figures.saving import output_paths
+from slackanalysis.figures.plots.vm_count import draw_vm_count, vm_count_summary, vm_count_table
+from slackanalysis.figures.plots.vnode_evolution import draw_vnode_evolution, vnode_evolution_table
+from slackanalysis.figures.plots.workers_saved import draw_workers_saved
+from slackanalysis.figures.saving import output_paths, save_figure
+from slackanalysis.sweep.reproduction import beside_published
 
 
 def objects(pdf: bytes) -> bytes:
@@ -26,9 +27,10 @@ def objects(pdf: bytes) -> bytes:
 
 
 def test_fonts_are_truetype(tmp_path, monitoring):
+    evolution, published = vnode_evolution_table(monitoring), beside_published(sizings())
     for saved in (
-        save_vnode_evolution(monitoring, tmp_path / "a"),
-        save_workers_saved(sizings(), tmp_path / "b"),
+        save_figure(draw_vnode_evolution(evolution), evolution, tmp_path / "a"),
+        save_figure(draw_workers_saved(published), published, tmp_path / "b"),
     ):
         (pdf,) = (path for path in saved.paths if path.suffix == ".pdf")
         inside = objects(pdf.read_bytes())
@@ -37,15 +39,19 @@ def test_fonts_are_truetype(tmp_path, monitoring):
 
 
 def test_text_of_an_svg_is_text(tmp_path, monitoring):
-    saved = save_vnode_evolution(monitoring, tmp_path / "a", formats=["svg"])
+    table = vnode_evolution_table(monitoring)
+    saved = save_figure(draw_vnode_evolution(table), table, tmp_path / "a", formats=["svg"])
     svg = saved.paths[0].read_text()
     assert "vNode 1:1</text>" in svg
 
 
 def test_equal_inputs_give_equal_bytes(tmp_path, monitoring):
+    tables = {name: vnode_evolution_table(monitoring) for name in ("a", "b")}
     one, other = (
-        save_vnode_evolution(monitoring, tmp_path / name, formats=["svg", "pdf", "png"])
-        for name in ("a", "b")
+        save_figure(
+            draw_vnode_evolution(table), table, tmp_path / name, formats=["svg", "pdf", "png"]
+        )
+        for name, table in tables.items()
     )
     assert [path.name for path in one.paths] == ["a.svg", "a.pdf", "a.png", "a.csv", "a.tex"]
     assert one.image == other.image
@@ -55,7 +61,9 @@ def test_equal_inputs_give_equal_bytes(tmp_path, monitoring):
 
 @pytest.mark.parametrize("width_in", [3.5, 7.0])
 def test_a_figure_is_as_wide_as_asked_for(tmp_path, monitoring, width_in):
-    saved = save_vm_count(monitoring, tmp_path / "a", width_in=width_in, formats=["svg"])
+    table = vm_count_table(monitoring)
+    figure = draw_vm_count(table, width_in=width_in)
+    saved = save_figure(figure, table, tmp_path / "a", formats=["svg"])
     assert f'width="{72 * width_in:g}pt"' in saved.paths[0].read_text()
     assert int.from_bytes(saved.image[16:20], "big") == 300 * width_in
 
@@ -65,8 +73,9 @@ def test_other_formats_are_refused(tmp_path, monitoring, formats):
     if formats == "pdf":
         assert output_paths("a", formats) == output_paths("a", ["pdf"])
         return
+    table = vm_count_table(monitoring)
     with pytest.raises(ValueError, match=r"is not allowed: one or more of pdf, png, svg"):
-        save_vm_count(monitoring, tmp_path / "a", formats=formats)
+        save_figure(draw_vm_count(table), table, tmp_path / "a", formats=formats)
     assert not list(tmp_path.glob("a*"))
 
 
@@ -91,7 +100,10 @@ def test_tables_for_latex_are_escaped_and_have_intervals():
 
 
 def test_a_table_over_time_is_summarised_for_paper(tmp_path, monitoring):
-    saved = save_vm_count(monitoring, tmp_path / "a")
+    table = vm_count_table(monitoring)
+    saved = save_figure(
+        draw_vm_count(table), table, tmp_path / "a", printed=vm_count_summary(table)
+    )
     body = saved.paths[-1].read_text().split("\\midrule")[1]
     assert "3:1 & VMs & 2 & 1 & 1.50 & 2 & 2" in body
     summary = summary_over_time(pd.DataFrame({"elapsed_s": [0, 1], "x": [3, 1]}), ["x"])

@@ -11,10 +11,11 @@ from slackanalysis.figures import palette
 from slackanalysis.figures.plots.topology import (
     draw_topology,
     owners_table,
-    save_topology,
     shared_parts,
+    topology_summary,
     topology_table,
 )
+from slackanalysis.figures.saving import save_figure
 from slackvm.topologies import load_topology, parse_description
 
 HOSTS = {
@@ -100,8 +101,13 @@ def test_a_recording_of_another_host_is_refused(tmp_path, monkeypatch):
 
 def test_the_figure_is_saved_with_its_numbers(tmp_path):
     table = owners("laptop", [1.0])
-    saved = save_topology(table, tmp_path / "cpus", formats=["svg"])
+    output = tmp_path / "cpus"
+    saved = save_figure(
+        draw_topology(table), table, output, formats=["svg"], printed=shared_parts(table)
+    )
     assert [path.name for path in saved.paths] == ["cpus.svg", "cpus.csv", "cpus.tex"]
     assert len(pd.read_csv(saved.csv)) == 16
-    host = save_topology(topology_table(HOSTS["epyc"]), tmp_path / "host")
+    table = topology_table(HOSTS["epyc"])
+    output, printed = tmp_path / "host", topology_summary(table)
+    host = save_figure(draw_topology(table), table, output, printed=printed)
     assert "1 & 16 & 64 & 128" in host.csv.with_suffix(".tex").read_text()

@@ -7,9 +7,9 @@ from matplotlib.colors import to_rgb
 from drawings import legend_texts
 from slackanalysis.figures.plots.vnode_evolution import (
     draw_vnode_evolution,
-    save_vnode_evolution,
     vnode_evolution_table,
 )
+from slackanalysis.figures.saving import save_figure
 
 
 def evolution(owned: float) -> pd.DataFrame:
@@ -54,7 +54,8 @@ def test_the_axis_of_cpus_is_the_published_one_where_it_fits(owned, top):
 
 
 def test_the_figure_is_saved_twice_and_its_numbers_once(tmp_path, monitoring, vnodes_csv):
-    saved = save_vnode_evolution(monitoring, tmp_path / "new" / "fig.3")
+    table = vnode_evolution_table(monitoring)
+    saved = save_figure(draw_vnode_evolution(table), table, tmp_path / "new" / "fig.3")
     assert saved.csv == tmp_path / "new" / "fig.3.csv"
     assert saved.csv.read_text() == vnodes_csv
     pdf, png, *_ = saved.paths
@@ -64,8 +65,9 @@ def test_the_figure_is_saved_twice_and_its_numbers_once(tmp_path, monitoring, vn
 
 
 def test_the_same_recording_gives_the_same_files(tmp_path, monitoring):
-    first = save_vnode_evolution(monitoring, tmp_path / "a")
-    second = save_vnode_evolution(str(monitoring), str(tmp_path / "b"))
+    table, same = vnode_evolution_table(monitoring), vnode_evolution_table(str(monitoring))
+    first = save_figure(draw_vnode_evolution(table), table, tmp_path / "a")
+    second = save_figure(draw_vnode_evolution(same), same, str(tmp_path / "b"))
     for one, other in zip(first.paths, second.paths, strict=True):
         assert one.read_bytes() == other.read_bytes()
 
@@ -76,7 +78,8 @@ def test_an_instant_can_be_drawn(monitoring):
 
 
 def test_a_long_recording_can_be_drawn_in_part(tmp_path, monitoring, vnodes_csv):
-    saved = save_vnode_evolution(monitoring, tmp_path / "part", until_s=14)
+    table = vnode_evolution_table(monitoring, until_s=14)
+    saved = save_figure(draw_vnode_evolution(table), table, tmp_path / "part")
     assert saved.csv.read_text().splitlines() == vnodes_csv.splitlines()[:3]
 
 
@@ -89,7 +92,6 @@ def test_a_long_recording_can_be_drawn_in_part(tmp_path, monitoring, vnodes_csv)
         ({"from_s": 20}, "no vNode in it from 20 s after the first sample.* from 0 s to 15 s"),
     ],
 )
-def test_a_window_without_samples_is_refused(tmp_path, monitoring, window, reason):
+def test_a_window_without_samples_is_refused(monitoring, window, reason):
     with pytest.raises(ValueError, match=reason):
-        save_vnode_evolution(monitoring, tmp_path / "none", **window)
-    assert not list(tmp_path.glob("none*"))
+        vnode_evolution_table(monitoring, **window)

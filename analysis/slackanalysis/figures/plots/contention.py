@@ -1,7 +1,5 @@
 """What sharing costs the oversubscribed levels: CPU time that VMs demand and do not get."""
 
-from collections.abc import Sequence
-from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -13,7 +11,6 @@ from matplotlib.patches import Patch
 
 from slackanalysis.contention.arrangements import ARRANGEMENTS
 from slackanalysis.figures import palette, style
-from slackanalysis.figures.saving import DEFAULT_FORMATS, SavedFigure, save_figure
 from slackanalysis.figures.spread import draw_spread, drawn_range, explained
 from slackanalysis.sweep.interval import over_seeds
 
@@ -38,29 +35,6 @@ _FRAME_INCHES = 0.45
 _HEADROOM = 1.06
 _GROUP = 0.8
 """Share of the distance between two levels that their bars take."""
-
-
-def save_contention(
-    table: pd.DataFrame,
-    output: Path | str,
-    *,
-    width_in: float = style.WIDTH_IN,
-    formats: Sequence[str] = DEFAULT_FORMATS,
-) -> SavedFigure:
-    """Draw which share of the demanded CPU time is not served, and how often; save the figure.
-
-    Args:
-        table: rows of `slackanalysis.contention.table.contention_of`, with a column `seed`.
-        output: the files' path without ending, see `save_figure`.
-        width_in: width of the figure in inches.
-        formats: see `save_figure`.
-
-    Raises:
-        OSError: a file cannot be written.
-    """
-    summary = summarise(table)
-    figure = draw_contention(summary, width_in=width_in)
-    return save_figure(figure, summary, output, formats=formats)
 
 
 def summarise(table: pd.DataFrame) -> pd.DataFrame:

@@ -1,6 +1,5 @@
 """CPUs and memory of a host over time: offered, allocated and used."""
 
-from collections.abc import Sequence
 from pathlib import Path
 
 import pandas as pd
@@ -9,7 +8,6 @@ from matplotlib.figure import Figure
 
 from slackanalysis.figures import style
 from slackanalysis.figures.latex import summary_over_time
-from slackanalysis.figures.saving import DEFAULT_FORMATS, SavedFigure, save_figure
 from slackanalysis.recordings.host import read_host
 from slackanalysis.recordings.time import TimeSpan, shown_window, since_first_sample
 from slackanalysis.workload.catalogue import GIB
@@ -19,35 +17,6 @@ _HEADROOM = 1.06
 _LABELS = ("Offered by the host", "Owned by vNodes, allocated to VMs", "In use")
 _CPUS = ("cpus", "owned_cpus", "used_cpus")
 _MEMORY = ("memory_mib", "allocated_mib", "used_mib")
-
-
-def save_host_usage(
-    monitoring: Path | str,
-    output: Path | str,
-    until_s: float = 0,
-    *,
-    from_s: float = 0,
-    width_in: float = style.WIDTH_IN,
-    formats: Sequence[str] = DEFAULT_FORMATS,
-) -> SavedFigure:
-    """Draw what the host of a recording offers, allocates and uses, and save the figure.
-
-    Args:
-        monitoring: the recording, see `slackanalysis.recordings.host.read_host`.
-        output: the files' path without ending, see `save_figure`.
-        until_s: last second drawn, since the first sample; 0: to the end of the recording.
-        from_s: first second drawn, since the first sample.
-        width_in: width of the figure in inches.
-        formats: see `save_figure`.
-
-    Raises:
-        ValueError: `monitoring` is no recording, lacks rows of the host, or an option is wrong.
-        OSError: a file cannot be read or written.
-    """
-    table = host_usage_table(monitoring, from_s=from_s, until_s=until_s)
-    printed = host_usage_summary(table)
-    figure = draw_host_usage(table, width_in=width_in)
-    return save_figure(figure, table, output, formats=formats, printed=printed)
 
 
 def host_usage_table(

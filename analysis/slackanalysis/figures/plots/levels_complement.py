@@ -1,7 +1,5 @@
 """Why sharing helps: which resource each level runs out of first."""
 
-from collections.abc import Sequence
-from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -11,7 +9,6 @@ from matplotlib.figure import Figure
 from matplotlib.ticker import FuncFormatter, MaxNLocator
 
 from slackanalysis.figures import palette, style
-from slackanalysis.figures.saving import DEFAULT_FORMATS, SavedFigure, save_figure
 from slackanalysis.sizing.hosts import HostSize
 from slackanalysis.workload.catalogue import GIB
 
@@ -20,30 +17,6 @@ _LEAST_BARS_INCHES = 1.9
 _BAR_INCHES = 0.09
 _RATIO_ROOM_INCHES = 2.6
 _GROUP = 0.8
-
-
-def save_levels_complement(
-    table: pd.DataFrame,
-    size: HostSize,
-    output: Path | str,
-    *,
-    width_in: float = style.WIDTH_IN,
-    formats: Sequence[str] = DEFAULT_FORMATS,
-) -> SavedFigure:
-    """Draw memory per CPU of each level, and what a cluster of its own leaves; save the figure.
-
-    Args:
-        table: what `slackanalysis.sizing.complement` returns.
-        size: what a host offers.
-        output: the files' path without ending, see `save_figure`.
-        width_in: width of the figure in inches.
-        formats: see `save_figure`.
-
-    Raises:
-        OSError: a file cannot be written.
-    """
-    figure = draw_levels_complement(table, size, width_in=width_in)
-    return save_figure(figure, table, output, formats=formats)
 
 
 def draw_levels_complement(

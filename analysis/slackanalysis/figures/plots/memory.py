@@ -1,6 +1,5 @@
 """Memory of a host over time: allocated per level, and used."""
 
-from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
@@ -14,7 +13,6 @@ from matplotlib.patheffects import withStroke
 
 from slackanalysis.figures import palette, style
 from slackanalysis.figures.latex import summary_over_time
-from slackanalysis.figures.saving import DEFAULT_FORMATS, SavedFigure, save_figure
 from slackanalysis.recordings.host import read_host
 from slackanalysis.recordings.time import TimeSpan, shown_window, since_first_sample
 from slackanalysis.recordings.vms import read_levels
@@ -26,36 +24,6 @@ _HALO = [withStroke(linewidth=2.4, foreground="white")]
 """The line stays visible on dark areas."""
 
 _IN_USE: dict[str, Any] = {"color": "black", "linestyle": (0, (4, 1.5)), "linewidth": 1.1}
-
-
-def save_memory(
-    monitoring: Path | str,
-    output: Path | str,
-    until_s: float = 0,
-    *,
-    from_s: float = 0,
-    width_in: float = style.WIDTH_IN,
-    formats: Sequence[str] = DEFAULT_FORMATS,
-) -> SavedFigure:
-    """Draw the memory of each level's VMs on the host of a recording, and save the figure.
-
-    Args:
-        monitoring: the recording.
-        output: the files' path without ending, see `save_figure`.
-        until_s: last second drawn, since the first sample; 0: to the end of the recording.
-        from_s: first second drawn, since the first sample.
-        width_in: width of the figure in inches.
-        formats: see `save_figure`.
-
-    Raises:
-        ValueError: `monitoring` is no recording, lacks rows of the host or of VMs, or an option is
-            wrong.
-        OSError: a file cannot be read or written.
-    """
-    table = memory_table(monitoring, from_s=from_s, until_s=until_s)
-    printed = memory_summary(table)
-    figure = draw_memory(table, width_in=width_in)
-    return save_figure(figure, table, output, formats=formats, printed=printed)
 
 
 def memory_table(monitoring: Path | str, *, from_s: float = 0, until_s: float = 0) -> pd.DataFrame:

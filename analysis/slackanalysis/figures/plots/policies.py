@@ -1,7 +1,6 @@
 """How close placement policies come to the fewest hosts that could do."""
 
-from collections.abc import Mapping, Sequence
-from pathlib import Path
+from collections.abc import Mapping
 from typing import Any
 
 import numpy as np
@@ -11,7 +10,6 @@ from matplotlib.figure import Figure
 from matplotlib.lines import Line2D
 
 from slackanalysis.figures import palette, style
-from slackanalysis.figures.saving import DEFAULT_FORMATS, SavedFigure, save_figure
 from slackanalysis.figures.spread import draw_spread, explained
 from slackanalysis.sweep.gains import refuse_misleading, refuse_several_hosts
 from slackanalysis.sweep.interval import over_seeds
@@ -27,30 +25,6 @@ _FRAME_INCHES = 0.55
 _GROUP = 0.86
 _NAMES_SHARE, _NAMES_SHARE_NARROW = 0.28, 0.36
 """Share of the width that policies' names take."""
-
-
-def save_policies(
-    table: pd.DataFrame,
-    output: Path | str,
-    *,
-    width_in: float = style.WIDTH_IN,
-    formats: Sequence[str] = DEFAULT_FORMATS,
-) -> SavedFigure:
-    """Draw how many hosts each policy needs above the volume bound, and save the figure.
-
-    Args:
-        table: sizings, as `slackanalysis.sweep.gains.read_sizings` returns them.
-        output: the files' path without ending, see `save_figure`.
-        width_in: width of the figure in inches.
-        formats: see `save_figure`.
-
-    Raises:
-        ValueError: not every policy has sizings of the same lists.
-        OSError: a file cannot be written.
-    """
-    numbers = above_bound(table)
-    figure = draw_policies(numbers, width_in=width_in)
-    return save_figure(figure, numbers, output, formats=formats)
 
 
 def above_bound(table: pd.DataFrame) -> pd.DataFrame:

@@ -1,7 +1,5 @@
 """Our table of hosts beside the published one: cell by cell, and seed by seed."""
 
-from collections.abc import Sequence
-from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -13,34 +11,11 @@ from matplotlib.lines import Line2D
 from matplotlib.ticker import MaxNLocator
 
 from slackanalysis.figures import palette, style
-from slackanalysis.figures.saving import DEFAULT_FORMATS, SavedFigure, save_figure
 from slackanalysis.figures.spread import draw_spread, explained
 from slackanalysis.sweep.interval import CONFIDENCE
 from slackanalysis.sweep.reproduction import WITH_ONES, WITHOUT_ONES, Reproduction
 
 _HEIGHT_INCHES = 2.8
-
-
-def save_reproduction(
-    found: Reproduction,
-    output: Path | str,
-    *,
-    width_in: float = style.WIDTH_IN,
-    formats: Sequence[str] = DEFAULT_FORMATS,
-) -> SavedFigure:
-    """Draw our gains against the published ones, and save the figure with the table of cells.
-
-    Args:
-        found: what `slackanalysis.sweep.reproduction.reproduction` returns.
-        output: the files' path without ending, see `save_figure`.
-        width_in: width of the figure in inches.
-        formats: see `save_figure`.
-
-    Raises:
-        OSError: a file cannot be written.
-    """
-    figure = draw_reproduction(found, width_in=width_in)
-    return save_figure(figure, found.cells, output, formats=formats)
 
 
 def draw_reproduction(found: Reproduction, *, width_in: float = style.WIDTH_IN) -> Figure:

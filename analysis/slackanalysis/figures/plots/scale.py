@@ -1,45 +1,17 @@
 """Hosts that sharing saves, against the size of the cluster."""
 
-from collections.abc import Sequence
-from pathlib import Path
-
 import numpy as np
 import pandas as pd
 from matplotlib.figure import Figure
 from matplotlib.ticker import NullLocator
 
 from slackanalysis.figures import palette, style
-from slackanalysis.figures.saving import DEFAULT_FORMATS, SavedFigure, save_figure
 from slackanalysis.figures.spread import draw_spread, drawn_range, explained
 from slackanalysis.sweep.gains import refuse_several_hosts, with_gain
 from slackanalysis.sweep.interval import over_seeds
 
 _HEIGHT_INCHES = 2.7
 _MARGIN = 1.12
-
-
-def save_scale(
-    table: pd.DataFrame,
-    output: Path | str,
-    *,
-    width_in: float = style.WIDTH_IN,
-    formats: Sequence[str] = DEFAULT_FORMATS,
-) -> SavedFigure:
-    """Draw how many hosts sharing saves for different numbers of VMs, and save the figure.
-
-    Args:
-        table: sizings by one policy, as `slackanalysis.sweep.gains.read_sizings` returns them.
-        output: the files' path without ending, see `save_figure`.
-        width_in: width of the figure in inches.
-        formats: see `save_figure`.
-
-    Raises:
-        ValueError: the table has no number of VMs.
-        OSError: a file cannot be written.
-    """
-    numbers = gain_by_size(table)
-    figure = draw_scale(numbers, width_in=width_in)
-    return save_figure(figure, numbers, output, formats=formats)
 
 
 def gain_by_size(table: pd.DataFrame) -> pd.DataFrame:

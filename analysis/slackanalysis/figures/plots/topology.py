@@ -16,7 +16,6 @@ from matplotlib.figure import Figure
 from matplotlib.patches import Patch, Rectangle
 
 from slackanalysis.figures import palette, style
-from slackanalysis.figures.saving import DEFAULT_FORMATS, SavedFigure, save_figure
 from slackanalysis.recordings.cpus import read_cpus
 from slackvm.model import Topology
 
@@ -137,30 +136,6 @@ def shared_parts(owners: pd.DataFrame) -> pd.DataFrame:
     moments = pd.Index(owners["moment_s"].unique(), name="moment_s")
     table = pd.DataFrame(counts).reindex(moments, fill_value=0)
     return table.astype("int64").reset_index()
-
-
-def save_topology(
-    table: pd.DataFrame,
-    output: Path | str,
-    *,
-    width_in: float = style.WIDTH_IN,
-    formats: Sequence[str] = DEFAULT_FORMATS,
-) -> SavedFigure:
-    """Draw a host's CPUs, and save the figure with its numbers.
-
-    Args:
-        table: see `draw_topology`.
-        output: the files' path without ending, see `save_figure`.
-        width_in: width of the figure in inches.
-        formats: see `save_figure`.
-
-    Raises:
-        ValueError: the width or a format is not allowed.
-        OSError: a file cannot be written.
-    """
-    printed = shared_parts(table) if "level" in table else topology_summary(table)
-    figure = draw_topology(table, width_in=width_in)
-    return save_figure(figure, table, output, formats=formats, printed=printed)
 
 
 def draw_topology(table: pd.DataFrame, *, width_in: float = style.WIDTH_IN) -> Figure:

@@ -1,7 +1,5 @@
 """CPUs and memory that hosts have left at the peak, by level mix: mirrored bars."""
 
-from collections.abc import Sequence
-from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -13,7 +11,6 @@ from matplotlib.patches import Patch
 from matplotlib.ticker import FuncFormatter, MaxNLocator
 
 from slackanalysis.figures import palette, style
-from slackanalysis.figures.saving import DEFAULT_FORMATS, SavedFigure, save_figure
 from slackanalysis.figures.spread import draw_spread, drawn_range, explained
 from slackanalysis.sweep.interval import over_seeds
 from slackanalysis.sweep.mixes import sorted_by_mix
@@ -34,30 +31,6 @@ _MIX_INCHES = 0.22
 _TITLE_INCHES = 0.3
 _FRAME_INCHES = 0.4
 _BAR = 0.4
-
-
-def save_unallocated(
-    table: pd.DataFrame,
-    output: Path | str,
-    *,
-    width_in: float = style.WIDTH_IN,
-    formats: Sequence[str] = DEFAULT_FORMATS,
-) -> SavedFigure:
-    """Draw what separate clusters and a shared one have left at the peak, and save the figure.
-
-    Args:
-        table: sizings by one policy, as `slackanalysis.sweep.gains.read_sizings` returns them.
-        output: the files' path without ending, see `save_figure`.
-        width_in: width of the figure in inches.
-        formats: see `save_figure`.
-
-    Raises:
-        ValueError: a column is missing, or a mix is not percent of 1:1, 2:1 and 3:1.
-        OSError: a file cannot be written.
-    """
-    numbers = unallocated(table)
-    figure = draw_unallocated(numbers, width_in=width_in)
-    return save_figure(figure, numbers, output, formats=formats)
 
 
 def unallocated(table: pd.DataFrame) -> pd.DataFrame:

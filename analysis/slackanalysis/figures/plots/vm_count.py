@@ -1,6 +1,5 @@
 """How many VMs of each level are on a host over time."""
 
-from collections.abc import Sequence
 from pathlib import Path
 
 import pandas as pd
@@ -9,41 +8,11 @@ from matplotlib.ticker import MaxNLocator
 
 from slackanalysis.figures import palette, style
 from slackanalysis.figures.latex import summary_over_time
-from slackanalysis.figures.saving import DEFAULT_FORMATS, SavedFigure, save_figure
 from slackanalysis.recordings.time import TimeSpan, shown_window, since_first_sample
 from slackanalysis.recordings.vms import read_levels
 
 _HEIGHT_INCHES = 2.9
 _HEADROOM = 1.06
-
-
-def save_vm_count(
-    monitoring: Path | str,
-    output: Path | str,
-    until_s: float = 0,
-    *,
-    from_s: float = 0,
-    width_in: float = style.WIDTH_IN,
-    formats: Sequence[str] = DEFAULT_FORMATS,
-) -> SavedFigure:
-    """Draw how many VMs of each level a recording has over time, and save the figure.
-
-    Args:
-        monitoring: the recording, see `slackanalysis.recordings.vms.read_levels`.
-        output: the files' path without ending, see `save_figure`.
-        until_s: last second drawn, since the first sample; 0: to the end of the recording.
-        from_s: first second drawn, since the first sample.
-        width_in: width of the figure in inches.
-        formats: see `save_figure`.
-
-    Raises:
-        ValueError: `monitoring` is no recording, there is no VM in it, or an option is wrong.
-        OSError: a file cannot be read or written.
-    """
-    table = vm_count_table(monitoring, from_s=from_s, until_s=until_s)
-    printed = vm_count_summary(table)
-    figure = draw_vm_count(table, width_in=width_in)
-    return save_figure(figure, table, output, formats=formats, printed=printed)
 
 
 def vm_count_table(

@@ -1,45 +1,16 @@
 """How much of their vCPUs the VMs of each level use."""
 
-from collections.abc import Sequence
-from pathlib import Path
-
 import numpy as np
 import pandas as pd
 from matplotlib.figure import Figure
 
 from slackanalysis.figures import palette, style
-from slackanalysis.figures.saving import DEFAULT_FORMATS, SavedFigure, save_figure
-from slackanalysis.recordings.vms import read_vm_use
 
 _HEIGHT_INCHES = 2.4
 _PANELS = {
     "mean_use": "Mean use of its vCPUs (%)",
     "busy_use": "95th percentile of its use (%)",
 }
-
-
-def save_vm_usage(
-    monitoring: Path | str,
-    output: Path | str,
-    *,
-    width_in: float = style.WIDTH_IN,
-    formats: Sequence[str] = DEFAULT_FORMATS,
-) -> SavedFigure:
-    """Draw how the VMs of a recording differ in their use of vCPUs, and save the figure.
-
-    Args:
-        monitoring: the recording, see `slackanalysis.recordings.vms.read_vm_use`.
-        output: the files' path without ending, see `save_figure`.
-        width_in: width of the figure in inches.
-        formats: see `save_figure`.
-
-    Raises:
-        ValueError: `monitoring` is no recording, or there is no VM in it.
-        OSError: a file cannot be read or written.
-    """
-    use = read_vm_use(Path(monitoring))
-    figure = draw_vm_usage(use, width_in=width_in)
-    return save_figure(figure, use, output, formats=formats, printed=vm_usage_summary(use))
 
 
 def draw_vm_usage(use: pd.DataFrame, *, width_in: float = style.WIDTH_IN) -> Figure:

@@ -1,6 +1,5 @@
 """Evolution of the vNodes of a host: Fig. 3 of SlackVM (IEEE Cluster 2024)."""
 
-from collections.abc import Sequence
 from pathlib import Path
 
 import pandas as pd
@@ -10,7 +9,6 @@ from matplotlib.ticker import MaxNLocator
 
 from slackanalysis.figures import palette, style
 from slackanalysis.figures.latex import summary_over_time
-from slackanalysis.figures.saving import DEFAULT_FORMATS, SavedFigure, save_figure
 from slackanalysis.recordings.host import read_times, read_vnodes
 from slackanalysis.recordings.time import (
     TimeSpan,
@@ -26,35 +24,6 @@ PUBLISHED_TOP = 140
 _HEIGHT_INCHES = 2.9
 _HEADROOM = 1.05
 _COLUMNS = ("owned_cpus", "used_cpus")
-
-
-def save_vnode_evolution(
-    monitoring: Path | str,
-    output: Path | str,
-    until_s: float = 0,
-    *,
-    from_s: float = 0,
-    width_in: float = style.WIDTH_IN,
-    formats: Sequence[str] = DEFAULT_FORMATS,
-) -> SavedFigure:
-    """Draw how the vNodes of a recording evolved, and save the figure with its numbers.
-
-    Args:
-        monitoring: the recording, see `slackanalysis.recordings.host.read_vnodes`.
-        output: the files' path without ending, see `save_figure`.
-        until_s: last second drawn, since the first sample; 0: to the end of the recording.
-        from_s: first second drawn, since the first sample.
-        width_in: width of the figure in inches.
-        formats: see `save_figure`.
-
-    Raises:
-        ValueError: `monitoring` is no recording, there is no vNode in it, or an option is wrong.
-        OSError: a file cannot be read or written.
-    """
-    table = vnode_evolution_table(monitoring, from_s=from_s, until_s=until_s)
-    printed = vnode_evolution_summary(table)
-    figure = draw_vnode_evolution(table, width_in=width_in)
-    return save_figure(figure, table, output, formats=formats, printed=printed)
 
 
 def vnode_evolution_table(

@@ -2,7 +2,6 @@
 
 import math
 from collections.abc import Sequence
-from pathlib import Path
 
 import numpy as np
 import pandas as pd
@@ -16,10 +15,8 @@ from matplotlib.patches import Patch
 from numpy.typing import NDArray
 
 from slackanalysis.figures import palette, style
-from slackanalysis.figures.saving import DEFAULT_FORMATS, SavedFigure, save_figure
 from slackanalysis.figures.spread import draw_spread, drawn_range, explained
 from slackanalysis.sweep.mixes import shares
-from slackanalysis.sweep.reproduction import beside_published
 
 _PANEL_INCHES = 2.1
 _MAP_INCHES = 1.9
@@ -31,30 +28,6 @@ _MAP_SHARE = 0.62
 """Share of a map's height that is not title or labels."""
 _HEAT = "cividis"
 _BAR = 0.72
-
-
-def save_workers_saved(
-    table: pd.DataFrame,
-    output: Path | str,
-    *,
-    width_in: float = style.WIDTH_IN,
-    formats: Sequence[str] = DEFAULT_FORMATS,
-) -> SavedFigure:
-    """Draw the hosts that sharing saves, beside the published ones, and save the figure.
-
-    Args:
-        table: sizings by one policy, as `slackanalysis.sweep.gains.read_sizings` returns them.
-        output: the files' path without ending, see `save_figure`.
-        width_in: width of the figure in inches.
-        formats: see `save_figure`.
-
-    Raises:
-        ValueError: a mix is not percent of 1:1, 2:1 and 3:1.
-        OSError: a file cannot be written.
-    """
-    numbers = beside_published(table)
-    figure = draw_workers_saved(numbers, width_in=width_in)
-    return save_figure(figure, numbers, output, formats=formats)
 
 
 def draw_workers_saved(numbers: pd.DataFrame, *, width_in: float = style.WIDTH_IN) -> Figure:
