@@ -38,7 +38,10 @@ def traced() -> None:
     noting = threading.Event()
 
     def note(frame: FrameType, event: str, _argument: Any) -> None:
-        if event == "call" and noting.is_set() and frame.f_code.co_filename.startswith(root):
+        # The thread that polls hosts works beside a deploy, and is no part of it.
+        if event != "call" or not noting.is_set() or threading.current_thread().name == "poller":
+            return
+        if frame.f_code.co_filename.startswith(root):
             modules.add(frame.f_code.co_filename.removeprefix(root))
 
     def watch() -> None:

@@ -15,7 +15,7 @@ from typing import Any
 from schedulerglobal.__main__ import main
 from schedulerglobal.hosts.client import HostClient
 from schedulerglobal.store.sqlite import SqliteStore
-from slackvm.formats.journal import Journal
+from slackvm.formats.operations import Journal
 
 STEPS = Path(os.environ["STEPS"])
 KILL_AT = int(os.environ.get("KILL_AT", "0"))

@@ -24,7 +24,7 @@ from schedulerlocal.api.replies import Identity, host_reply, vm_reply
 from schedulerlocal.clock import Clock
 from schedulerlocal.hypervisor import RUNNING, ObservedVM, VMSpec
 from slackvm.api.vms import VMsReply
-from slackvm.formats.journal import Journal
+from slackvm.formats.operations import Journal
 from slackvm.model import POLICIES, VM, Host, PlacementRequest
 from slackvm.model.refusal import Refusal
 from waiting import wait_until

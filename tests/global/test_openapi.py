@@ -9,7 +9,7 @@ from openapi_spec_validator import OpenAPIV31SpecValidator
 
 from clusters.processes import LAPTOP, Controller, running
 from live.test_openapi import FULL, READ, changed, is_level, schemathesis
-from slackvm.api.fields import MIB_PER_GIB
+from slackvm.api.base import MIB_PER_GIB
 from slackvm.model.vm import LARGEST
 
 

@@ -108,7 +108,7 @@ def rig_libvirt(steps: Steps) -> None:
 
 def rig_files(steps: Steps) -> None:
     from schedulerlocal.agent import records
-    from slackvm.formats.journal import Journal
+    from slackvm.formats.operations import Journal
 
     write_state, append, fsync = records.write_state, Journal.append, os.fsync
 

@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from slackvm.formats.files import atomic_write, remove_leftovers
-from slackvm.formats.journal import Journal
+from slackvm.formats.operations import Journal
 
 
 @contextmanager

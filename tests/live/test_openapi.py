@@ -11,7 +11,7 @@ import pytest
 from openapi_spec_validator import OpenAPIV31SpecValidator
 
 from live.daemons import Daemon, Served, serving
-from slackvm.api.fields import MIB_PER_GIB
+from slackvm.api.base import MIB_PER_GIB
 from slackvm.model.vm import LARGEST
 
 FULL, READ = "full-token-0123456789", "read-token-0123456789"

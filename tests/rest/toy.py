@@ -9,10 +9,9 @@ from typing import Any
 import requests
 from pydantic import BaseModel, Field, RootModel
 
-from slackvm.api.base import Inputs
+from slackvm.api.base import Inputs, Level, MemoryGib, Vcpus, VmName, memory_mib
 from slackvm.api.endpoint import Endpoint, ReplyKind
 from slackvm.api.errors import RestError
-from slackvm.api.fields import Level, MemoryGib, Vcpus, VmName, memory_mib
 from slackvm.api.prototype import Done, NoProgress, NotDone, Progress
 from slackvm.http.app import RestApp
 from slackvm.http.auth import Tokens

@@ -12,18 +12,17 @@ from schedulerglobal.api import scheduling as scheduling_api
 from schedulerglobal.api import vms as vms_api
 from schedulerglobal.hosts.client import HostClient
 from schedulerglobal.hosts.url import HostUrl, parse_host_list
-from schedulerglobal.metrics import ClusterCollector, Counters
+from schedulerglobal.metrics import ClusterCollector
 from schedulerglobal.operations.claims import Claims
 from schedulerglobal.operations.deploy import Deployment
 from schedulerglobal.reservations.recovery import ReservationRecovery
 from schedulerglobal.state.cluster import Cluster
-from schedulerglobal.state.log_entries import start_entry
 from schedulerglobal.store.base import StoreError
-from schedulerglobal.store.ledger import Ledger
+from schedulerglobal.store.ledger import Ledger, entry
 from schedulerglobal.store.sqlite import SqliteStore
 from schedulerglobal.sync.poller import Poller
 from slackvm import __version__, plugins
-from slackvm.formats.journal import Journal
+from slackvm.formats.operations import Journal
 from slackvm.http import static as page
 from slackvm.http.app import RestApp
 from slackvm.http.auth import Tokens
@@ -57,7 +56,6 @@ class Controller:
         if settings.scl_tls_ca and not Path(settings.scl_tls_ca).is_file():
             raise SettingsError(f"SCL_TLS_CA: there is no file {settings.scl_tls_ca}")
         metrics = Metrics()
-        counters = Counters(metrics.registry)
         self._client = HostClient(
             settings.scl_token.get_secret_value(),
             settings.scg_timeout,
@@ -66,10 +64,12 @@ class Controller:
         )
         self.cluster = self._open_cluster(settings, urls)
         recovery = ReservationRecovery(self.cluster, self._client)
-        self._poller = Poller(self.cluster, self._client, recovery, counters, settings.scg_delay)
+        self._poller = Poller(
+            self.cluster, self._client, recovery, metrics.registry, settings.scg_delay
+        )
         self._thread = threading.Thread(target=self._poller.run, name="poller", daemon=True)
         claims = Claims(self.cluster, self._client, self._poller, recovery)
-        deployment = Deployment(claims, policy, counters)
+        deployment = Deployment(claims, policy, metrics.registry)
         metrics.registry.register(ClusterCollector(self.cluster))
         self.app = RestApp(
             [
@@ -123,7 +123,7 @@ class Controller:
             stored = store.load()
             journal = Journal(store.path.parent / "operations.jsonl")
             cluster = Cluster(store, Ledger(store, journal, stored.lines))
-            cluster.ledger.log_only(start_entry(settings.scg_policy))
+            cluster.ledger.log_only(entry("start", policy=settings.scg_policy))
             cluster.restore(stored, urls)
         except (StoreError, OSError, ValueError) as error:
             raise SettingsError(f"SCG_STORE: {store.path}: {error}") from error

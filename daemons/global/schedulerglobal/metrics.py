@@ -1,58 +1,17 @@
-"""Metrics of the cluster and of the controller's work."""
+"""Metrics of the cluster."""
 
 from collections import Counter as Tally
 from collections.abc import Iterable, Iterator
 
-from prometheus_client import CollectorRegistry, Counter, Histogram
 from prometheus_client.core import CounterMetricFamily, GaugeMetricFamily, Metric
 
 from schedulerglobal.state.cluster import Cluster
 from schedulerglobal.state.host import HostRecord
-from slackvm.model.codes import Code
 
 MIB = 1024 * 1024
 
 _STATES = ("ready", "not_ready", "overcommitted", "unknown", "other")
 """`other`: a state of a later release."""
-
-
-class Counters:
-    """Counters of the controller's work.
-
-    Args:
-        registry: the registry of the metrics.
-    """
-
-    def __init__(self, registry: CollectorRegistry) -> None:
-        self._polls = Histogram(
-            "slackvm_look_seconds",
-            "Duration of polls of hosts, by result.",
-            ["result"],
-            registry=registry,
-        )
-        self._placements = Counter(
-            "slackvm_placements",
-            "Requests to deploy a VM, by outcome and error code.",
-            ["outcome", "code"],
-            registry=registry,
-        )
-        self._hosts_asked = Histogram(
-            "slackvm_placement_hosts_asked",
-            "Hosts that one deploy asked in turn.",
-            buckets=(0, 1, 2, 3, 5, 10),
-            registry=registry,
-        )
-
-    def count_poll(self, result: str, seconds: float) -> None:
-        """Count a poll of a host: `same`, `changed` or `failed`."""
-        self._polls.labels(result).observe(seconds)
-
-    def count_placement(self, outcome: str, code: str, hosts_asked: int) -> None:
-        """Count a request to deploy a VM: `placed`, `again`, `refused` or `failed`."""
-        # A host of another release may reply with any word.
-        label = code if not code or Code.parse(code) else "other"
-        self._placements.labels(outcome, label).inc()
-        self._hosts_asked.observe(hosts_asked)
 
 
 class ClusterCollector:

@@ -9,8 +9,8 @@ from schedulerclient.output.failures import about
 from schedulerclient.output.text import amount, cpus, gib
 from schedulerclient.session.session import Client, client_command
 from slackvm.api import controller_api
+from slackvm.api.base import VmName
 from slackvm.api.cluster import ClusterVMRequest
-from slackvm.api.fields import VmName
 from slackvm.api.scheduling import Count
 from slackvm.api.vms import VMReply
 

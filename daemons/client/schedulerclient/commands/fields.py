@@ -11,8 +11,8 @@ from schedulerclient.session.inventory import find_vms
 from schedulerclient.session.server import Server
 from schedulerclient.session.session import server_of
 from slackvm.api import controller_api
+from slackvm.api.base import Level, MemoryGib, Vcpus
 from slackvm.api.cluster import HostsQuery, HostsReply, VMsQuery
-from slackvm.api.fields import Level, MemoryGib, Vcpus
 from slackvm.api.patterns import reason
 from slackvm.api.vms import VMsReply
 

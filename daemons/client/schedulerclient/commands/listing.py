@@ -14,8 +14,8 @@ from schedulerclient.session.inventory import find_vms, host_answer
 from schedulerclient.session.server import Server
 from schedulerclient.session.session import Client, client_command
 from slackvm.api import controller_api
+from slackvm.api.base import Level, VmName
 from slackvm.api.cluster import HostName, HostsReply, VMsQuery
-from slackvm.api.fields import Level, VmName
 from slackvm.api.vms import VMPath, VMReply, VMsReply
 from slackvm.http.auth import is_loopback
 from slackvm.model.labels import format_labels

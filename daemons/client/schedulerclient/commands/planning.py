@@ -10,7 +10,7 @@ from schedulerclient.output import output
 from schedulerclient.output.text import amount, cpus
 from schedulerclient.session.session import Client, client_command
 from slackvm.api import controller_api
-from slackvm.api.fields import VmName
+from slackvm.api.base import VmName
 from slackvm.api.plans import PlanReply
 from slackvm.api.scheduling import (
     CapacityReply,

@@ -10,7 +10,7 @@ from schedulerclient.output.failures import Denied, Failed, Unreachable, about
 from schedulerclient.session.server import Answer
 from schedulerclient.session.session import Client, client_command
 from slackvm.api import controller_api
-from slackvm.api.fields import VmName
+from slackvm.api.base import VmName
 from slackvm.api.vms import VMPath, VMReply
 
 names = click.argument(

@@ -5,13 +5,14 @@ from typing import Annotated
 from pydantic import Field, RootModel
 
 from slackvm.api import patterns
-from slackvm.api.base import Inputs, Reply
-from slackvm.api.fields import (
+from slackvm.api.base import (
     WHOLE,
+    Inputs,
     LabelChanges,
     LabelList,
     LabelMap,
     Level,
+    Reply,
 )
 from slackvm.api.hosts import HostReply
 from slackvm.api.prototype import StatusReply

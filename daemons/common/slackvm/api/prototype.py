@@ -4,9 +4,8 @@ from typing import Literal, Self
 
 from pydantic import BaseModel, RootModel
 
-from slackvm.api.base import Inputs
+from slackvm.api.base import ImagePath, Inputs, Level, MemoryGib, Vcpus, VmName, memory_mib
 from slackvm.api.errors import ErrorDetail, ErrorReply
-from slackvm.api.fields import ImagePath, Level, MemoryGib, Vcpus, VmName, memory_mib
 from slackvm.api.hosts import SummaryReply
 from slackvm.model.vm import VM
 

@@ -5,9 +5,8 @@ from typing import Annotated
 from pydantic import Field
 
 from slackvm.api import patterns
-from slackvm.api.base import Inputs, Reply
+from slackvm.api.base import DECIMAL, WHOLE, Inputs, Level, MemoryGib, Reply, Vcpus
 from slackvm.api.cluster import ClusterVMRequest
-from slackvm.api.fields import DECIMAL, WHOLE, Level, MemoryGib, Vcpus
 from slackvm.model.vm import LARGEST
 
 PolicyName = Annotated[str, Field(pattern=patterns.NAME)]

@@ -5,15 +5,17 @@ from typing import Annotated, Literal
 from pydantic import Field
 
 from slackvm.api import patterns
-from slackvm.api.base import Inputs, Reply, Word
-from slackvm.api.fields import (
+from slackvm.api.base import (
     DECIMAL,
     ImagePath,
+    Inputs,
     LabelMap,
     Level,
     MemoryGib,
+    Reply,
     Vcpus,
     VmName,
+    Word,
     memory_mib,
 )
 from slackvm.api.hosts import SummaryReply

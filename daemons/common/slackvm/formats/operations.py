@@ -1,6 +1,10 @@
-"""The operations log: every decision of a host or a controller in order, one JSON object a line."""
+"""The operations log: every decision of a host or a controller in order, one JSON object a line.
+
+`Journal` appends to it, `read_operations` reads it.
+"""
 
 import json
+import os
 from collections.abc import Iterator, Mapping
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
@@ -143,6 +147,52 @@ class Operation:
         return PlacementRequest(self.request(), self.labels or {}, self.require or {})
 
 
+class Journal:
+    """`operations.jsonl`, one line per operation.
+
+    A line that a crash cut short is removed when the log is opened: the state file, which a daemon
+    writes first, has the whole line.
+
+    Attributes:
+        seq: number of the last operation in it; 0 for none.
+    """
+
+    def __init__(self, path: Path) -> None:
+        self.path = path
+        self.seq = _mend(path)
+        self._file = path.open("ab", buffering=0)
+
+    def append(self, line: bytes, seq: int, *, durably: bool = True) -> None:
+        """Append an operation, and sync it if it must survive a power failure.
+
+        Raises:
+            OSError: it cannot be written; a partly written line is removed.
+        """
+        end = self._file.seek(0, os.SEEK_END)
+        try:
+            rest = line
+            while rest:
+                rest = rest[self._file.write(rest) :]
+            if durably:
+                os.fsync(self._file.fileno())
+        except OSError:
+            self._file.truncate(end)
+            raise
+        self.seq = seq
+
+    def sync(self) -> None:
+        """Sync what was appended to the disk.
+
+        Raises:
+            OSError: it cannot be written.
+        """
+        os.fsync(self._file.fileno())
+
+    def close(self) -> None:
+        """Close the file."""
+        self._file.close()
+
+
 def read_operations(path: Path) -> Iterator[Operation]:
     """Yield the operations of a log, of this or any other release.
 
@@ -165,6 +215,29 @@ def read_operations(path: Path) -> Iterator[Operation]:
         raise OperationsError(f"{path}: {error.strerror or error}") from error
     if expected is None:
         raise OperationsError(f"{path}: the file is empty; needed: one operation a line, as JSON")
+
+
+def _mend(path: Path) -> int:
+    """Cut off a torn last line, and return the number of the last operation."""
+    try:
+        with path.open("r+b") as file:
+            size = file.seek(0, os.SEEK_END)
+            tail = b""
+            start = size
+            while start > 0 and tail.count(b"\n") < 2:
+                start = max(0, start - 65536)
+                file.seek(start)
+                tail = file.read(size - start)
+            whole = tail.rfind(b"\n") + 1
+            file.truncate(start + whole)
+            lines = tail[:whole].splitlines()
+            return int(json.loads(lines[-1])["seq"]) if lines else 0
+    except FileNotFoundError:
+        return 0
+    except (ValueError, KeyError, TypeError):
+        # Not an operations log: keep the file under another name, and start a new one.
+        path.rename(path.with_suffix(".jsonl.damaged"))
+        return 0
 
 
 def _parsed(line: bytes, where: str) -> Operation:

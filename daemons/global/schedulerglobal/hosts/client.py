@@ -41,6 +41,7 @@ from slackvm.api.vms import (
     VMsReply,
     WithdrawRequest,
 )
+from slackvm.deadline import Deadline
 from slackvm.transport import TotalTimeoutAdapter
 
 Model = TypeVar("Model", bound=BaseModel)
@@ -50,6 +51,9 @@ CONNECT_S = 3.0
 
 POLL_S = 5.0
 """Seconds that a host may take to report."""
+
+_SHORTEST_S = 0.1
+"""Seconds that a host gets for a change even at the end of an operation."""
 
 MAX_ANSWER = 1 << 24
 """Bytes that a host's answer may have."""
@@ -124,12 +128,16 @@ class HostClient:
                 return report
         raise OutcomeUnknownError("it changes faster than it can be polled")
 
+    def deadline(self) -> Deadline:
+        """Return until when to work on an operation that begins now, with repeated requests."""
+        return Deadline(2 * self.timeout_s)
+
     def deploy(
         self,
         url: HostUrl,
         request: VMRequest,
         idempotency_key: str,
-        timeout_s: float,
+        deadline: Deadline,
         *,
         api_version: int,
     ) -> tuple[ChangedReply, bool]:
@@ -139,7 +147,7 @@ class HostClient:
             url: the host.
             request: the VM; it has labels only if the host knows them.
             idempotency_key: the same in each request of one reservation.
-            timeout_s: seconds that the host may take.
+            deadline: when the operation ends.
             api_version: version of the REST interface that the host speaks.
 
         Returns:
@@ -147,7 +155,7 @@ class HostClient:
         """
         key = "idempotency_key" if api_version > 1 else "attempt"
         given = HostVMRequest.model_validate({**dict(request), key: idempotency_key})
-        answer = self._send(url, host_api.CREATE_VM, None, given, timeout_s)
+        answer = self._send(url, host_api.CREATE_VM, None, given, self._left_s(deadline))
         return _changed(answer), answer.status == 201
 
     def cancel(
@@ -170,10 +178,10 @@ class HostClient:
             check_vm(vm, vm.host)
         return vm
 
-    def remove(self, url: HostUrl, name: str, created: float, timeout_s: float) -> SummaryReply:
+    def remove(self, url: HostUrl, name: str, created: float, deadline: Deadline) -> SummaryReply:
         """Remove the VM that was created at this time, and no other one of its name."""
         path, query = VMPath(name=name), RemovalQuery(created=created)
-        answer = self._send(url, host_api.REMOVE_VM, path, query, timeout_s)
+        answer = self._send(url, host_api.REMOVE_VM, path, query, self._left_s(deadline))
         summary = answer.parsed(SummaryReply)
         check_summary(summary)
         return summary
@@ -186,6 +194,10 @@ class HostClient:
     def close(self) -> None:
         """Close all connections."""
         self._session.close()
+
+    def _left_s(self, deadline: Deadline) -> float:
+        """Return how many seconds a request may take before a deadline; at least a short time."""
+        return max(min(self.timeout_s, deadline.left), _SHORTEST_S)
 
     def _send(
         self,

@@ -1,7 +1,5 @@
 """Waiting for a VM until nothing else is under way about it."""
 
-import time
-
 from schedulerglobal.hosts.client import HostClient
 from schedulerglobal.hosts.replies import HostError
 from schedulerglobal.operations import errors
@@ -10,6 +8,7 @@ from schedulerglobal.state.cluster import Cluster
 from schedulerglobal.state.host import HostRecord
 from schedulerglobal.state.vms import VMRecord
 from schedulerglobal.sync.poller import Poller
+from slackvm.deadline import Deadline
 from slackvm.model.codes import Code
 
 FIRST_PAUSE_S = 0.1
@@ -41,15 +40,7 @@ class Claims:
         self.poller = poller
         self.recovery = recovery
 
-    def deadline(self) -> float:
-        """Return until when to work on an operation that begins now, on the monotonic clock."""
-        return time.monotonic() + 2 * self.client.timeout_s
-
-    def request_timeout_s(self, deadline: float) -> float:
-        """Return how many seconds a request to a host may take before a deadline."""
-        return max(min(self.client.timeout_s, deadline - time.monotonic()), FIRST_PAUSE_S)
-
-    def find_vm(self, name: str, deadline: float) -> tuple[HostRecord, VMRecord]:
+    def find_vm(self, name: str, deadline: Deadline) -> tuple[HostRecord, VMRecord]:
         """Return a VM and its host, once no reservation of its name is left.
 
         Raises:
@@ -81,11 +72,11 @@ class Claims:
             except HostError as error:
                 raise errors.outcome_unknown(host, error) from error
 
-    def wait(self, deadline: float, reason: str) -> None:
+    def wait(self, deadline: Deadline, reason: str) -> None:
         """Wait until something changes; the cluster's lock is held.
 
         Raises:
             RestError: the deadline is over; says the reason.
         """
-        if not self.cluster.progress.wait(max(deadline - time.monotonic(), 0)):
+        if not self.cluster.progress.wait(deadline.left):
             raise errors.not_now(Code.NOT_READY, f"{reason}; try again")

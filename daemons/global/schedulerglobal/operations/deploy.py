@@ -8,8 +8,9 @@ request whose key was cancelled.
 
 import time
 
+from prometheus_client import CollectorRegistry, Counter, Histogram
+
 from schedulerglobal.hosts.replies import ConnectError, HostError, OutcomeUnknownError, RefusedError
-from schedulerglobal.metrics import Counters
 from schedulerglobal.operations import errors
 from schedulerglobal.operations.claims import FIRST_PAUSE_S, LONGEST_PAUSE_S, Claims
 from schedulerglobal.reservations import reservations
@@ -19,6 +20,7 @@ from schedulerglobal.store.base import StoreError
 from schedulerglobal.sync.reports import mark_unreachable
 from slackvm.api.errors import RestError
 from slackvm.api.vms import ChangedReply
+from slackvm.deadline import Deadline
 from slackvm.model.codes import Code
 from slackvm.model.placement import Policy
 from slackvm.model.refusal import Refusal
@@ -30,14 +32,25 @@ class Deployment:
     Args:
         claims: the cluster and its hosts.
         policy: chooses hosts.
-        counters: counts how deploys end.
+        registry: gets the metrics of how deploys end.
     """
 
-    def __init__(self, claims: Claims, policy: Policy, counters: Counters) -> None:
+    def __init__(self, claims: Claims, policy: Policy, registry: CollectorRegistry) -> None:
         self._claims = claims
         self._cluster = claims.cluster
         self._policy = policy
-        self._counters = counters
+        self._outcomes = Counter(
+            "slackvm_placements",
+            "Requests to deploy a VM, by outcome and error code.",
+            ["outcome", "code"],
+            registry=registry,
+        )
+        self._hosts_asked = Histogram(
+            "slackvm_placement_hosts_asked",
+            "Hosts that one deploy asked in turn.",
+            buckets=(0, 1, 2, 3, 5, 10),
+            registry=registry,
+        )
 
     def deploy(self, spec: VMSpec) -> tuple[ChangedReply, bool]:
         """Create a VM on the best host; where it exists already, return it.
@@ -53,16 +66,22 @@ class Deployment:
             reply, is_new = self._try_hosts(spec, refused)
         except RestError as error:
             outcome = "failed" if error.status == 503 else "refused"
-            self._counters.count_placement(outcome, error.detail.code, len(refused))
+            self._count(outcome, error.detail.code, len(refused))
             raise
-        self._counters.count_placement("placed" if is_new else "again", "", len(refused) + 1)
+        self._count("placed" if is_new else "again", "", len(refused) + 1)
         return reply, is_new
+
+    def _count(self, outcome: str, code: str, hosts_asked: int) -> None:
+        # A host of another release may reply with any word.
+        label = code if not code or Code.parse(code) else "other"
+        self._outcomes.labels(outcome, label).inc()
+        self._hosts_asked.observe(hosts_asked)
 
     def _try_hosts(
         self, spec: VMSpec, refused: dict[HostRecord, Refusal]
     ) -> tuple[ChangedReply, bool]:
         """Ask one host after another; those that refuse are put into `refused`."""
-        deadline = self._claims.deadline()
+        deadline = self._claims.client.deadline()
         while True:
             reservation = self._claim(spec, refused, deadline)
             host, api_version = reservation.host, reservation.host.api_version
@@ -81,11 +100,11 @@ class Deployment:
                     if reservation.repeated or error.is_same_on_every_host:
                         raise errors.refused_by_host(host, error) from error
                     refused[host] = _refusal(error)
-            if time.monotonic() > deadline:
+            if not deadline.left:
                 raise errors.not_now(Code.NOT_READY, "several hosts refused it in turn; try again")
 
     def _claim(
-        self, spec: VMSpec, refused: dict[HostRecord, Refusal], deadline: float
+        self, spec: VMSpec, refused: dict[HostRecord, Refusal], deadline: Deadline
     ) -> Reservation:
         """Return a reservation for a VM, claimed by this thread.
 
@@ -117,7 +136,7 @@ class Deployment:
                     return reservation
                 self._claims.wait(deadline, f"host {host.name} is still creating it")
 
-    def _create(self, reservation: Reservation, deadline: float) -> ChangedReply:
+    def _create(self, reservation: Reservation, deadline: Deadline) -> ChangedReply:
         """Let the host create a reserved VM; ask it again once it replies where it did not.
 
         Raises:
@@ -133,7 +152,7 @@ class Deployment:
                     host.url,
                     reservation.spec.to_request(),
                     reservation.idempotency_key,
-                    self._claims.request_timeout_s(deadline),
+                    deadline,
                     api_version=host.api_version,
                 )
             except HostError as error:
@@ -159,7 +178,7 @@ class Deployment:
             return False
         return self._claims.poller.poll(host) and host.api_version != api_version
 
-    def _host_replies(self, reservation: Reservation, deadline: float) -> bool:
+    def _host_replies(self, reservation: Reservation, deadline: Deadline) -> bool:
         """Poll a reservation's host until it replies; its report may have the VM.
 
         Returns:
@@ -167,12 +186,12 @@ class Deployment:
         """
         pause_s = FIRST_PAUSE_S
         while not self._claims.poller.poll(reservation.host) and not reservation.confirmed:
-            pause_s = min(2 * pause_s, LONGEST_PAUSE_S, deadline - time.monotonic())
-            if pause_s <= 0:
+            pause_s = min(2 * pause_s, LONGEST_PAUSE_S, deadline.left)
+            if not pause_s:
                 return False
             with self._cluster.lock:
                 self._cluster.progress.wait_for(lambda: reservation.confirmed, pause_s)
-        return reservation.confirmed or time.monotonic() < deadline
+        return reservation.confirmed or deadline.left > 0
 
     def _reply(self, reservation: Reservation) -> ChangedReply:
         """Return a VM that a report of its host has confirmed."""

@@ -15,7 +15,7 @@ def change_state(claims: Claims, name: str, verb: str) -> ChangedReply:
     Raises:
         RestError: there is no such VM, its host cannot be reached, or the outcome is unknown.
     """
-    host, _ = claims.find_vm(name, claims.deadline())
+    host, _ = claims.find_vm(name, claims.client.deadline())
     asked_at = time.monotonic()
     try:
         reply = claims.client.change_state(host.url, name, verb)

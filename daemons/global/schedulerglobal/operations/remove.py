@@ -11,6 +11,7 @@ from schedulerglobal.sync.changes import apply_removal, log_no_vm
 from schedulerglobal.sync.reports import mark_unreachable
 from slackvm.api.errors import RestError
 from slackvm.api.hosts import SummaryReply
+from slackvm.deadline import Deadline
 
 
 def remove_vm(claims: Claims, name: str) -> SummaryReply:
@@ -19,7 +20,7 @@ def remove_vm(claims: Claims, name: str) -> SummaryReply:
     Raises:
         RestError: there is no such VM, its host cannot be reached, or the outcome is unknown.
     """
-    cluster, deadline = claims.cluster, claims.deadline()
+    cluster, deadline = claims.cluster, claims.client.deadline()
     try:
         host, vm = claims.find_vm(name, deadline)
     except RestError as error:
@@ -37,16 +38,15 @@ def remove_vm(claims: Claims, name: str) -> SummaryReply:
                 del host.removing[name]
 
 
-def _remove(claims: Claims, host: HostRecord, vm: VMRecord, deadline: float) -> SummaryReply:
+def _remove(claims: Claims, host: HostRecord, vm: VMRecord, deadline: Deadline) -> SummaryReply:
     """Ask the host again after a reply was lost, until the deadline."""
     cluster = claims.cluster
     pause_s = FIRST_PAUSE_S
     is_repeated = False
     while True:
         asked_at = time.monotonic()
-        timeout_s = claims.request_timeout_s(deadline)
         try:
-            summary = claims.client.remove(host.url, vm.name, vm.created, timeout_s)
+            summary = claims.client.remove(host.url, vm.name, vm.created, deadline)
         except RefusedError as error:
             if error.status != 404:
                 claims.poller.poll_soon(host)
@@ -63,7 +63,7 @@ def _remove(claims: Claims, host: HostRecord, vm: VMRecord, deadline: float) -> 
             claims.poller.poll_soon(host)
             if not is_repeated:
                 raise errors.unreachable(host, error) from error
-            if time.monotonic() + pause_s > deadline:
+            if pause_s > deadline.left:
                 raise errors.outcome_unknown(host, error) from error
         else:
             apply_removal(cluster, host, vm, summary, asked_at)

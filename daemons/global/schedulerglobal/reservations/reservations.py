@@ -10,8 +10,8 @@ from contextlib import contextmanager
 from schedulerglobal.scheduling.placement import choose
 from schedulerglobal.state.cluster import Cluster
 from schedulerglobal.state.host import HostRecord, Reservation
-from schedulerglobal.state.log_entries import reserve_entry, resources_entry, vm_entry
 from schedulerglobal.state.vms import VMRecord, VMSpec
+from schedulerglobal.store.ledger import reserve_entry, vm_entry
 from slackvm.api.hosts import SummaryReply
 from slackvm.formats.operations import REFUSED, UNKNOWN
 from slackvm.model.codes import Code
@@ -43,7 +43,8 @@ def reserve(
         StoreError: the reservation cannot be written.
     """
     cluster.ledger.check()
-    decision = choose(cluster, policy, spec.placement_request, refused)
+    request = spec.placement_request
+    decision = choose(cluster, policy, request, refused)
     excluded = [
         host.name
         for host, refusal in decision.refused.items()
@@ -52,12 +53,12 @@ def reserve(
     host = decision.host
     if host is None:
         refusal = decision.why_not()
-        cluster.ledger.log_only(reserve_entry(None, spec, excluded, refusal.code))
+        cluster.ledger.log_only(reserve_entry("", request, excluded, refusal.code))
         raise NoHostError(refusal)
     reservation = Reservation(spec, host, _new_key())
     cluster.ledger.write_durably(
         lambda lines: cluster.store.reserve(reservation.stored, lines),
-        reserve_entry(host, spec, excluded),
+        reserve_entry(host.name, request, excluded),
     )
     host.reservations[spec.name] = reservation
     cluster.changed(host)
@@ -97,7 +98,7 @@ def confirm(
             del host.reservations[reservation.name]
             host.vms[vm.name] = vm
             entries = [
-                vm_entry(op, host, reservation.spec.vm)
+                vm_entry(op, host.name, reservation.spec.vm)
                 for op in ("deploy", "confirm")
                 if not reservation.repeated
             ]
@@ -121,8 +122,8 @@ def release(cluster: Cluster, reservation: Reservation, code: str) -> None:
             vm = reservation.spec.vm
             cluster.ledger.write_eventually(
                 lambda lines: cluster.store.release(name, lines),
-                vm_entry("deploy", host, vm, REFUSED, code),
-                vm_entry("release", host, vm, code=code),
+                vm_entry("deploy", host.name, vm, outcome=REFUSED, code=code),
+                vm_entry("release", host.name, vm, code=code),
             )
         cluster.changed(host)
         cluster.progress.notify_all()
@@ -133,8 +134,13 @@ def mark_outcome_unknown(cluster: Cluster, reservation: Reservation) -> None:
     with cluster.lock:
         reservation.outcome_unknown = True
         if not reservation.repeated and not reservation.confirmed:
-            vm = reservation.spec.vm
-            entry = vm_entry("deploy", reservation.host, vm, UNKNOWN, Code.OUTCOME_UNKNOWN)
+            entry = vm_entry(
+                "deploy",
+                reservation.host.name,
+                reservation.spec.vm,
+                outcome=UNKNOWN,
+                code=Code.OUTCOME_UNKNOWN,
+            )
             cluster.ledger.log_only(entry)
 
 
@@ -177,7 +183,7 @@ def take_summary(
         return
     facts = host.facts()
     host.take_summary(summary, steps)
-    if entries := resources_entry(host, facts):
+    if entries := host.change_entries(facts):
         cluster.ledger.log_only(*entries)
 
 

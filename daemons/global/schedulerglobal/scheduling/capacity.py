@@ -5,8 +5,8 @@ from collections.abc import Iterator
 
 from schedulerglobal.scheduling.placement import place_by
 from schedulerglobal.state.cluster import Cluster
+from slackvm.api.base import memory_mib
 from slackvm.api.errors import RestError
-from slackvm.api.fields import memory_mib
 from slackvm.api.scheduling import CapacityReply, CapacityRequest, HostCapacity, HostSize, MixPart
 from slackvm.model.codes import Code
 from slackvm.model.placement import Fleet, PlacementRequest, Policy

@@ -8,10 +8,9 @@ import structlog
 
 from schedulerglobal.hosts.url import HostUrl, parse_host_url
 from schedulerglobal.state.host import HostRecord, Reservation
-from schedulerglobal.state.log_entries import host_entry, resources_entry
 from schedulerglobal.state.vms import VMRecord, VMSpec
 from schedulerglobal.store.base import Store
-from schedulerglobal.store.ledger import Ledger
+from schedulerglobal.store.ledger import Ledger, entry
 from schedulerglobal.store.records import Stored, StoredHost
 from slackvm.model.labels import check_labels
 from slackvm.model.placement import Fleet
@@ -106,7 +105,7 @@ class Cluster:
         with self.lock:
             self.ledger.write_durably(
                 lambda lines: self.store.forget_host(host.ordinal, lines),
-                host_entry("forget", host),
+                entry("forget", host=host.name),
             )
             self.hosts.remove(host)
             self.fleet.remove(host.index)
@@ -127,9 +126,11 @@ class Cluster:
         with self.lock:
             if host.cordoned == cordoned:
                 return
-            entry = host_entry("cordon" if cordoned else "uncordon", host)
             stored = host.stored._replace(cordoned=cordoned)
-            self.ledger.write_durably(lambda lines: self.store.set_host(stored, lines), entry)
+            self.ledger.write_durably(
+                lambda lines: self.store.set_host(stored, lines),
+                entry("cordon" if cordoned else "uncordon", host=host.name),
+            )
             host.cordoned = cordoned
             self.changed(host)
 
@@ -148,7 +149,7 @@ class Cluster:
                 return
             before, facts = host.label_overrides, host.facts()
             host.label_overrides = overrides
-            stored, entries = host.stored, resources_entry(host, facts)
+            stored, entries = host.stored, host.change_entries(facts)
             try:
                 self.ledger.write_durably(
                     lambda lines: self.store.set_host(stored, lines), *entries

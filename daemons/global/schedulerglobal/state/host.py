@@ -9,11 +9,13 @@ from schedulerglobal.hosts.replies import HostReport
 from schedulerglobal.hosts.url import HostUrl
 from schedulerglobal.state.resources import HostResources
 from schedulerglobal.state.vms import VMRecord, VMSpec
+from schedulerglobal.store.ledger import entry
 from schedulerglobal.store.records import StoredHost, StoredReservation
 from slackvm.api.base import extend, fields_of
 from slackvm.api.cluster import ClusterHostReply
 from slackvm.api.hosts import UNKNOWN, HostReply, LevelReply, SummaryReply
 from slackvm.api.vms import ChangedReply, VMReply
+from slackvm.formats.operations import Operation
 from slackvm.model.labels import Labels
 from slackvm.model.summary import HostSummary
 from slackvm.model.vm import VM
@@ -150,6 +152,23 @@ class HostRecord:
     def facts(self) -> dict[str, Any]:
         """Return all that placements depend on, as the operations log has it."""
         return self.resources.facts(self.placed_vms.values(), self.labels)
+
+    def change_entries(self, before: Mapping[str, Any] | None) -> list[Operation]:
+        """Return the log entry of the facts that have changed; none where nothing has.
+
+        Args:
+            before: the facts before; None: this is the first report since the controller started.
+        """
+        changed = {
+            name: value
+            for name, value in self.facts().items()
+            if before is None or before[name] != value
+        }
+        if not changed:
+            return []
+        if before is None:
+            changed["cordoned"] = self.cordoned
+        return [entry("host", host=self.name, room={"position": self.ordinal, **changed})]
 
     def is_older(self, boot_id: str, generation: int, asked_at: float) -> bool:
         """Return whether a reply is older than what is known.

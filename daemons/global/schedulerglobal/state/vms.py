@@ -6,8 +6,8 @@ from types import MappingProxyType
 from typing import Any, Self
 
 from schedulerglobal.store.records import StoredReservation, StoredVM
+from slackvm.api.base import MIB_PER_GIB
 from slackvm.api.cluster import ClusterVMRequest
-from slackvm.api.fields import MIB_PER_GIB
 from slackvm.api.vms import VMReply, VMRequest
 from slackvm.model.placement import PlacementRequest
 from slackvm.model.vm import VM

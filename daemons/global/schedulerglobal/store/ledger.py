@@ -1,15 +1,18 @@
-"""Writes decisions to the store and to the operations log, in the same order."""
+"""The controller's decisions, written to the store and to the operations log in the same order."""
 
+import time
 from collections.abc import Callable, Sequence
 from dataclasses import replace
+from typing import Any
 
 import structlog
 
 from schedulerglobal.store.base import Store, StoreError
 from schedulerglobal.store.records import Lines
-from slackvm.formats.journal import Journal
-from slackvm.formats.operations import Operation
+from slackvm.formats.operations import ACCEPTED, REFUSED, Journal, Operation
 from slackvm.model.codes import Code
+from slackvm.model.placement import PlacementRequest
+from slackvm.model.vm import VM
 
 log = structlog.get_logger()
 
@@ -137,3 +140,63 @@ class Ledger:
         if isinstance(error, StoreError):
             self._error = error
         log.error("store_write_failed", error=str(error))
+
+
+def entry(op: str, **fields: Any) -> Operation:
+    """Return an entry of the operations log, which happens now; the ledger numbers it.
+
+    Args:
+        op: the operation.
+        fields: those of `Operation` that differ from an accepted operation without a VM or host.
+    """
+    given = {
+        "name": "",
+        "vcpus": None,
+        "memory_mib": None,
+        "level": None,
+        "host": "",
+        "outcome": ACCEPTED,
+        **fields,
+    }
+    return Operation(seq=0, time=time.time(), op=op, **given)
+
+
+def vm_entry(op: str, host: str, vm: VM, **fields: Any) -> Operation:
+    """Return an operation on a VM.
+
+    Args:
+        op: the operation.
+        host: name of the VM's host; empty: none.
+        vm: the VM.
+        fields: further fields of `Operation`.
+    """
+    of_vm = {
+        "name": vm.name,
+        "vcpus": vm.vcpus,
+        "memory_mib": vm.memory_mib,
+        "level": vm.level,
+    }
+    return entry(op, **of_vm, host=host, **fields)
+
+
+def reserve_entry(
+    host: str, request: PlacementRequest, excluded: list[str], code: str | None = None
+) -> Operation:
+    """Return the entry of a placement: the chosen host, or the reason of the refusal.
+
+    Args:
+        host: name of the host; empty: no host takes the VM.
+        request: what was to be placed.
+        excluded: names of hosts that refused the request before, or whose release cannot take it.
+        code: why no host takes it.
+    """
+    return vm_entry(
+        "reserve",
+        host,
+        request.vm,
+        outcome=ACCEPTED if host else REFUSED,
+        code=code,
+        excluded=excluded or None,
+        labels=dict(request.labels) or None,
+        require=dict(request.require) or None,
+    )

@@ -22,7 +22,7 @@ import structlog
 
 from schedulerglobal.store.rows import UNREADABLE
 from slackvm import __version__
-from slackvm.api.fields import memory_mib
+from slackvm.api.base import memory_mib
 
 log = structlog.get_logger()
 

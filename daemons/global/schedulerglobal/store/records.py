@@ -5,9 +5,9 @@ A later release may keep more fields in a record. They are read, carried along a
 
 from collections.abc import Sequence
 from dataclasses import dataclass, field
-from typing import Any, NamedTuple, Self
+from typing import Any, NamedTuple
 
-from pydantic import BaseModel, ConfigDict, Field, model_validator
+from pydantic import BaseModel, ConfigDict, Field
 
 from slackvm.model.vm import VM
 
@@ -28,13 +28,12 @@ class _VMFields(BaseModel):
     clone: bool
     labels: dict[str, str] = Field(default_factory=dict)
 
-    @model_validator(mode="after")
-    def _check(self) -> Self:
-        self.vm()
-        return self
-
     def vm(self) -> VM:
-        """Return the VM as placements see it."""
+        """Return the VM as placements see it.
+
+        Raises:
+            ValueError: a number is out of range.
+        """
         return VM(self.name, self.vcpus, self.memory_mib, self.level)
 
 

@@ -11,6 +11,7 @@ from schedulerglobal.store.records import StoredHost, StoredReservation, StoredV
 log = structlog.get_logger()
 
 Record = TypeVar("Record")
+VMRecordT = TypeVar("VMRecordT", StoredVM, StoredReservation)
 
 UNREADABLE = (ValueError, TypeError, AttributeError, KeyError, OverflowError, RecursionError)
 """Errors of a row that cannot be read."""
@@ -56,13 +57,19 @@ def host_of(
 
 def vm_of(name: str, host: int, record: str) -> tuple[int, StoredVM]:
     """Return the ordinal of a VM's host, and the VM."""
-    return host, StoredVM.model_validate(_object(record) | {"name": name})
+    return host, _checked(StoredVM.model_validate(_object(record) | {"name": name}))
 
 
 def reservation_of(name: str, host: int, key: str, record: str) -> StoredReservation:
     """Return a reservation."""
     fields = {"name": name, "host": host, "idempotency_key": key}
-    return StoredReservation.model_validate(_object(record) | fields)
+    return _checked(StoredReservation.model_validate(_object(record) | fields))
+
+
+def _checked(record: VMRecordT) -> VMRecordT:
+    """Refuse a record whose numbers no VM can have; those that we write were checked before."""
+    record.vm()
+    return record
 
 
 def _labels(host: int, text: str) -> dict[str, str]:

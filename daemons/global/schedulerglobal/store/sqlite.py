@@ -177,7 +177,7 @@ class SqliteStore(Store):
         ).fetchone()
         if row:
             try:
-                before = StoredVM.model_validate({**json.loads(row[0]), "name": vm.name})
+                _, before = vm_of(vm.name, host, row[0])
             except UNREADABLE:
                 before = None
             if before and before.created == vm.created:

@@ -3,10 +3,12 @@
 from schedulerglobal.reservations.reservations import take_summary
 from schedulerglobal.state.cluster import Cluster
 from schedulerglobal.state.host import HostRecord
-from schedulerglobal.state.log_entries import no_vm_entry, vm_entry
 from schedulerglobal.state.vms import VMRecord
+from schedulerglobal.store.ledger import entry, vm_entry
 from slackvm.api.hosts import SummaryReply
 from slackvm.api.vms import ChangedReply
+from slackvm.formats.operations import REFUSED
+from slackvm.model.codes import Code
 
 
 def apply_change(cluster: Cluster, host: HostRecord, reply: ChangedReply, asked_at: float) -> None:
@@ -32,7 +34,7 @@ def apply_removal(
             del host.vms[vm.name]
             cluster.ledger.write_eventually(
                 lambda lines: cluster.store.set_vms(host.ordinal, (), [vm.name], lines),
-                vm_entry("remove", host, vm.vm),
+                vm_entry("remove", host.name, vm.vm),
             )
         take_summary(cluster, host, summary, asked_at, steps=1)
         cluster.changed(host)
@@ -42,4 +44,6 @@ def log_no_vm(cluster: Cluster, name: str) -> None:
     """Log that a VM was to be removed that does not exist."""
     with cluster.lock:
         if not cluster.ledger.is_behind:
-            cluster.ledger.log_only(no_vm_entry(name))
+            cluster.ledger.log_only(
+                entry("remove", name=name, outcome=REFUSED, code=Code.VM_NOT_FOUND)
+            )

@@ -7,10 +7,10 @@ import time
 from concurrent.futures import ThreadPoolExecutor
 
 import structlog
+from prometheus_client import CollectorRegistry, Histogram
 
 from schedulerglobal.hosts.client import POLL_S, HostClient
 from schedulerglobal.hosts.replies import HostError
-from schedulerglobal.metrics import Counters
 from schedulerglobal.reservations.recovery import ReservationRecovery
 from schedulerglobal.state.cluster import Cluster
 from schedulerglobal.state.host import HostRecord
@@ -33,7 +33,7 @@ class Poller:
         cluster: gets the reports.
         client: asks the hosts.
         recovery: recovers reservations, once a host replies.
-        counters: counts polls.
+        registry: gets the metric of the polls.
         delay_s: seconds between two polls of a host.
 
     Attributes:
@@ -45,14 +45,19 @@ class Poller:
         cluster: Cluster,
         client: HostClient,
         recovery: ReservationRecovery,
-        counters: Counters,
+        registry: CollectorRegistry,
         delay_s: float,
     ) -> None:
         self.active_at = time.monotonic()
         self._cluster = cluster
         self._client = client
         self._recovery = recovery
-        self._counters = counters
+        self._durations = Histogram(
+            "slackvm_look_seconds",
+            "Duration of polls of hosts, by result.",
+            ["result"],
+            registry=registry,
+        )
         self._delay_s = delay_s
         self._wake = threading.Condition()
         # When each host is due; entries of the heap that say otherwise are out of date.
@@ -110,9 +115,10 @@ class Poller:
                     break
         except HostError as error:
             mark_unreachable(self._cluster, host, str(error))
-            self._counters.count_poll("failed", time.monotonic() - begun)
+            self._durations.labels("failed").observe(time.monotonic() - begun)
             return False
-        self._counters.count_poll("changed" if report else "same", time.monotonic() - begun)
+        result = "changed" if report else "same"
+        self._durations.labels(result).observe(time.monotonic() - begun)
         self._recovery.recover_all(host)
         return True
 

@@ -10,9 +10,9 @@ import structlog
 from schedulerglobal.hosts.replies import HostReport
 from schedulerglobal.state.cluster import Cluster
 from schedulerglobal.state.host import HostRecord, Reservation
-from schedulerglobal.state.log_entries import resources_entry, vm_entry
 from schedulerglobal.state.resources import HostResources
 from schedulerglobal.state.vms import VMRecord
+from schedulerglobal.store.ledger import vm_entry
 from slackvm.api.hosts import UNKNOWN
 from slackvm.formats.operations import Operation
 
@@ -69,13 +69,13 @@ def _take(cluster: Cluster, host: HostRecord, report: HostReport) -> None:
             reservation.confirmed = True
             _write_confirmed(cluster, reservation, vms[name])
     removed = [name for name in host.removing if name in host.vms and name not in vms]
-    operations = [vm_entry("remove", host, host.vms[name].vm) for name in removed]
+    operations = [vm_entry("remove", host.name, host.vms[name].vm) for name in removed]
     known = host.vms
     host.vms = {name: vm for name, vm in host.vms.items() if name not in removed}
     facts = host.facts() if host.report else None
     stored = host.stored
     host.take_report(report, vms)
-    operations += resources_entry(host, facts)
+    operations += host.change_entries(facts)
     _write_vms(cluster, host, known, operations)
     if host.stored != stored:
         cluster.ledger.write_eventually(lambda lines: cluster.store.set_host(host.stored, lines))
@@ -89,7 +89,7 @@ def _write_confirmed(cluster: Cluster, reservation: Reservation, vm: VMRecord) -
     host = reservation.host
     cluster.ledger.write_eventually(
         lambda lines: cluster.store.confirm(host.ordinal, vm.to_stored(), lines),
-        vm_entry("confirm", host, reservation.spec.vm),
+        vm_entry("confirm", host.name, reservation.spec.vm),
     )
 
 
@@ -140,7 +140,7 @@ def _set_resources(cluster: Cluster, host: HostRecord, resources: HostResources)
         return
     facts = host.facts()
     host.resources = resources
-    entries = resources_entry(host, facts) if host.report else []
+    entries = host.change_entries(facts) if host.report else []
     if entries:
         cluster.ledger.log_only(*entries)
     _log_state(host)

@@ -11,8 +11,7 @@ from schedulerlocal.agent.state_file import VERSION, State, StateError, read_sta
 from schedulerlocal.agent.state_folder import StateFolder
 from schedulerlocal.hypervisor import ObservedVM
 from slackvm.formats.files import remove_leftovers
-from slackvm.formats.journal import Journal
-from slackvm.formats.operations import ACCEPTED, Operation
+from slackvm.formats.operations import ACCEPTED, Journal, Operation
 from slackvm.model.host import Host
 from slackvm.model.labels import Labels
 from slackvm.model.plan import Plan
