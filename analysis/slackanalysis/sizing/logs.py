@@ -7,7 +7,8 @@ from pathlib import Path
 
 import pandas as pd
 
-from slackvm.formats.operations import HOST_OPERATIONS, Operation, OperationsError, read_operations
+from slackvm.formats.operations import HOST_OPERATIONS, Operation
+from slackvm.formats.operations_reader import OperationsError, read_operations
 from slackvm.model import Host, Policy
 from slackvm.model.topology import Topology
 from slackvm.verification import Difference, Rules, verify, verify_cluster

@@ -6,13 +6,8 @@ from pathlib import Path
 from typing import Any
 
 from slackvm import plugins
-from slackvm.formats.operations import (
-    ACCEPTED,
-    REFUSED,
-    Operation,
-    OperationsError,
-    read_operations,
-)
+from slackvm.formats.operations import ACCEPTED, REFUSED, Operation
+from slackvm.formats.operations_reader import OperationsError, read_operations
 from slackvm.model import (
     DEFAULT_POLICY,
     POLICIES,

@@ -3,13 +3,8 @@
 from dataclasses import replace
 from pathlib import Path
 
-from slackvm.formats.operations import (
-    HOST_OPERATIONS,
-    REFUSED,
-    Operation,
-    OperationsError,
-    read_operations,
-)
+from slackvm.formats.operations import HOST_OPERATIONS, REFUSED, Operation
+from slackvm.formats.operations_reader import OperationsError, read_operations
 from slackvm.model.codes import is_code
 from slackvm.model.host import Host
 from slackvm.model.plan import Plan
