@@ -61,6 +61,8 @@ class VMSpec:
         clone: whether its disk is an overlay on the image instead of the image itself.
         created: seconds since the epoch; 0 in a request.
         labels: short texts by key.
+        owner: name of the token that deployed it in the controller; empty: nobody's.
+        anti_affinity: name of the group whose VMs are on different hosts; empty: none.
     """
 
     vm: VM
@@ -69,6 +71,8 @@ class VMSpec:
     clone: bool
     created: float
     labels: Labels = field(default_factory=dict, hash=False)
+    owner: str = ""
+    anti_affinity: str = ""
 
     def observed(self, cpu_ids: tuple[int, ...]) -> "ObservedVM":
         """Return the VM as it is once created, running and pinned to CPUs, ascending."""

@@ -28,11 +28,12 @@ from slackvm.model.labels import (
 )
 from slackvm.model.vm import LARGEST, MILLI, milli_level
 
-API_VERSION = 2
+API_VERSION = 3
 """Version of the REST interface: counted up with what a peer must know before it uses it.
 
 1: release 0.1.0, which states no version and refuses fields that it does not know.
 2: labels, `boot_id`, `idempotency_key`; unknown fields of replies are ignored.
+3: `owner` and `anti_affinity` of VMs.
 """
 
 Word = Annotated[str, Field(max_length=100)]
@@ -177,6 +178,9 @@ DECIMAL = BeforeValidator(_decimal)
 
 VmName = Annotated[str, Field(pattern=patterns.NAME)]
 """Name of a VM or of a host."""
+
+OptionalName = Annotated[str, Field(pattern=patterns.OPTIONAL_NAME)]
+"""A name, or nothing."""
 
 ImagePath = Annotated[str, Field(pattern=patterns.IMAGE_PATH, max_length=4096)]
 """An absolute path without control characters; the hypervisor checks the file."""

@@ -12,6 +12,7 @@ from slackvm.api.base import (
     LabelList,
     LabelMap,
     Level,
+    OptionalName,
     Reply,
 )
 from slackvm.api.hosts import HostReply
@@ -145,9 +146,11 @@ class ClusterVMRequest(VMRequest):
 
     Attributes:
         require: labels that the host must have, with these values.
+        anti_affinity: name of a group; its VMs are placed on different hosts. Empty: no group.
     """
 
     require: LabelMap = Field(default_factory=dict)
+    anti_affinity: OptionalName = ""
 
 
 class ClusterStatusReply(RootModel[dict[str, StatusReply]]):

@@ -3,6 +3,7 @@
 from pydantic_core import ErrorDetails
 
 NAME = r"^[A-Za-z0-9][A-Za-z0-9._-]{0,62}$"
+OPTIONAL_NAME = r"^([A-Za-z0-9][A-Za-z0-9._-]{0,62})?$"
 HOST_NAME = r"^[A-Za-z0-9\[][A-Za-z0-9._:\[\]-]{0,299}$"
 IMAGE_PATH = r"^/[^\x00-\x1f\x7f]+$"
 IDEMPOTENCY_KEY = r"^[A-Za-z0-9-]{1,64}$"
@@ -14,6 +15,10 @@ _SENTENCES = {
     NAME: (
         "a name has 1 to 63 letters, digits, dots, hyphens and underscores, and begins with a "
         "letter or digit"
+    ),
+    OPTIONAL_NAME: (
+        "a name has 1 to 63 letters, digits, dots, hyphens and underscores, and begins with a "
+        "letter or digit; empty: none"
     ),
     HOST_NAME: "the name of a host has letters, digits, dots, hyphens and underscores",
     IMAGE_PATH: "an image is an absolute path without control characters",

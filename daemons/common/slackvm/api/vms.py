@@ -12,6 +12,7 @@ from slackvm.api.base import (
     LabelMap,
     Level,
     MemoryGib,
+    OptionalName,
     Reply,
     Vcpus,
     VmName,
@@ -60,10 +61,14 @@ class HostVMRequest(VMRequest):
     """A VM to create, as the controller sends it to a host.
 
     Attributes:
+        owner: name of the token that deployed it in the controller; empty: nobody's.
+        anti_affinity: name of the group whose VMs are on different hosts; empty: none.
         idempotency_key: the same in all requests of one reservation; `cancel` takes it.
         attempt: the key under its name of release 0.1.0, used where `idempotency_key` is None.
     """
 
+    owner: OptionalName = ""
+    anti_affinity: OptionalName = ""
     idempotency_key: IdempotencyKey | None = None
     attempt: IdempotencyKey | None = None
 
@@ -121,6 +126,8 @@ class VMReply(Reply):
         created: seconds since the epoch.
         addresses: its network addresses, if known.
         labels: short texts by key, from its request.
+        owner: name of the token that deployed it in the controller; empty: nobody's.
+        anti_affinity: name of the group whose VMs are on different hosts; empty: none.
     """
 
     name: str
@@ -135,6 +142,8 @@ class VMReply(Reply):
     created: float
     addresses: list[str]
     labels: dict[str, str] = Field(default_factory=dict)
+    owner: str = ""
+    anti_affinity: str = ""
 
 
 class VMsReply(Reply):

@@ -77,6 +77,17 @@ class Code(StrEnum):
         *("level_not_offered", 409, _LEVEL, "the host does not offer this level"),
         "level",
     )
+    AFFINITY = (
+        *("affinity", 409, _CAPACITY, "the host has a VM of the same anti-affinity group"),
+        "anti_affinity",
+    )
+    HOST_FENCED = (
+        *("host_fenced", 409, _STATE, "the host was evacuated and has not given up its VMs yet"),
+    )
+    HOST_BUSY = "host_busy", 503, _CAPACITY, "too many operations on this host at once; try again"
+    VM_LOST = "vm_lost", 409, _NAME, "a VM of this name is lost; rebuild it, or let it go", "name"
+    QUOTA_EXCEEDED = "quota_exceeded", 409, _CAPACITY, "the token's quota is used up"
+    OTHER_CONTROLLER = "other_controller", 409, _STATE, "the host obeys another controller"
     CANCELLED = "cancelled", 409, _STATE, "the request was cancelled before it arrived"
 
     # What the request names does not exist.

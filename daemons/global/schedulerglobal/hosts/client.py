@@ -37,7 +37,6 @@ from slackvm.api.vms import (
     RemovalQuery,
     VMPath,
     VMReply,
-    VMRequest,
     VMsReply,
     WithdrawRequest,
 )
@@ -135,7 +134,7 @@ class HostClient:
     def deploy(
         self,
         url: HostUrl,
-        request: VMRequest,
+        request: HostVMRequest,
         idempotency_key: str,
         deadline: Deadline,
         *,
@@ -145,7 +144,8 @@ class HostClient:
 
         Args:
             url: the host.
-            request: the VM; it has labels only if the host knows them.
+            request: the VM; it has labels only if the host knows them. Owner and group are sent to
+                hosts that keep them.
             idempotency_key: the same in each request of one reservation.
             deadline: when the operation ends.
             api_version: version of the REST interface that the host speaks.
@@ -154,7 +154,8 @@ class HostClient:
             The VM, and whether it is new.
         """
         key = "idempotency_key" if api_version > 1 else "attempt"
-        given = HostVMRequest.model_validate({**dict(request), key: idempotency_key})
+        left_out = {} if api_version > 2 else {"owner": "", "anti_affinity": ""}
+        given = request.model_copy(update={key: idempotency_key, **left_out})
         answer = self._send(url, host_api.CREATE_VM, None, given, self._left_s(deadline))
         return _changed(answer), answer.status == 201
 

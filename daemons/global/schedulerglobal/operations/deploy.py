@@ -164,7 +164,7 @@ class Deployment:
                 if reservation.confirmed:
                     return self._reply(reservation)
             else:
-                vm = VMRecord.from_reply(reply)
+                vm = VMRecord.from_reply(reply, reservation.spec)
                 reservations.confirm(
                     self._cluster, reservation, vm, reply.summary, asked_at, is_new=is_new
                 )

@@ -68,7 +68,7 @@ class ReservationRecovery:
             reservation.idempotency_key,
             api_version=host.api_version,
         )
-        vm = None if reply is None else VMRecord.from_reply(reply)
+        vm = None if reply is None else VMRecord.from_reply(reply, reservation.spec)
         if vm is not None and reservation.spec.describes(vm):
             reservations.confirm(self._cluster, reservation, vm, None, asked_at)
         else:

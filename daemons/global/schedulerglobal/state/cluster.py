@@ -192,6 +192,7 @@ class Cluster:
         host = HostRecord(url, stored.ordinal, stored.name, stored.cordoned)
         host.reported_labels, host.label_overrides = stored.labels, stored.label_overrides
         host.api_version = stored.api_version
+        host.token, host.fenced = stored.token, stored.fenced
         for vm in everything.vms.get(stored.ordinal, []):
             host.vms[vm.name] = VMRecord.from_stored(vm)
         for each in everything.reservations:

@@ -68,6 +68,9 @@ class HostRecord:
         reported_labels: the labels that it last reported.
         label_overrides: labels that replace those that it reports.
         api_version: version of the REST interface that it last reported; 1 where it never did.
+        token: what the controller sends to this host; empty: the token of all hosts.
+        fenced: whether its VMs were created again elsewhere, so that it is refused until it has
+            given them up.
         revision: the cluster's revision in which it last changed.
         report: what it last reported of itself; None: nothing since the controller started.
         etag: version of the last whole report; empty: the next one must be whole.
@@ -88,6 +91,8 @@ class HostRecord:
     reported_labels: dict[str, str] = field(default_factory=dict)
     label_overrides: dict[str, str] = field(default_factory=dict)
     api_version: int = 1
+    token: str = ""
+    fenced: bool = False
     revision: int = 0
     report: HostReply | None = None
     etag: str = ""
@@ -142,6 +147,8 @@ class HostRecord:
             self.reported_labels,
             self.label_overrides,
             self.api_version,
+            self.token,
+            self.fenced,
         )
 
     def summary(self) -> HostSummary:

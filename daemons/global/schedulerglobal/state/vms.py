@@ -8,7 +8,7 @@ from typing import Any, Self
 from schedulerglobal.store.records import StoredReservation, StoredVM
 from slackvm.api.base import MIB_PER_GIB
 from slackvm.api.cluster import ClusterVMRequest
-from slackvm.api.vms import VMReply, VMRequest
+from slackvm.api.vms import HostVMRequest, VMReply
 from slackvm.model.placement import PlacementRequest
 from slackvm.model.vm import VM
 
@@ -24,6 +24,8 @@ class VMRecord:
         created: when, in seconds since the epoch.
         state: whether it runs; a word of the host's release.
         labels: short texts by key.
+        owner: name of the token that deployed it; empty: nobody's.
+        anti_affinity: name of the group whose VMs are on different hosts; empty: none.
         addresses: network addresses, as far as they are known.
         cpu_list: CPUs that it may use, ascending.
         unknown_fields: what a host of a later release reports beside; handed on to clients.
@@ -35,6 +37,8 @@ class VMRecord:
     created: float
     state: str
     labels: Mapping[str, str] = field(default_factory=dict)
+    owner: str = ""
+    anti_affinity: str = ""
     addresses: Sequence[str] = ()
     cpu_list: Sequence[int] = ()
     unknown_fields: Mapping[str, Any] = field(default_factory=dict)
@@ -45,8 +49,13 @@ class VMRecord:
         return self.vm.name
 
     @classmethod
-    def from_reply(cls, reply: VMReply) -> Self:
+    def from_reply(cls, reply: VMReply, known: "VMSpec | VMRecord | None" = None) -> Self:
         """Return a VM that a host reports.
+
+        Args:
+            reply: what it reports.
+            known: what is known of the same VM. A host of an earlier release does not report its
+                owner and its group.
 
         Raises:
             ValueError: a number is out of range.
@@ -58,6 +67,8 @@ class VMRecord:
             created=reply.created,
             state=reply.state,
             labels=reply.labels,
+            owner=reply.owner or (known.owner if known else ""),
+            anti_affinity=reply.anti_affinity or (known.anti_affinity if known else ""),
             addresses=reply.addresses,
             cpu_list=reply.cpu_list,
             unknown_fields=reply.model_extra or {},
@@ -73,6 +84,8 @@ class VMRecord:
             created=stored.created,
             state=stored.state,
             labels=stored.labels,
+            owner=stored.owner,
+            anti_affinity=stored.anti_affinity,
             addresses=stored.addresses,
             unknown_fields=stored.reported,
         )
@@ -87,6 +100,8 @@ class VMRecord:
             image=self.image,
             clone=self.clone,
             labels=dict(self.labels),
+            owner=self.owner,
+            anti_affinity=self.anti_affinity,
             created=self.created,
             state=self.state,
             addresses=list(self.addresses),
@@ -114,6 +129,8 @@ class VMRecord:
             "created": self.created,
             "addresses": list(self.addresses),
             "labels": dict(self.labels),
+            "owner": self.owner,
+            "anti_affinity": self.anti_affinity,
         }
         return VMReply.model_validate(fields)
 
@@ -127,6 +144,8 @@ class VMSpec:
         image: the image to make it from.
         clone: whether its disk is an overlay on the image.
         labels: short texts by key.
+        owner: name of the token that deploys it; empty: nobody's.
+        anti_affinity: name of the group whose VMs are on different hosts; empty: none.
         require: labels that its host must have; no part of the VM.
     """
 
@@ -134,6 +153,8 @@ class VMSpec:
     image: str
     clone: bool = False
     labels: Mapping[str, str] = field(default_factory=dict)
+    owner: str = ""
+    anti_affinity: str = ""
     require: Mapping[str, str] = field(default_factory=dict, compare=False)
 
     @property
@@ -151,12 +172,27 @@ class VMSpec:
     @classmethod
     def from_request(cls, request: ClusterVMRequest) -> Self:
         """Return what a client requests."""
-        return cls(request.vm(), request.image, request.clone, request.labels, request.require)
+        return cls(
+            request.vm(),
+            request.image,
+            request.clone,
+            request.labels,
+            anti_affinity=request.anti_affinity,
+            require=request.require,
+        )
 
     @classmethod
     def from_stored(cls, stored: StoredReservation) -> Self:
         """Return what a reservation in the store is for."""
-        return cls(stored.vm(), stored.image, stored.clone, stored.labels, stored.require)
+        return cls(
+            stored.vm(),
+            stored.image,
+            stored.clone,
+            stored.labels,
+            stored.owner,
+            stored.anti_affinity,
+            stored.require,
+        )
 
     def to_stored(self, host: int, idempotency_key: str) -> StoredReservation:
         """Return a reservation of it for the store.
@@ -173,14 +209,16 @@ class VMSpec:
             image=self.image,
             clone=self.clone,
             labels=dict(self.labels),
+            owner=self.owner,
+            anti_affinity=self.anti_affinity,
             require=dict(self.require),
             host=host,
             idempotency_key=idempotency_key,
         )
 
-    def to_request(self) -> VMRequest:
-        """Return the request to a host."""
-        return VMRequest(
+    def to_request(self) -> HostVMRequest:
+        """Return the request to a host, without its key."""
+        return HostVMRequest(
             name=self.vm.name,
             vcpus=self.vm.vcpus,
             memory_gib=self.vm.memory_mib / MIB_PER_GIB,
@@ -188,12 +226,18 @@ class VMSpec:
             image=self.image,
             clone=self.clone,
             labels=dict(self.labels),
+            owner=self.owner,
+            anti_affinity=self.anti_affinity,
         )
 
     def describes(self, existing: VMRecord) -> bool:
-        """Return whether a VM is what this asks for; only its host can compare images."""
-        return (self.vm, self.clone, dict(self.labels)) == (
-            existing.vm,
-            existing.clone,
-            dict(existing.labels),
+        """Return whether a VM is what this asks for; only its host can compare images.
+
+        A host of an earlier release does not keep the owner and the group.
+        """
+        return (
+            (self.vm, self.clone, dict(self.labels))
+            == (existing.vm, existing.clone, dict(existing.labels))
+            and existing.owner in ("", self.owner)
+            and existing.anti_affinity in ("", self.anti_affinity)
         )

@@ -3,7 +3,14 @@
 from abc import ABC, abstractmethod
 from collections.abc import Collection, Sequence
 
-from schedulerglobal.store.records import Lines, Stored, StoredHost, StoredReservation, StoredVM
+from schedulerglobal.store.records import (
+    Lines,
+    Stored,
+    StoredHost,
+    StoredLostVM,
+    StoredReservation,
+    StoredVM,
+)
 from slackvm.model.codes import Code
 
 
@@ -27,8 +34,8 @@ class Store(ABC):
 
     - `reserve` must survive a loss of power once it returns: the controller sends the request to
       the host after it. It fails where there is a VM or reservation of that name.
-    - `set_host` and `forget_host` must survive a loss of power once they return: nobody else knows
-      what they write.
+    - `set_host`, `forget_host`, `set_lost`, `drop_lost` and `set_value` must survive a loss of
+      power once they return: nobody else knows what they write.
     - `confirm`, `release`, `set_vms` and `write_lines` may be lost with the power: the hosts
       report it again.
     - `load` is called once, before all others; `drop_lines` may be lost.
@@ -69,6 +76,18 @@ class Store(ABC):
     @abstractmethod
     def forget_host(self, host: int, lines: Lines) -> None:
         """Remove a host, with its VMs and reservations."""
+
+    @abstractmethod
+    def set_lost(self, host: int, lost: Sequence[StoredLostVM], lines: Lines) -> None:
+        """Write VMs that are lost, and remove them from the VMs of the host."""
+
+    @abstractmethod
+    def drop_lost(self, name: str, lines: Lines) -> None:
+        """Remove a lost VM."""
+
+    @abstractmethod
+    def set_value(self, key: str, value: str, lines: Lines) -> None:
+        """Write what the controller keeps about itself."""
 
     @abstractmethod
     def write_lines(self, lines: Lines) -> None:

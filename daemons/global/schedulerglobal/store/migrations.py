@@ -26,8 +26,9 @@ from slackvm.api.base import memory_mib
 
 log = structlog.get_logger()
 
-VERSION = 2
-"""1: release 0.1.0. 2: labels, records of the store's own, `meta`."""
+VERSION = 3
+"""1: release 0.1.0. 2: labels, records of the store's own, `meta`. 3: lost VMs, a token for each
+host, fenced hosts, values of the controller."""
 
 READABLE_BY = 2
 """The oldest version whose releases can use a store of `VERSION`."""
@@ -151,6 +152,14 @@ CREATE TABLE meta (readable_by INTEGER NOT NULL, release TEXT NOT NULL) STRICT;
 """
 
 
+_VERSION_3 = """
+ALTER TABLE hosts ADD COLUMN token TEXT NOT NULL DEFAULT '';
+ALTER TABLE hosts ADD COLUMN fenced INTEGER NOT NULL DEFAULT 0;
+CREATE TABLE lost (name TEXT PRIMARY KEY, record TEXT NOT NULL) STRICT, WITHOUT ROWID;
+CREATE TABLE controller (key TEXT PRIMARY KEY, value TEXT NOT NULL) STRICT, WITHOUT ROWID;
+"""
+
+
 def _make_version_1(database: sqlite3.Connection) -> None:
     _execute(database, _VERSION_1)
 
@@ -159,6 +168,10 @@ def _migrate_to_version_2(database: sqlite3.Connection) -> None:
     _execute(database, _VERSION_2)
     _rewrite(database, "vms", _vm_of_version_1)
     _rewrite(database, "reservations", _reservation_of_version_1)
+
+
+def _migrate_to_version_3(database: sqlite3.Connection) -> None:
+    _execute(database, _VERSION_3)
 
 
 def _execute(database: sqlite3.Connection, script: str) -> None:
@@ -197,4 +210,5 @@ def _reservation_of_version_1(record: dict[str, Any]) -> dict[str, Any]:
 _STEPS: tuple[Callable[[sqlite3.Connection], None], ...] = (
     _make_version_1,
     _migrate_to_version_2,
+    _migrate_to_version_3,
 )

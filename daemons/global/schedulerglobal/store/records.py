@@ -27,6 +27,8 @@ class _VMFields(BaseModel):
     image: str
     clone: bool
     labels: dict[str, str] = Field(default_factory=dict)
+    owner: str = ""
+    anti_affinity: str = ""
 
     def vm(self) -> VM:
         """Return the VM as placements see it.
@@ -85,6 +87,9 @@ class StoredHost(NamedTuple):
         labels: those that it last reported.
         label_overrides: labels that replace those that it reports.
         api_version: the version of the REST interface that it last reported.
+        token: what the controller sends to this host; empty: the token of all hosts.
+        fenced: whether its VMs were created again elsewhere, so that it is refused until it has
+            given them up.
     """
 
     ordinal: int
@@ -94,6 +99,26 @@ class StoredHost(NamedTuple):
     labels: dict[str, str] = {}  # noqa: RUF012 - never changed in place
     label_overrides: dict[str, str] = {}  # noqa: RUF012 - never changed in place
     api_version: int = 1
+    token: str = ""
+    fenced: bool = False
+
+
+class StoredLostVM(_VMFields):
+    """A VM that was acknowledged and is on no host any more, although nobody removed it.
+
+    Attributes:
+        host: name of the host that had it.
+        created: when it was created, in seconds since the epoch.
+        lost: when it was found missing, in seconds since the epoch.
+        reason: why, in words.
+        require: labels that its host had to have, as far as they are known.
+    """
+
+    host: str
+    created: float
+    lost: float
+    reason: str = ""
+    require: dict[str, str] = Field(default_factory=dict)
 
 
 @dataclass(frozen=True)
@@ -105,9 +130,13 @@ class Stored:
         vms: by the ordinal of their host.
         reservations: those that have not ended.
         lines: of the operations log, those that may not have reached it.
+        lost: VMs that are lost.
+        values: what the controller keeps about itself, as text by key.
     """
 
     hosts: list[StoredHost] = field(default_factory=list)
     vms: dict[int, list[StoredVM]] = field(default_factory=dict)
     reservations: list[StoredReservation] = field(default_factory=list)
     lines: list[tuple[int, bytes]] = field(default_factory=list)
+    lost: list[StoredLostVM] = field(default_factory=list)
+    values: dict[str, str] = field(default_factory=dict)

@@ -6,7 +6,7 @@ from typing import Any, TypeVar
 
 import structlog
 
-from schedulerglobal.store.records import StoredHost, StoredReservation, StoredVM
+from schedulerglobal.store.records import StoredHost, StoredLostVM, StoredReservation, StoredVM
 
 log = structlog.get_logger()
 
@@ -42,6 +42,8 @@ def host_of(
     labels: str,
     overrides: str,
     api_version: int,
+    token: str,
+    fenced: int,
 ) -> StoredHost:
     """Return a host; with labels that cannot be read it has none, but keeps VMs and cordon."""
     return StoredHost(
@@ -52,12 +54,19 @@ def host_of(
         _labels(ordinal, labels),
         _labels(ordinal, overrides),
         api_version,
+        token,
+        bool(fenced),
     )
 
 
 def vm_of(name: str, host: int, record: str) -> tuple[int, StoredVM]:
     """Return the ordinal of a VM's host, and the VM."""
     return host, _checked(StoredVM.model_validate(_object(record) | {"name": name}))
+
+
+def lost_of(name: str, record: str) -> StoredLostVM:
+    """Return a lost VM."""
+    return StoredLostVM.model_validate(_object(record) | {"name": name})
 
 
 def reservation_of(name: str, host: int, key: str, record: str) -> StoredReservation:

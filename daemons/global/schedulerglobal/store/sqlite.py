@@ -11,10 +11,18 @@ from typing import TypeVar
 
 from schedulerglobal.store.base import Store, StoreError
 from schedulerglobal.store.migrations import UnusableError, prepare
-from schedulerglobal.store.records import Lines, Stored, StoredHost, StoredReservation, StoredVM
+from schedulerglobal.store.records import (
+    Lines,
+    Stored,
+    StoredHost,
+    StoredLostVM,
+    StoredReservation,
+    StoredVM,
+)
 from schedulerglobal.store.rows import (
     UNREADABLE,
     host_of,
+    lost_of,
     readable_rows,
     reservation_of,
     vm_of,
@@ -23,6 +31,8 @@ from slackvm.formats.files import lock_file
 from slackvm.model.codes import Code
 
 Record = TypeVar("Record")
+
+_HOST_COLUMNS = "ordinal, url, name, cordoned, labels, label_overrides, api_version, token, fenced"
 
 
 class SqliteStore(Store):
@@ -56,8 +66,7 @@ class SqliteStore(Store):
         with _store_errors():
             hosts = self._read(
                 "hosts",
-                "SELECT ordinal, url, name, cordoned, labels, label_overrides, api_version "
-                "FROM hosts ORDER BY ordinal",
+                f"SELECT {_HOST_COLUMNS} FROM hosts ORDER BY ordinal",  # noqa: S608
                 host_of,
             )
             vms: dict[int, list[StoredVM]] = {}
@@ -70,8 +79,10 @@ class SqliteStore(Store):
                 "SELECT name, host, idempotency_key, record FROM reservations ORDER BY name",
                 reservation_of,
             )
+            lost = self._read("lost", "SELECT name, record FROM lost ORDER BY name", lost_of)
+            values = self._read("controller", "SELECT key, value FROM controller", _pair)
             lines = list(self._database.execute("SELECT seq, line FROM log ORDER BY seq"))
-        return Stored(hosts, vms, reservations, lines)
+        return Stored(hosts, vms, reservations, lines, lost, dict(values))
 
     def reserve(self, reservation: StoredReservation, lines: Lines) -> None:
         """Add a reservation."""
@@ -113,15 +124,15 @@ class SqliteStore(Store):
         """Write a host that is new or changed."""
         with self._transaction(lines, durable=True):
             self._database.execute(
-                "INSERT INTO hosts "
-                "(ordinal, url, name, cordoned, labels, label_overrides, api_version) "
-                "VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7) ON CONFLICT DO UPDATE SET url = ?2, "
-                "name = ?3, cordoned = ?4, labels = ?5, label_overrides = ?6, api_version = ?7",
+                f"INSERT INTO hosts ({_HOST_COLUMNS}) "  # noqa: S608
+                "VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9) ON CONFLICT DO UPDATE SET url = ?2, "
+                "name = ?3, cordoned = ?4, labels = ?5, label_overrides = ?6, api_version = ?7, "
+                "token = ?8, fenced = ?9",
                 (
                     *host[:4],
                     json.dumps(host.labels),
                     json.dumps(host.label_overrides),
-                    host.api_version,
+                    *host[6:],
                 ),
             )
 
@@ -129,6 +140,30 @@ class SqliteStore(Store):
         """Remove a host, with its VMs and reservations."""
         with self._transaction(lines, durable=True):
             self._database.execute("DELETE FROM hosts WHERE ordinal = ?", (host,))
+
+    def set_lost(self, host: int, lost: Sequence[StoredLostVM], lines: Lines) -> None:
+        """Write VMs that are lost, and remove them from the VMs of the host."""
+        with self._transaction(lines, durable=True):
+            for vm in lost:
+                self._database.execute(
+                    "INSERT OR REPLACE INTO lost (name, record) VALUES (?, ?)",
+                    (vm.name, vm.model_dump_json(exclude={"name"})),
+                )
+                self._database.execute(
+                    "DELETE FROM vms WHERE name = ? AND host = ?", (vm.name, host)
+                )
+
+    def drop_lost(self, name: str, lines: Lines) -> None:
+        """Remove a lost VM."""
+        with self._transaction(lines, durable=True):
+            self._database.execute("DELETE FROM lost WHERE name = ?", (name,))
+
+    def set_value(self, key: str, value: str, lines: Lines) -> None:
+        """Write what the controller keeps about itself."""
+        with self._transaction(lines, durable=True):
+            self._database.execute(
+                "INSERT OR REPLACE INTO controller (key, value) VALUES (?, ?)", (key, value)
+            )
 
     def write_lines(self, lines: Lines) -> None:
         """Keep lines of the log that belong to no change."""
@@ -211,3 +246,7 @@ def _store_errors() -> Iterator[None]:
 
 
 _NO_SPACE_FOR_SHM = sqlite3.SQLITE_IOERR_SHMSIZE
+
+
+def _pair(key: str, value: str) -> tuple[str, str]:
+    return key, value

@@ -16,7 +16,7 @@ def apply_change(cluster: Cluster, host: HostRecord, reply: ChangedReply, asked_
     with cluster.lock:
         if reply.name not in host.vms:
             return
-        vm = host.vms[reply.name] = VMRecord.from_reply(reply)
+        vm = host.vms[reply.name] = VMRecord.from_reply(reply, host.vms[reply.name])
         cluster.ledger.write_eventually(
             lambda lines: cluster.store.set_vms(host.ordinal, [vm.to_stored()], (), lines)
         )

@@ -11,9 +11,10 @@ from schedulerglobal.hosts.replies import HostReport
 from schedulerglobal.state.cluster import Cluster
 from schedulerglobal.state.host import HostRecord, Reservation
 from schedulerglobal.state.resources import HostResources
-from schedulerglobal.state.vms import VMRecord
+from schedulerglobal.state.vms import VMRecord, VMSpec
 from schedulerglobal.store.ledger import vm_entry
 from slackvm.api.hosts import UNKNOWN
+from slackvm.api.vms import VMReply
 from slackvm.formats.operations import Operation
 
 log = structlog.get_logger()
@@ -60,7 +61,7 @@ def mark_unreachable(cluster: Cluster, host: HostRecord, reason: str) -> None:
 
 
 def _take(cluster: Cluster, host: HostRecord, report: HostReport) -> None:
-    vms = {vm.name: VMRecord.from_reply(vm) for vm in report.vms.vms}
+    vms = {vm.name: VMRecord.from_reply(vm, _known(host, vm)) for vm in report.vms.vms}
     state_before = (host.resources.state, host.resources.reason)
     for name, reservation in list(host.reservations.items()):
         if name in vms and not reservation.repeated and reservation.spec.describes(vms[name]):
@@ -83,6 +84,14 @@ def _take(cluster: Cluster, host: HostRecord, report: HostReport) -> None:
         _log_state(host)
     cluster.changed(host)
     cluster.progress.notify_all()
+
+
+def _known(host: HostRecord, reported: VMReply) -> VMSpec | VMRecord | None:
+    """Return what is known of a VM that a host reports; None: it is another VM of that name."""
+    if reservation := host.reservations.get(reported.name):
+        return reservation.spec
+    vm = host.vms.get(reported.name)
+    return vm if vm and vm.created == reported.created else None
 
 
 def _write_confirmed(cluster: Cluster, reservation: Reservation, vm: VMRecord) -> None:

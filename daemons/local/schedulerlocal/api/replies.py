@@ -58,6 +58,8 @@ def vm_reply(view: View, vm: ObservedVM, host: str, addresses: list[str]) -> VMR
         created=vm.spec.created,
         addresses=addresses,
         labels=dict(vm.spec.labels),
+        owner=vm.spec.owner,
+        anti_affinity=vm.spec.anti_affinity,
     )
 
 

@@ -29,7 +29,14 @@ def routes(host: LocalHost) -> list[AnyRoute]:
         given = request.input
         with rest_errors():
             requested = VMSpec(
-                given.vm(), "", Path(given.image), given.clone, created=0, labels=given.labels
+                given.vm(),
+                "",
+                Path(given.image),
+                given.clone,
+                created=0,
+                labels=given.labels,
+                owner=given.owner,
+                anti_affinity=given.anti_affinity,
             )
             view, is_new = agent.deploy(requested, given.key)
         return host.changed(201 if is_new else 200, view, given.name)

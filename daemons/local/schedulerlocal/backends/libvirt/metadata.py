@@ -5,6 +5,7 @@ writes metadata again keeps it.
 """
 
 import math
+import re
 import uuid
 from pathlib import Path
 
@@ -20,6 +21,7 @@ TAG = f"{{{NAMESPACE}}}vm"
 
 _CLONE = {True: "yes", False: "no"}
 _MAX_DIGITS = 10
+_NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,62}")
 _UNFINISHED = "unfinished"
 
 
@@ -74,7 +76,8 @@ def _attributes(spec: VMSpec) -> dict[str, str]:
     if spec.labels:
         check_labels(spec.labels)
         attributes["labels"] = format_labels(spec.labels)
-    return attributes
+    names = {"owner": spec.owner, "anti_affinity": spec.anti_affinity}
+    return attributes | {key: name for key, name in names.items() if name}
 
 
 def spec_of(element: etree._Element, name: str, domain_uuid: str) -> VMSpec | None:
@@ -93,6 +96,8 @@ def spec_of(element: etree._Element, name: str, domain_uuid: str) -> VMSpec | No
             {word: clone for clone, word in _CLONE.items()}[text["clone"]],
             float(text["created"]),
             _labels(text.get("labels", "")),
+            _name(text.get("owner", "")),
+            _name(text.get("anti_affinity", "")),
         )
     except (KeyError, ValueError):
         return None
@@ -112,6 +117,11 @@ def _labels(text: str) -> Labels:
         return parse_labels(text)
     except ValueError:
         return {}
+
+
+def _name(text: str) -> str:
+    """Return the name of an owner or a group; none if it is not valid, as for labels."""
+    return text if _NAME.fullmatch(text) else ""
 
 
 def _amount(digits: str) -> int:

@@ -73,6 +73,8 @@ def _parsed(entry: dict[str, Any]) -> SimulatedVM:
         order["clone"],
         order["created"],
         {key: text for key, text in order.get("labels", {}).items() if isinstance(text, str)},
+        order.get("owner", ""),
+        order.get("anti_affinity", ""),
     )
     return SimulatedVM(spec, tuple(entry["pins"]), entry["state"], entry["since"])
 
@@ -91,5 +93,7 @@ def _entry(vm: SimulatedVM) -> dict[str, Any]:
         "clone": spec.clone,
         "created": spec.created,
         "labels": dict(spec.labels),
+        "owner": spec.owner,
+        "anti_affinity": spec.anti_affinity,
     }
     return {"order": order, "pins": vm.pins, "state": vm.state, "since": vm.since}
