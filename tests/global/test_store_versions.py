@@ -13,7 +13,7 @@ from typing import Any
 import pytest
 from structlog.testing import capture_logs
 
-from schedulerglobal.store.migrations import UnusableError
+from schedulerglobal.store.migrations import VERSION, UnusableError
 from schedulerglobal.store.records import StoredHost, StoredReservation, StoredVM
 from schedulerglobal.store.sqlite import SqliteStore
 
@@ -104,7 +104,7 @@ class TestNextRelease:
             ALTER TABLE vms ADD COLUMN owner TEXT;
             UPDATE vms SET owner = 'bob', record = json_set(record, '$.note', json('{"a": [1]}'));
             UPDATE reservations SET record = json_set(record, '$.note', 'later');
-            PRAGMA user_version = 3;
+            PRAGMA user_version = 99;
             """,
         )
         return path
@@ -117,7 +117,7 @@ class TestNextRelease:
         store.set_host(HOST._replace(cordoned=False), ())
         store.set_vms(1, [VM.model_copy(update={"state": "stopped"})], (), ())
         store.close()
-        assert rows(later, "PRAGMA user_version") == [(3,)]
+        assert rows(later, "PRAGMA user_version") == [(99,)]
         assert rows(later, "SELECT * FROM tenants") == [("alice",)]
         assert rows(later, "SELECT zone, cordoned FROM hosts") == [("north", 0)]
         [(owner, record)] = rows(later, "SELECT owner, record FROM vms")
@@ -136,13 +136,13 @@ class TestNextRelease:
     def test_one_that_this_release_would_misread_is_refused_and_left_as_it_is(
         self, later: Path
     ) -> None:
-        change(later, "UPDATE meta SET readable_by = 3, release = '0.9.0'")
+        change(later, "UPDATE meta SET readable_by = 4, release = '0.9.0'")
         content = later.read_bytes()
         with pytest.raises(
-            UnusableError, match=r"version is 3, written by 0\.9\.0.*Install"
+            UnusableError, match=r"version is 99, written by 0\.9\.0.*Install"
         ) as told:
             SqliteStore(later)
-        assert "v2-backup" in str(told.value)
+        assert f"v{VERSION}-backup" in str(told.value)
         assert later.read_bytes() == content
 
 
@@ -151,7 +151,7 @@ class TestMigration:
 
     def test_the_file_before_it_is_kept_beside(self, earliest: Path) -> None:
         SqliteStore(earliest).close()
-        assert rows(earliest, "PRAGMA user_version") == [(2,)]
+        assert rows(earliest, "PRAGMA user_version") == [(VERSION,)]
         backup = earliest.with_name(BACKUP)
         for query in ("PRAGMA user_version", "SELECT * FROM orders", "SELECT * FROM vms"):
             assert rows(backup, query) == rows(EARLIEST, query)
@@ -196,13 +196,13 @@ class TestMigration:
         command = [sys.executable, "-m", "clusters.killed_migration", EARLIEST, tmp_path]
         subprocess.run(command, cwd=TESTS, check=True)
         statements = (tmp_path / "0" / "statements").read_text().splitlines()
-        assert {"BEGIN IMMEDIATE", "PRAGMA user_version = 2", "COMMIT"} <= set(statements)
+        assert {"BEGIN IMMEDIATE", f"PRAGMA user_version = {VERSION}", "COMMIT"} <= set(statements)
         names = [name for (name,) in rows(EARLIEST, "SELECT name FROM hosts ORDER BY ordinal")]
         for number in range(1, len(statements) + 1):
             path = tmp_path / str(number) / "store.sqlite"
             [(version,)] = rows(path, "PRAGMA user_version")
             is_migrated = number > statements.index("COMMIT") + 1
-            assert version == (2 if is_migrated else 1)
+            assert version == (VERSION if is_migrated else 1)
             if not is_migrated:
                 assert rows(path, "SELECT * FROM vms") == rows(EARLIEST, "SELECT * FROM vms")
             store = SqliteStore(path)

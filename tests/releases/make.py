@@ -318,7 +318,9 @@ def _database(path: Path) -> Iterator[sqlite3.Connection]:
 def _reserved(path: Path) -> list[str]:
     """Return the names of the VMs that the controller has reserved a place for."""
     with _database(path) as database:
-        return [name for [name] in database.execute("SELECT name FROM orders")]
+        found = database.execute("SELECT name FROM sqlite_schema WHERE type = 'table'")
+        table = "orders" if ("orders",) in found.fetchall() else "reservations"
+        return [name for [name] in database.execute(f"SELECT name FROM {table}")]  # noqa: S608
 
 
 def _run(*command: object, env: Mapping[str, str] | None = None) -> None:
