@@ -18,6 +18,7 @@ from slackvm.api.cluster import (
 )
 from slackvm.api.endpoint import Endpoint
 from slackvm.api.hosts import SummaryReply
+from slackvm.api.roles import Role
 from slackvm.api.scheduling import (
     CapacityReply,
     CapacityRequest,
@@ -49,6 +50,7 @@ CREATE_VM: Endpoint[None, ClusterVMRequest] = Endpoint(
     codes=_DEPLOY,
     input=ClusterVMRequest,
     changes=True,
+    role=Role.DEPLOY,
     tags=("vms",),
 )
 
@@ -79,6 +81,7 @@ REMOVE_VM: Endpoint[VMPath, None] = Endpoint(
     codes=_CHANGE,
     parameters=VMPath,
     changes=True,
+    role=Role.DEPLOY,
     tags=("vms",),
 )
 
@@ -115,6 +118,7 @@ PATCH_HOST: Endpoint[HostPath, HostPatch] = Endpoint(
     parameters=HostPath,
     input=HostPatch,
     changes=True,
+    role=Role.OPERATE,
     tags=("hosts",),
 )
 
@@ -139,6 +143,7 @@ CORDON_HOST: dict[str, Endpoint[HostPath, None]] = {
         codes=(Code.HOST_NOT_FOUND, *_STORE),
         parameters=HostPath,
         changes=True,
+        role=Role.OPERATE,
         tags=("hosts",),
     )
     for verb, summary in (

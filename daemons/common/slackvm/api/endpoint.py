@@ -10,6 +10,7 @@ from pydantic import BaseModel
 
 from slackvm.api.base import Inputs
 from slackvm.api.errors import ErrorReply
+from slackvm.api.roles import Role
 from slackvm.model.codes import Code
 
 METHODS = ("GET", "POST", "PUT", "PATCH", "DELETE")
@@ -35,8 +36,9 @@ class Endpoint(Generic[PathT, InputT]):
         path: starts with a slash; `{name}` stands for a segment that `parameters` describes.
         summary: one line for the OpenAPI document.
         replies: content of the answer, by status; 304 if the answer has an ETag.
-        changes: whether it changes something. Then it needs the full token, HEAD does not call it,
-            and it is refused when a browser sends it from another site.
+        changes: whether it changes something. Then HEAD does not call it, and it is refused when a
+            browser sends it from another site.
+        role: what its caller must be allowed; None: `ADMIN` if it changes something, else `READ`.
         codes: errors beside those of every endpoint.
         parameters: model of the segments in the path.
         input: model of the JSON body (POST, PUT, PATCH) or else of the query string.
@@ -50,6 +52,7 @@ class Endpoint(Generic[PathT, InputT]):
     summary: str
     replies: Mapping[int, ReplyKind]
     changes: bool = False
+    role: Role | None = None
     codes: Sequence[Code] = ()
     parameters: type[PathT] | None = None
     input: type[InputT] | None = None
@@ -66,6 +69,15 @@ class Endpoint(Generic[PathT, InputT]):
             raise ValueError(f"{self.method} {self.path}: parameters describe {sorted(described)}")
         if self.open and self.changes:
             raise ValueError(f"{self.method} {self.path}: what changes something needs a token")
+
+    @property
+    def needed_role(self) -> Role:
+        """What its caller must be allowed."""
+        if self.open:
+            return Role.NONE
+        if self.role is not None:
+            return self.role
+        return Role.ADMIN if self.changes else Role.READ
 
     @property
     def takes_body(self) -> bool:

@@ -15,6 +15,7 @@ from slackvm.api.prototype import (
     SizeQuery,
     StatusReply,
 )
+from slackvm.api.roles import Role
 from slackvm.api.vms import (
     CancelReply,
     CancelRequest,
@@ -50,6 +51,7 @@ CREATE_VM: Endpoint[None, HostVMRequest] = Endpoint(
     codes=(*_DEPLOY, Code.CANCELLED),
     input=HostVMRequest,
     changes=True,
+    role=Role.DEPLOY,
     tags=("vms",),
 )
 
@@ -80,6 +82,7 @@ REMOVE_VM: Endpoint[VMPath, RemovalQuery] = Endpoint(
     parameters=VMPath,
     input=RemovalQuery,
     changes=True,
+    role=Role.DEPLOY,
     tags=("vms",),
 )
 
@@ -92,6 +95,7 @@ CANCEL_VM: Endpoint[VMPath, CancelRequest] = Endpoint(
     parameters=VMPath,
     input=CancelRequest,
     changes=True,
+    role=Role.DEPLOY,
     tags=("vms",),
 )
 
@@ -104,6 +108,7 @@ WITHDRAW_VM: Endpoint[VMPath, WithdrawRequest] = Endpoint(
     parameters=VMPath,
     input=WithdrawRequest,
     changes=True,
+    role=Role.DEPLOY,
     tags=("vms",),
 )
 
@@ -116,6 +121,7 @@ CHANGE_VM: dict[str, Endpoint[VMPath, None]] = {
         codes=_CHANGE,
         parameters=VMPath,
         changes=True,
+        role=Role.DEPLOY,
         tags=("vms",),
     )
     for verb in ("start", "stop", "restart")
@@ -189,6 +195,7 @@ PROTOTYPE_DEPLOY: Endpoint[None, DeployQuery] = Endpoint(
     failure=NotDone,
     input=DeployQuery,
     changes=True,
+    role=Role.DEPLOY,
     tags=("prototype",),
 )
 
@@ -201,6 +208,7 @@ PROTOTYPE_REMOVE: Endpoint[None, NameQuery] = Endpoint(
     failure=NotDone,
     input=NameQuery,
     changes=True,
+    role=Role.DEPLOY,
     tags=("prototype",),
 )
 

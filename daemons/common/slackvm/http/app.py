@@ -12,6 +12,7 @@ import structlog
 from slackvm.api.base import Inputs
 from slackvm.api.endpoint import AnyEndpoint
 from slackvm.api.errors import ErrorReply, RestError, malformed, overloaded
+from slackvm.api.roles import Caller
 from slackvm.http import auth, inputs
 from slackvm.http import responses as replies
 from slackvm.http.auth import Tokens
@@ -171,8 +172,9 @@ class _Resource:
 
     def _respond(self, route: AnyRoute, environ: Environ, parameters: dict[str, str]) -> Response:
         endpoint = route.endpoint
+        caller = Caller(address=environ.get("REMOTE_ADDR", ""))
         if not endpoint.open:
-            auth.check_token(self._tokens, environ, changes=endpoint.changes)
+            caller = auth.check_token(self._tokens, environ, endpoint.needed_role)
         if endpoint.changes:
             auth.check_site(environ)
         path = inputs.from_text(endpoint.parameters, parameters) if endpoint.parameters else None
@@ -187,7 +189,7 @@ class _Resource:
             given = inputs.from_query(expected, query)
             inputs.from_body(Inputs, body)
         accept = environ.get("HTTP_ACCEPT", "")
-        request = Request(path, given if endpoint.input else None, accept)
+        request = Request(path, given if endpoint.input else None, accept, caller)
         with self._admitted(endpoint):
             return route.handler(request)
 

@@ -4,23 +4,15 @@ import hmac
 import ipaddress
 import re
 from dataclasses import dataclass, field
-from enum import IntEnum
 from urllib.parse import urlsplit
 
 from slackvm.api.errors import RestError
+from slackvm.api.roles import Caller, Role
 from slackvm.http.inputs import Environ
 from slackvm.model.codes import Code
 
 _HOST = re.compile(r"(?:\[([0-9A-Fa-f:.]+)\]|([^:\[\]]+))(?::([0-9]*))?")
 _DEFAULT_PORTS = {"http": "80", "https": "443"}
-
-
-class Access(IntEnum):
-    """What a token allows; more includes less."""
-
-    NONE = 0
-    READ = 1
-    FULL = 2
 
 
 @dataclass(frozen=True, slots=True)
@@ -48,18 +40,18 @@ class Tokens:
         if self.read is not None and self.read == self.full:
             raise ValueError("the read-only token is the full one: whoever reads could change")
 
-    def access(self, authorization: str) -> Access:
+    def role(self, authorization: str) -> Role:
         """Return what an `Authorization` header allows, which may hold any bytes."""
         if self.full is None:
-            return Access.FULL
+            return Role.ADMIN
         scheme, _, credentials = authorization.partition(" ")
         given = credentials.strip().encode("latin-1", "replace")
         # Both are compared, always: how long it takes tells nothing.
         full = hmac.compare_digest(given, self.full.encode())
         read = hmac.compare_digest(given, (self.read or self.full).encode())
         if scheme.lower() != "bearer":
-            return Access.NONE
-        return Access.FULL if full else Access.READ if read else Access.NONE
+            return Role.NONE
+        return Role.ADMIN if full else Role.READ if read else Role.NONE
 
 
 def check_bind(address: str, token: str | None, setting: str) -> None:
@@ -80,23 +72,27 @@ def check_bind(address: str, token: str | None, setting: str) -> None:
         )
 
 
-def check_token(tokens: Tokens, environ: Environ, *, changes: bool) -> None:
-    """Refuse a request without the token that it needs.
+def check_token(tokens: Tokens, environ: Environ, needed: Role) -> Caller:
+    """Return who sent a request, and refuse it without the token that it needs.
 
     Raises:
         RestError: 401 without a valid token, 403 with one that does not suffice.
     """
     authorization = environ.get("HTTP_AUTHORIZATION", "")
-    access = tokens.access(authorization)
-    if access is Access.NONE:
+    role = tokens.role(authorization)
+    if role is Role.NONE:
         problem = ', error="invalid_token"' if authorization else ""
         raise RestError(
             Code.UNAUTHORIZED,
             "a valid token is needed: Authorization: Bearer TOKEN",
             headers={"WWW-Authenticate": f'Bearer realm="slackvm"{problem}'},
         )
-    if changes and access is not Access.FULL:
-        raise RestError(Code.FORBIDDEN, "this token may only read")
+    if role < needed:
+        raise RestError(
+            Code.FORBIDDEN,
+            f"this token has the role {role.name.lower()}; {needed.name.lower()} is needed",
+        )
+    return Caller(role, address=environ.get("REMOTE_ADDR", ""))
 
 
 def check_host(tokens: Tokens, environ: Environ) -> None:

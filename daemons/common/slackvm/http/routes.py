@@ -7,6 +7,7 @@ from typing import Any, Generic
 from pydantic import BaseModel
 
 from slackvm.api.endpoint import Endpoint, InputT, PathT
+from slackvm.api.roles import Caller
 
 
 @dataclass(frozen=True, slots=True)
@@ -17,11 +18,13 @@ class Request(Generic[PathT, InputT]):
         path: the parameters in the path; None if the endpoint has none.
         input: the query string or the JSON body; None if the endpoint takes neither.
         accept: the `Accept` header: media types that the client prefers.
+        caller: who sent it.
     """
 
     path: PathT
     input: InputT
     accept: str = ""
+    caller: Caller = field(default_factory=Caller)
 
 
 @dataclass(frozen=True, slots=True)
