@@ -12,10 +12,12 @@ import pytest
 from clusters.fake_host import FakeHost, telling, with_body
 from clusters.processes import LAPTOP, Running, end, make_controller, make_host
 from clusters.wire import Wire
+from slackvm.api.base import API_VERSION
 from versions.earlier import RELEASES, EarlierHost
 from waiting import wait_until
 
 VERSIONS = sorted(path.name for path in RELEASES.iterdir() if path.name[0].isdigit())
+API_VERSIONS = {"0.1.0": 1, "0.2.0": 2}
 SETTLED_S = 120.0
 IMAGE = "/images/any.qcow2"
 
@@ -54,12 +56,18 @@ def earlier(cluster: Running) -> Running:
     return cluster
 
 
+@pytest.fixture
+def spoken(earlier: Running) -> int:
+    """The version of the REST interface that host0 speaks."""
+    return API_VERSIONS[earlier.hosts[0].get("/v1/host")["version"]]
+
+
 def code(answer: Any) -> str:
     text: str = answer.json()["error"]["code"]
     return text
 
 
-def test_a_vm_is_deployed_stopped_started_and_removed(earlier: Running) -> None:
+def test_a_vm_is_deployed_stopped_started_and_removed(earlier: Running, spoken: int) -> None:
     controller = earlier.controller
     created = controller.deploy("web", 2, 2.0)
     assert (created.status_code, created.json()["host"]) == (201, "host0")
@@ -71,7 +79,7 @@ def test_a_vm_is_deployed_stopped_started_and_removed(earlier: Running) -> None:
     assert controller.remove("web").status_code == 200
     assert earlier.where() == {}
     host = controller.hosts()["host0"]
-    assert (host["state"], host["pending"], host["api_version"]) == ("ready", [], 1)
+    assert (host["state"], host["pending"], host["api_version"]) == ("ready", [], spoken)
 
 
 def test_refusals_of_the_earlier_release_are_passed_on(earlier: Running) -> None:
@@ -108,8 +116,12 @@ def test_a_vm_whose_reply_was_lost_is_found(earlier: Running) -> None:
     assert earlier.where() == {"web": ["host0"]}
 
 
-def test_a_vm_with_labels_needs_a_newer_host(earlier: Running) -> None:
+def test_a_vm_with_labels_needs_a_host_that_keeps_them(earlier: Running, spoken: int) -> None:
     controller = earlier.controller
+    if spoken > 1:
+        created = controller.deploy("web", 1, 1.0, labels={"app": "shop"})
+        assert (created.status_code, created.json()["labels"]) == (201, {"app": "shop"})
+        return
     refused = controller.deploy("web", 1, 1.0, labels={"app": "shop"})
     assert (refused.status_code, code(refused)) == (503, "host_outdated")
     controller.call("POST", "/v1/hosts/host1/uncordon")
@@ -163,7 +175,7 @@ def test_the_host_is_upgraded_in_place(version: str, tmp_path: Path) -> None:
         now = {vm["name"]: vm for vm in after.get("/v1/vms")["vms"]}
         for vm in vms:
             assert {key: now[vm["name"]][key] for key in vm} == vm
-        wait_until(lambda: controller.hosts()["host0"]["api_version"] > 1, SETTLED_S)
+        wait_until(lambda: controller.hosts()["host0"]["api_version"] == API_VERSION, SETTLED_S)
         assert controller.hosts()["host0"]["cordoned"] is True
         assert set(controller.vms()) == {"web", "db", "batch"}
         controller.call("POST", "/v1/hosts/host0/uncordon")
