@@ -47,7 +47,7 @@ Examples:
     type=click.Choice(ORDERS),
     default=STRICT,
     show_default=True,
-    help="At each timestamp: strict: departures before arrivals; prototype: after them.",
+    help="What comes first at the same time: departures (strict) or arrivals (prototype).",
 )
 @click.option(
     "--selection",
@@ -63,8 +63,8 @@ Examples:
 @click.option(
     "--output",
     type=click.Path(path_type=Path),
-    help=f"Write the recording here. Of a replay the ending chooses: {', '.join(ENDINGS)}; "
-    "a live host records as .csv.",
+    help="Write the recording here. For a replay the ending chooses the format: "
+    f"{', '.join(ENDINGS)}; a live host records as .csv.",
 )
 @click.option(
     "--operations",

@@ -31,7 +31,7 @@ def common_options(command: Command) -> Command:
             "--timeout",
             type=click.IntRange(1, 86400),
             metavar="SECONDS",
-            help=f"How long an answer may take, every retry included.  [default: {TIMEOUT_S}]",
+            help=f"Time limit of each request, with its retries.  [default: {TIMEOUT_S}]",
         ),
         _option("--json", is_flag=True, help="Print the server's reply as JSON."),
         _option(

@@ -60,7 +60,7 @@ class Code(StrEnum):
     NO_CPU = "no_cpu", 409, _CAPACITY, "too few free CPUs"
     NO_MEMORY = "no_memory", 409, _CAPACITY, "too little free memory"
     TOO_LARGE = "too_large", 409, _SIZE, "the VM is larger than the host"
-    OVERCOMMITTED = "overcommitted", 409, _STATE, "foreign VMs leave the host too little room"
+    OVERCOMMITTED = "overcommitted", 409, _STATE, "the VMs on the host need more than it has"
     CORDONED = "cordoned", 409, _STATE, "the host is cordoned"
     NOT_READY = "not_ready", 503, _STATE, "the host is not ready"
     HOST_UNREACHABLE = "host_unreachable", 503, _STATE, "the host does not answer"
@@ -115,7 +115,7 @@ class Code(StrEnum):
         "the host gave no usable answer; whether it did the operation is unknown",
     )
     HYPERVISOR_FAILED = "hypervisor_failed", 503, _STATE, "the hypervisor reports an error"
-    HOST_ERROR = "host_error", 503, _STATE, "the host's error has no valid code"
+    HOST_ERROR = "host_error", 503, _STATE, "the host sent an error without a valid code"
     STORAGE_FULL = "storage_full", 503, _STATE, "the disk is full"
     STORAGE_FAILED = "storage_failed", 503, _STATE, "the disk cannot be written"
     OVERLOADED = "overloaded", 503, _CAPACITY, "too many requests at once; try again"
@@ -124,13 +124,13 @@ class Code(StrEnum):
 
     # The request.
     HAS_VMS = "has_vms", 409, _REQUEST, "the host has VMs, and `force` is not set"
-    TOO_MUCH = "too_much", 409, _REQUEST, "more VMs fit than are counted", "mix"
+    TOO_MUCH = "too_much", 409, _REQUEST, "more VMs fit than the controller counts", "mix"
     MALFORMED = "malformed", 400, _REQUEST, "the request is malformed"
     INVALID = "invalid", 400, _REQUEST, "a value is not allowed; `field` names it"
     UNAUTHORIZED = "unauthorized", 401, _REQUEST, "a valid token is missing"
-    FORBIDDEN = "forbidden", 403, _REQUEST, "the token or the page's site does not allow this"
+    FORBIDDEN = "forbidden", 403, _REQUEST, "this token or the site of this page may not do this"
     METHOD_NOT_ALLOWED = "method_not_allowed", 405, _REQUEST, "the path has no such method"
-    LENGTH_REQUIRED = "length_required", 411, _REQUEST, "a body needs its length"
+    LENGTH_REQUIRED = "length_required", 411, _REQUEST, "the header `Content-Length` is missing"
     BODY_TOO_LARGE = "body_too_large", 413, _REQUEST, "the body is too large"
     UNSUPPORTED_MEDIA_TYPE = "unsupported_media_type", 415, _REQUEST, "the body is not JSON"
     HEADERS_TOO_LARGE = "headers_too_large", 431, _REQUEST, "the headers are too large"
