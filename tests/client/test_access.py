@@ -70,12 +70,12 @@ class TestTokens:
     def test_one_for_reading_reads(self, guarded: Daemon) -> None:
         run(guarded.url, "list", SLACKVM_TOKEN=READ)
         errors = run(guarded.url, *DEPLOY, expect=1, SCG_READ_TOKEN=READ)[1]
-        assert "this token may only read (forbidden)" in errors
+        assert "this token has the role read; deploy is needed (forbidden)" in errors
         assert "the value of SCG_READ_TOKEN does not allow this" in errors
 
     def test_one_for_all_names_ends_at_the_first(self, guarded: Daemon) -> None:
         errors = run(guarded.url, "remove", "a", "b", "c", expect=1, SLACKVM_TOKEN=READ)[1]
-        assert errors.count("may only read") == 1
+        assert errors.count("deploy is needed") == 1
 
     def test_the_clients_own_comes_first(self, guarded: Daemon) -> None:
         tokens = {"SLACKVM_TOKEN": FULL, "SCG_TOKEN": WRONG, "SCG_READ_TOKEN": WRONG}

@@ -87,7 +87,7 @@ class TestStatus:
         for row in rows_of_hosts(controller):
             # 2.5 GiB for 5 CPUs; all memory, 31776 MiB, for 8.
             assert (row["CPUS"], row["FREE"], row["VMS"]) == ("8", "3", "2")
-            assert (row["M/C"], row["IDEAL"]) == ("0.50", "3.88")
+            assert (row["GIB/CPU"], row["IDEAL"]) == ("0.50", "3.88")
 
     def test_a_host_that_does_not_answer_is_shown(
         self, controller: Controller, host: Daemon
@@ -97,7 +97,7 @@ class TestStatus:
         try:
             assert run(controller.url, "status")[0].startswith("4 hosts (3 ready, 1 unknown)")
             [row] = [row for row in rows_of_hosts(controller) if row["STATE"] == "unknown"]
-            assert (row["ANSWERED"], row["M/C"]) == ("never", "-")
+            assert (row["ANSWERED"], row["GIB/CPU"]) == ("never", "-")
         finally:
             output_of(controller, "hosts", "forget", added["name"])
         assert run(host.url, "status")[0].startswith("1 host (1 ready), 0 VMs")
@@ -214,5 +214,6 @@ class TestConsoles:
         hosts = controller.get("/v1/hosts")
         for known in hosts["hosts"]:
             known["url"] = url
+            known["hypervisor"] = "libvirt"
         with answering(ok(vm), ok(hosts)) as server:
             assert command in run(server.url, "show", "web")[0]

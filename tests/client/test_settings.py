@@ -56,7 +56,7 @@ class TestWhereTheServerIs:
     @pytest.mark.parametrize(
         "url",
         [
-            "controller:8100",
+            "controller:x",
             "ftp://controller",
             "http://",
             "http://controller:port",
@@ -68,7 +68,7 @@ class TestWhereTheServerIs:
     )
     def test_an_invalid_url_is_refused_with_the_format(self, url: str) -> None:
         errors = run(url, "list", expect=2)[1]
-        assert f"SLACKVM_URL: {url!r} is not allowed: http://HOST:PORT" in errors
+        assert f"SLACKVM_URL: {url!r} is not allowed: HOST:PORT, http://HOST:PORT" in errors
 
     @pytest.mark.parametrize("url", ["http://a..b", "http://*.b", f"http://{'a' * 64}"])
     def test_an_impossible_host_name_is_refused(self, url: str) -> None:

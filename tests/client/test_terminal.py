@@ -5,19 +5,21 @@ import pty
 import re
 import subprocess
 import sys
+from contextlib import closing
 from pathlib import Path
 
 import pytest
 
 from client.running import run
 from clusters.processes import Controller
+from clusters.wire import Wire
 from live.daemons import Daemon
 
 COMMAND = [sys.executable, "-m", "schedulerclient"]
 CODES = re.compile(r"\x1b\[[0-9;?]*[a-zA-Z]")
 
 
-def on_a_terminal(host: Daemon, *arguments: str, **environment: str) -> str:
+def on_a_terminal(host: Daemon | Controller, *arguments: str, **environment: str) -> str:
     """Return all that comes to a terminal of 80 columns."""
     ours, theirs = pty.openpty()
     settings = {"SLACKVM_URL": host.url, "TERM": "xterm", "COLUMNS": "80", **environment}
@@ -42,12 +44,33 @@ class TestTerminals:
     def test_a_table_has_lines_and_colours(self, host: Daemon) -> None:
         host.deploy("web", 1, 1.0)
         seen = on_a_terminal(host, "list")
-        assert "waiting for an answer" in seen
         assert "\x1b[32mrunning" in seen
         assert "───" in seen
-        # The last that was seen of waiting was wiped away, and the cursor is back.
+
+    def test_a_bar_is_shown_while_a_request_takes_long_and_wiped_away(self, host: Daemon) -> None:
+        with closing(Wire(host.url)) as wire:
+            wire.on("GET /v1/vms", "delay")
+            seen = on_a_terminal(host, "list", SLACKVM_URL=wire.url)
+        assert "waiting for an answer" in seen
         assert seen.rindex("\x1b[2K") > seen.rindex("waiting")
         assert seen.rindex("\x1b[?25h") > seen.rindex("\x1b[?25l")
+
+    @pytest.mark.parametrize("width", [60, 80, 120])
+    @pytest.mark.parametrize("command", ["list", "hosts", "status"])
+    def test_names_numbers_and_urls_are_never_folded(
+        self, controller: Controller, width: int, command: str
+    ) -> None:
+        """A narrow terminal shows fewer columns, and says which it leaves out."""
+        controller.deploy("a-rather-long-name-of-a-vm", 1, 1.5)
+        narrow = on_a_terminal(controller, command, COLUMNS=str(width), NO_COLOR="1")
+        table, _, left_out = narrow.partition("No room for ")
+        assert max(map(len, table.splitlines())) <= width
+        spared = {"list": (), "hosts": ("VERSION", "URL"), "status": ("GIB/CPU", "IDEAL")}[command]
+        assert all((name in table) != (name in left_out) for name in spared)
+        wide = on_a_terminal(controller, command, "--wide", COLUMNS=str(width), NO_COLOR="1")
+        assert "No room" not in wide
+        whole = {line.split()[0] for line in wide.splitlines() if line.strip()}
+        assert {line.split()[0] for line in table.splitlines() if line.strip()} <= whole | {"No"}
 
     def test_without_colours_where_that_is_wished(self, host: Daemon) -> None:
         host.deploy("web", 1, 1.0)
@@ -63,7 +86,9 @@ class TestTerminals:
 
     def test_many_deploys_fill_a_bar(self, host: Daemon) -> None:
         arguments = ("deploy", "n", "--vcpus=1", "--memory=1", "--image=/any", "--count=3")
-        seen = on_a_terminal(host, *arguments)
+        with closing(Wire(host.url)) as wire:
+            wire.on("POST /v1/vms", "delay")
+            seen = on_a_terminal(host, *arguments, SLACKVM_URL=wire.url)
         lines = [line for line in CODES.sub("", seen).splitlines() if "is running" in line]
         assert len(lines) == 3
         assert "━" in seen
@@ -117,7 +142,9 @@ class TestPipes:
         assert result.stderr == "Error: stdout: No space left on device\n"
 
 
-def piped(host: Daemon, *arguments: str, **environment: str) -> subprocess.CompletedProcess[str]:
+def piped(
+    host: Daemon | Controller, *arguments: str, **environment: str
+) -> subprocess.CompletedProcess[str]:
     return subprocess.run(
         [*COMMAND, *arguments],
         env={**os.environ, "SLACKVM_URL": host.url, **environment},

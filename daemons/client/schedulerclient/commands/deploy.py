@@ -5,7 +5,7 @@ import click
 from schedulerclient.commands.fields import checked, request, size_options
 from schedulerclient.commands.labels import label_option, labels_sent, require_option
 from schedulerclient.output import output
-from schedulerclient.output.failures import about
+from schedulerclient.output.failures import Failed, about
 from schedulerclient.output.text import amount, cpus, gib
 from schedulerclient.session.session import Client, client_command
 from slackvm.api import controller_api
@@ -15,6 +15,8 @@ from slackvm.api.scheduling import Count
 from slackvm.api.vms import VMReply
 
 read_name = checked(VmName)
+
+RUNNING, UNKNOWN = "running", "unknown"
 
 EXAMPLES = """
 \b
@@ -55,8 +57,8 @@ def deploy(
 ) -> None:
     """Create a VM and start it.
 
-    The same command again changes nothing. With --count, the command ends at the first VM that is
-    refused; the VMs before it stay.
+    The same command again changes nothing; it fails if the VM does not run. With --count, the
+    command ends at the first VM that is refused; the VMs before it stay.
     """
     names = [name] if count is None else [f"{name}-{number}" for number in range(1, count + 1)]
     requests = [
@@ -85,6 +87,11 @@ def _deploy(client: Client, vm_request: ClusterVMRequest) -> None:
     if client.printed_json(answer):
         return
     vm = answer.read(VMReply)
+    if answer.status == 200 and vm.state not in (RUNNING, UNKNOWN):
+        raise Failed(
+            f"it existed already and is {vm.state} on {vm.host}; "
+            f"`slackvm start {vm.name}` starts it"
+        )
     output.show_line(
         f"{vm.name} is {vm.state} on {vm.host}: {amount(vm.vcpus, 'vCPU')} of level {vm.level} on "
         f"CPUs {cpus(vm.cpu_list)}, {gib(vm.memory_mib)} GiB"

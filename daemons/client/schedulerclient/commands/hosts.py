@@ -36,7 +36,7 @@ Examples:
 
 
 @click.group(invoke_without_command=True, epilog=HOSTS_EXAMPLES)
-@click.option("--wide", is_flag=True, help="Show labels too.")
+@click.option("--wide", is_flag=True, help="Show labels too, and every column.")
 @client_command
 def hosts(client: Client, wide: bool) -> None:
     """List, add, label or forget hosts of the cluster."""
@@ -50,6 +50,9 @@ def hosts(client: Client, wide: bool) -> None:
         [_row(host, wide=wide) for host in answer.read(HostsReply).hosts],
         numbers=("VMS",),
         optional=("CORDONED", "PENDING", "REASON"),
+        text=("REASON",),
+        spare=("VERSION", "PENDING", "URL", "ANSWERED"),
+        wide=wide,
     )
 
 

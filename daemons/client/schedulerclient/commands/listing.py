@@ -15,7 +15,8 @@ from schedulerclient.session.server import Server
 from schedulerclient.session.session import Client, client_command
 from slackvm.api import controller_api
 from slackvm.api.base import Level, VmName
-from slackvm.api.cluster import HostName, HostsReply, VMsQuery
+from slackvm.api.cluster import ClusterHostReply, HostName, HostsReply, VMsQuery
+from slackvm.api.hosts import HostReply
 from slackvm.api.vms import VMPath, VMReply, VMsReply
 from slackvm.http.auth import is_loopback
 from slackvm.model.labels import format_labels
@@ -55,7 +56,7 @@ Examples:
     metavar="TEXT",
     help="Only VMs with this text in name, image or labels, in upper or lower case.",
 )
-@click.option("--wide", is_flag=True, help="Show images and labels too.")
+@click.option("--wide", is_flag=True, help="Show images and labels too, and every column.")
 @client_command
 def list_vms(
     client: Client,
@@ -90,6 +91,8 @@ def list_vms(
         ],
         numbers=("VCPUS", "GIB", "LEVEL"),
         optional=("ADDRESSES", "LABELS"),
+        spare=("ADDRESSES", "GIB", "VCPUS", "LEVEL"),
+        wide=wide,
     )
     if not vms:
         is_all = query == VMsQuery()
@@ -125,8 +128,11 @@ def show(client: Client, name: str) -> None:
 
 
 def _console(server: Server, vm: VMReply) -> str:
-    """Return the command that opens a VM's console through libvirt."""
-    address = _address(server, vm.host)
+    """Return the command that opens a VM's console through libvirt; none if it has no libvirt."""
+    host = _host(server, vm.host)
+    if host is not None and host.hypervisor not in (None, "libvirt"):
+        return ""
+    address = _address(server, host)
     if is_loopback(address):
         libvirt = "qemu:///system"
     else:
@@ -134,12 +140,17 @@ def _console(server: Server, vm: VMReply) -> str:
     return f"virsh -c {shlex.quote(libvirt)} console {shlex.quote(vm.name)}"
 
 
-def _address(server: Server, name: str) -> str:
-    """Return a host's address as seen from here: that of its daemon's URL."""
+def _host(server: Server, name: str) -> HostReply | None:
+    """Return a host of the cluster, or the host whose own daemon answers; None: it is not known."""
     answer = host_answer(server)
-    hosts = answer.read(HostsReply).hosts if answer.has("hosts") else []
+    hosts = answer.read(HostsReply).hosts if answer.has("hosts") else [answer.read(HostReply)]
+    return next((host for host in hosts if host.name == name), None)
+
+
+def _address(server: Server, host: HostReply | None) -> str:
+    """Return a host's address as seen from here: that of its daemon's URL."""
+    url = host.url if isinstance(host, ClusterHostReply) else ""
     # The URL may have been given without http://.
-    urls = [f"//{host.url.rpartition('//')[2]}" for host in hosts if host.name == name]
-    address = urlsplit(urls[0]).hostname if urls else None
+    address = urlsplit(f"//{url.rpartition('//')[2]}").hostname if url else None
     # A loopback address there is the controller's own machine.
     return server.host if address is None or is_loopback(address) else address

@@ -58,6 +58,7 @@ Examples:
 )
 @label_option
 @require_option
+@click.option("--wide", is_flag=True, help="Show every part of the scores.")
 @client_command
 def plan(
     client: Client,
@@ -68,6 +69,7 @@ def plan(
     policy: str | None,
     labels: dict[str, str],
     require: dict[str, str],
+    wide: bool,
 ) -> None:
     """Show where a VM would go, and why; nothing changes.
 
@@ -92,7 +94,7 @@ def plan(
         cluster = answer.read(ClusterPlanReply)
         accepted = cluster.accepted
         if not client.printed_json(answer):
-            _show_hosts(cluster)
+            _show_hosts(cluster, wide=wide)
     else:
         host = answer.read(PlanReply)
         accepted = host.accepted
@@ -102,7 +104,7 @@ def plan(
         click.get_current_context().exit(1)
 
 
-def _show_hosts(reply: ClusterPlanReply) -> None:
+def _show_hosts(reply: ClusterPlanReply, *, wide: bool) -> None:
     """Print the hosts that take the VM with their scores, then the others with the reasons."""
     taking = [host for host in reply.hosts if host.accepted]
     refusing = [host for host in reply.hosts if not host.accepted]
@@ -121,11 +123,18 @@ def _show_hosts(reply: ClusterPlanReply) -> None:
                 for host in taking
             ],
             numbers=columns,
+            spare=columns[:0:-1],
+            wide=wide,
         )
+        if "current" in parts and "ideal" in parts:
+            output.show_line("Scores, CURRENT, POTENTIAL and IDEAL are MiB of memory per CPU.")
         output.show_line("")
     if refusing:
         output.show_table(
-            ("HOST", "REFUSED"), [(host.host, _refusal(host)) for host in refusing], numbers=()
+            ("HOST", "REFUSED"),
+            [(host.host, _refusal(host)) for host in refusing],
+            numbers=(),
+            text=("REFUSED",),
         )
         output.show_line("")
     if reply.accepted:

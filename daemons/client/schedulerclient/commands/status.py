@@ -24,12 +24,13 @@ Examples:
 
 
 @click.command(epilog=EXAMPLES)
+@click.option("--wide", is_flag=True, help="Show every column, however narrow the terminal is.")
 @client_command
-def status(client: Client) -> None:
+def status(client: Client, wide: bool) -> None:
     """Show what each level uses, and what each host has left.
 
-    M/C is the memory of a host's VMs, in GiB, per CPU that its levels own; IDEAL is all of the
-    host's memory per CPU. The closer they are, the less CPU or memory stays unused. With --json the
+    GIB/CPU is the memory of a host's VMs per CPU that its levels own; IDEAL is all of the host's
+    memory per CPU. The closer they are, the less CPU or memory stays unused. With --json the
     output is that of `slackvm hosts --json`.
     """
     answer = host_answer(client.server)
@@ -50,9 +51,11 @@ def status(client: Client) -> None:
     )
     output.show_line("")
     output.show_table(
-        ("HOST", "STATE", "ANSWERED", "CPUS", "FREE", "GIB", "FREE GIB", "M/C", "IDEAL", "VMS"),
+        ("HOST", "STATE", "ANSWERED", "CPUS", "FREE", "GIB", "FREE GIB", "GIB/CPU", "IDEAL", "VMS"),
         [_host(host) for host in hosts],
-        numbers=("CPUS", "FREE", "GIB", "FREE GIB", "M/C", "IDEAL", "VMS"),
+        numbers=("CPUS", "FREE", "GIB", "FREE GIB", "GIB/CPU", "IDEAL", "VMS"),
+        spare=("IDEAL", "GIB/CPU", "ANSWERED", "GIB", "CPUS"),
+        wide=wide,
     )
 
 
@@ -74,6 +77,7 @@ def _levels(hosts: Sequence[HostReply], vms: Sequence[VMReply]) -> list[tuple[st
             str(count[level]),
         )
         for level in sorted(owned)
+        if owned[level] or count[level]
     ]
 
 

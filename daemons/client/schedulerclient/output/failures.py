@@ -1,6 +1,6 @@
 """Errors that end `slackvm` with one line on stderr and an exit code.
 
-0 done, 1 refused or failed, 2 usage or bad input, 3 unreachable.
+0 done, 1 refused or failed, 2 usage or bad input, 3 unreachable, 130 interrupted.
 """
 
 from collections.abc import Iterator
@@ -54,12 +54,18 @@ class Unreachable(Failed):
     exit_code = 3
 
 
+class Interrupted(Failed):
+    """The user ended the command while a request was under way."""
+
+    exit_code = 130
+
+
 @contextmanager
 def about(name: str) -> Iterator[None]:
     """Prefix failures of the block with a name, but those that would be the same for all."""
     try:
         yield
-    except (Denied, Unreachable):
+    except (Denied, Unreachable, Interrupted):
         raise
     except Failed as failure:
         raise failure.of(name) from None

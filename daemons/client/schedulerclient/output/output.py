@@ -4,25 +4,12 @@ import json
 import os
 import sys
 from collections.abc import Iterable, Sequence
-from typing import TYPE_CHECKING, Any, TextIO
+from typing import Any, TextIO
 
 import click
 
+from schedulerclient.output.table import EMPTY, Column, print_lines, print_table, styled
 from schedulerclient.output.text import printable
-
-if TYPE_CHECKING:
-    from rich.table import Table
-    from rich.text import Text
-
-_STYLES = {
-    **dict.fromkeys(("ready", "running"), "green"),
-    **dict.fromkeys(("not_ready", "overcommitted", "unknown", "crashed"), "red"),
-    **dict.fromkeys(("stopped", "paused", "cordoned"), "yellow"),
-}
-"""Colours of words on a terminal; other words, as those of a later release, have none."""
-
-_EMPTY = "-"
-"""How an empty cell is printed, so that columns can be counted."""
 
 
 def show_json(document: Any) -> None:
@@ -40,6 +27,10 @@ def show_table(
     rows: Iterable[Sequence[str]],
     numbers: Sequence[str],
     optional: Sequence[str] = (),
+    *,
+    text: Sequence[str] = (),
+    spare: Sequence[str] = (),
+    wide: bool = False,
 ) -> None:
     """Print a table: with lines and colours on a terminal, else one line per row and words only.
 
@@ -47,43 +38,32 @@ def show_table(
         head: a name per column.
         rows: as many cells each; an empty one is printed as `-`, so that columns can be counted.
         numbers: the columns whose cells are aligned right.
-        optional: the columns that a terminal, which is narrow, shows only if a cell is not empty.
+        optional: the columns that a terminal shows only if a cell is not empty.
+        text: the columns of sentences, which a narrow terminal folds between words.
+        spare: the columns that a narrow terminal leaves out, the first one first.
+        wide: show all columns, even if lines become longer than the terminal is wide.
     """
-    if not is_terminal(sys.stdout):
-        cells = [tuple(head), *(tuple(map(_plain, row)) for row in rows)]
-        _print_lines(cells, [name in numbers for name in head])
-        return
-    from rich import box
-    from rich.table import Table
-
-    table = Table(box=box.SIMPLE_HEAD, pad_edge=False)
-    lines = list(rows)
-    shown = [
-        column
-        for column, name in enumerate(head)
-        if name not in optional or any(line[column] for line in lines)
+    ranks = {name: rank for rank, name in enumerate(reversed(spare), start=1)}
+    columns = [
+        Column(name, name in numbers, name in optional, name in text, ranks.get(name, 0))
+        for name in head
     ]
-    for column in shown:
-        table.add_column(head[column], justify="right" if head[column] in numbers else "left")
-    for line in lines:
-        table.add_row(*(_styled(line[column]) for column in shown))
-    _print(table)
+    if is_terminal(sys.stdout):
+        print_table(columns, rows, wide=wide)
+    else:
+        print_lines(columns, rows)
 
 
 def show_fields(fields: Iterable[tuple[str, str]]) -> None:
-    """Print names and values, one pair per line."""
-    named = [(f"{name}:", value) for name, value in fields]
-    if not is_terminal(sys.stdout):
-        _print_lines([(name, _plain(value)) for name, value in named], [False, False])
-        return
-    from rich.table import Table
-
-    table = Table(box=None, pad_edge=False, show_header=False)
-    table.add_column(style="bold")
-    table.add_column()
+    """Print names and values, one pair per line; a value is printed whole."""
+    named = [(f"{name}:", printable(value) or EMPTY) for name, value in fields]
+    width = max(len(name) for name, _ in named)
+    colours = is_terminal(sys.stdout)
     for name, value in named:
-        table.add_row(name, _styled(value))
-    _print(table)
+        head, body = name.ljust(width), value
+        if colours:
+            head, body = styled(head, is_head=True), styled(value)
+        click.echo(f"{head}  {body}", color=colours or None)
 
 
 def is_terminal(stream: TextIO | None) -> bool:
@@ -100,41 +80,3 @@ def is_terminal(stream: TextIO | None) -> bool:
     from rich.console import Console
 
     return Console(file=stream).is_terminal
-
-
-def _print_lines(rows: Sequence[Sequence[str]], at_right: Sequence[bool]) -> None:
-    """Print a line per row, with two spaces between columns."""
-    widths = [max(map(_width, column)) for column in zip(*rows, strict=True)]
-    lines = []
-    for row in rows:
-        cells = []
-        for text, width, is_right in zip(row, widths, at_right, strict=True):
-            room = " " * (width - _width(text))
-            cells.append(room + text if is_right else text + room)
-        lines.append("  ".join(cells).rstrip())
-    click.echo("\n".join(lines))
-
-
-def _width(text: str) -> int:
-    """Return how many columns of a terminal a text takes."""
-    if text.isascii():
-        return len(text)
-    from rich.cells import cell_len
-
-    return cell_len(text)
-
-
-def _print(table: "Table") -> None:
-    from rich.console import Console
-
-    Console().print(table)
-
-
-def _plain(text: str) -> str:
-    return printable(text) or _EMPTY
-
-
-def _styled(text: str) -> "Text":
-    from rich.text import Text
-
-    return Text(_plain(text), style=_STYLES.get(text, ""), overflow="fold")

@@ -6,7 +6,7 @@ from urllib.parse import urlsplit
 
 from slackvm.settings import ClientSettings, SettingsError
 
-_NEEDED = "http://HOST:PORT or https://HOST:PORT is needed"
+_NEEDED = "HOST:PORT, http://HOST:PORT or https://HOST:PORT is needed"
 _ANY = {"0.0.0.0": "127.0.0.1", "::": "::1"}  # noqa: S104 - recognised, not listened on
 """Loopback address of a server that listens on every address."""
 
@@ -20,6 +20,8 @@ def base_url(settings: ClientSettings) -> str:
     url = settings.slackvm_url.rstrip("/")
     if not url:
         return _controller_here(settings)
+    if "://" not in settings.slackvm_url:
+        url = f"http://{url}"
     if "@" in url:
         # The message leaves the URL out: it may contain a password.
         raise SettingsError(

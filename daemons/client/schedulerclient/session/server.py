@@ -15,7 +15,7 @@ from requests.adapters import HTTPAdapter
 from requests.exceptions import InvalidURL
 from urllib3.exceptions import LocationValueError
 
-from schedulerclient.output.failures import BadInput, Denied, Failed, Unreachable
+from schedulerclient.output.failures import BadInput, Denied, Failed, Interrupted, Unreachable
 from schedulerclient.output.waiting import Waiting
 from schedulerclient.session import address
 from schedulerclient.session.time_limit import within
@@ -148,6 +148,11 @@ class Server:
                 response = within(self._timeout, request)
         except (TimeoutError, requests.Timeout):
             self._time_is_over(target, changes=endpoint.changes)
+        except KeyboardInterrupt:
+            if not endpoint.changes:
+                raise
+            message = "the request was sent, and may still be carried out"
+            raise Interrupted(f"interrupted: {message}; check with `{_check(target)}`") from None
         except (InvalidURL, LocationValueError) as error:
             raise BadInput(f"SLACKVM_URL: {self.url!r} is not allowed: {error}") from error
         except requests.RequestException as error:
@@ -208,7 +213,7 @@ class Server:
         return ": set SLACKVM_TOKEN, in the environment or in .env" if status == 401 else ""
 
     def _time_is_over(self, target: str, *, changes: bool) -> NoReturn:
-        check = "slackvm hosts" if target.startswith("/v1/hosts") else "slackvm show NAME"
+        check = _check(target)
         doubt = f". The outcome is unknown; check with `{check}` before retrying" if changes else ""
         raise Unreachable(
             f"{self.url} did not answer within {self._timeout:g} s (--timeout){doubt}"
@@ -226,6 +231,11 @@ class Server:
         else:
             message += "; set its address with --url or SLACKVM_URL"
         return Unreachable(message)
+
+
+def _check(target: str) -> str:
+    """Return the command that shows what became of a request."""
+    return "slackvm hosts" if target.startswith("/v1/hosts") else "slackvm show NAME"
 
 
 def _json(response: requests.Response) -> Any:
