@@ -21,11 +21,14 @@ here on."""
 CLUSTER_OPERATIONS = (
     *("start", "host", "forget", "cordon", "uncordon"),
     *("reserve", "deploy", "confirm", "release", "remove"),
+    *("add", "vm_start", "vm_stop", "vm_restart"),
 )
 """`start`: the controller starts with a policy, and knows no host's state yet. `host`: the facts
 about a host that differ from what the controller's own operations made of them. `forget`: a host
 was removed from the cluster. `reserve`: a host was chosen for a VM. `deploy`: the host's answer.
-`confirm`: the VM exists. `release`: the VM does not exist and will not be created."""
+`confirm`: the VM exists. `release`: the VM does not exist and will not be created. No decision
+depends on the last ones. `add`: a host was added. `vm_start`, `vm_stop`, `vm_restart`: its
+host did this with a VM."""
 
 OPERATIONS = tuple(dict.fromkeys([*HOST_OPERATIONS, *CLUSTER_OPERATIONS]))
 
@@ -36,7 +39,10 @@ UNKNOWN = "unknown"
 
 OUTCOMES = (ACCEPTED, REFUSED, UNKNOWN)
 
-_OFTEN_ABSENT = ("withheld", "policy", "room", "excluded", "labels", "require")
+_OFTEN_ABSENT = (
+    *("withheld", "policy", "room", "excluded", "labels", "require"),
+    *("owner", "by", "client"),
+)
 
 Changes = Mapping[str, list[int]]
 
@@ -65,6 +71,10 @@ class Operation:
             cannot take it.
         labels: of a `deploy` or `reserve`, the VM's labels; None if it has none.
         require: of a `reserve`, the labels that the host must have; None without any.
+        owner: owner of the VM; None if it has none.
+        by: name of the token of the request that caused it; None: it has none, or the daemon found
+            it out by itself.
+        client: IP address that the request came from; None as for `by`.
     """
 
     seq: int
@@ -85,6 +95,9 @@ class Operation:
     excluded: list[str] | None = None
     labels: Mapping[str, str] | None = None
     require: Mapping[str, str] | None = None
+    owner: str | None = None
+    by: str | None = None
+    client: str | None = None
 
     @classmethod
     def of(cls, plan: Plan, seq: int, time: float, host: str) -> "Operation":

@@ -59,6 +59,9 @@ def _check_details(entry: dict[str, Any], where: str) -> None:
     for name in ("labels", "require"):
         if entry.get(name) is not None and not _is_labels(entry[name]):
             raise OperationsError(f"{where}: {name}: {entry[name]!r} is not a text per label")
+    for name in ("owner", "by", "client"):
+        if not isinstance(entry.get(name), str | None):
+            raise OperationsError(f"{where}: {name}: {entry[name]!r} is not a text")
     if entry["op"] == "withhold" and not _is_cpu_list(entry.get("withheld")):
         raise OperationsError(f"{where}: withheld: {entry.get('withheld')!r} is not CPUs")
     if entry["op"] == "host" and not isinstance(entry.get("room"), dict):

@@ -13,6 +13,7 @@ from slackvm.api.base import Inputs
 from slackvm.api.endpoint import AnyEndpoint
 from slackvm.api.errors import ErrorReply, RestError, malformed, overloaded
 from slackvm.api.roles import Caller
+from slackvm.formats.origin import Origin, originating
 from slackvm.http import auth, inputs
 from slackvm.http import responses as replies
 from slackvm.http.auth import Tokens
@@ -190,7 +191,8 @@ class _Resource:
             inputs.from_body(Inputs, body)
         accept = environ.get("HTTP_ACCEPT", "")
         request = Request(path, given if endpoint.input else None, accept, caller)
-        with self._admitted(endpoint):
+        origin = Origin(caller.name or None, caller.address or None)
+        with self._admitted(endpoint), originating(origin):
             return route.handler(request)
 
     @contextmanager

@@ -43,7 +43,9 @@ def verify(path: Path, host: Host) -> tuple[list[Operation], Difference | None]:
             continue
         plan = _plan(logged, host, path)
         now = Operation.of(plan, logged.seq, logged.time, logged.host)
-        now = replace(now, labels=logged.labels)
+        now = replace(
+            now, labels=logged.labels, owner=logged.owner, by=logged.by, client=logged.client
+        )
         decided.append(now)
         if difference := Difference.between(logged, now):
             return decided, difference

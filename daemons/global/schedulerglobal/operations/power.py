@@ -28,5 +28,5 @@ def change_state(claims: Claims, name: str, verb: str) -> ChangedReply:
     except HostError as error:
         claims.poller.poll_soon(host)
         raise errors.outcome_unknown(host, error) from error
-    apply_change(claims.cluster, host, reply, asked_at)
+    apply_change(claims.cluster, host, verb, reply, asked_at)
     return reply

@@ -11,7 +11,7 @@ from schedulerglobal.scheduling.placement import choose
 from schedulerglobal.state.cluster import Cluster
 from schedulerglobal.state.host import HostRecord, Reservation
 from schedulerglobal.state.vms import VMRecord, VMSpec
-from schedulerglobal.store.ledger import reserve_entry, vm_entry
+from schedulerglobal.store.ledger import reserve_entry
 from slackvm.api.hosts import SummaryReply
 from slackvm.formats.operations import REFUSED, UNKNOWN
 from slackvm.model.codes import Code
@@ -53,12 +53,12 @@ def reserve(
     host = decision.host
     if host is None:
         refusal = decision.why_not()
-        cluster.ledger.log_only(reserve_entry("", request, excluded, refusal.code))
+        cluster.ledger.log_only(reserve_entry("", request, spec.owner, excluded, refusal.code))
         raise NoHostError(refusal)
     reservation = Reservation(spec, host, _new_key())
     cluster.ledger.write_durably(
         lambda lines: cluster.store.reserve(reservation.stored, lines),
-        reserve_entry(host.name, request, excluded),
+        reserve_entry(host.name, request, spec.owner, excluded),
     )
     host.reservations[spec.name] = reservation
     cluster.changed(host)
@@ -98,9 +98,7 @@ def confirm(
             del host.reservations[reservation.name]
             host.vms[vm.name] = vm
             entries = [
-                vm_entry(op, host.name, reservation.spec.vm)
-                for op in ("deploy", "confirm")
-                if not reservation.repeated
+                reservation.entry(op) for op in ("deploy", "confirm") if not reservation.repeated
             ]
             cluster.ledger.write_eventually(
                 lambda lines: cluster.store.confirm(host.ordinal, vm.to_stored(), lines), *entries
@@ -119,11 +117,10 @@ def release(cluster: Cluster, reservation: Reservation, code: str) -> None:
             return
         del host.reservations[name]
         if not reservation.repeated:
-            vm = reservation.spec.vm
             cluster.ledger.write_eventually(
                 lambda lines: cluster.store.release(name, lines),
-                vm_entry("deploy", host.name, vm, outcome=REFUSED, code=code),
-                vm_entry("release", host.name, vm, code=code),
+                reservation.entry("deploy", outcome=REFUSED, code=code),
+                reservation.entry("release", code=code),
             )
         cluster.changed(host)
         cluster.progress.notify_all()
@@ -134,14 +131,9 @@ def mark_outcome_unknown(cluster: Cluster, reservation: Reservation) -> None:
     with cluster.lock:
         reservation.outcome_unknown = True
         if not reservation.repeated and not reservation.confirmed:
-            entry = vm_entry(
-                "deploy",
-                reservation.host.name,
-                reservation.spec.vm,
-                outcome=UNKNOWN,
-                code=Code.OUTCOME_UNKNOWN,
+            cluster.ledger.log_only(
+                reservation.entry("deploy", outcome=UNKNOWN, code=Code.OUTCOME_UNKNOWN)
             )
-            cluster.ledger.log_only(entry)
 
 
 def give_back(cluster: Cluster, reservation: Reservation) -> None:

@@ -12,6 +12,7 @@ from schedulerglobal.state.vms import VMRecord, VMSpec
 from schedulerglobal.store.base import Store
 from schedulerglobal.store.ledger import Ledger, entry
 from schedulerglobal.store.records import Stored, StoredHost
+from slackvm.formats.operations import Operation
 from slackvm.model.labels import check_labels
 from slackvm.model.placement import Fleet
 
@@ -92,7 +93,7 @@ class Cluster:
                     self._set_url(host, url)
                     return host, False
             host = HostRecord(url, self._ordinal + 1)
-            self._write_host(host.stored)
+            self._write_host(host.stored, entry("add", host=host.name))
             self._insert(host)
             return host, True
 
@@ -212,8 +213,8 @@ class Cluster:
             self._write_host(host.stored._replace(url=url.given))
             host.url = url
 
-    def _write_host(self, stored: StoredHost) -> None:
-        self.ledger.write_durably(lambda lines: self.store.set_host(stored, lines))
+    def _write_host(self, stored: StoredHost, *operations: Operation) -> None:
+        self.ledger.write_durably(lambda lines: self.store.set_host(stored, lines), *operations)
 
     def _insert(self, host: HostRecord) -> None:
         self._ordinal = max(self._ordinal, host.ordinal)

@@ -9,13 +9,14 @@ from schedulerglobal.hosts.replies import HostReport
 from schedulerglobal.hosts.url import HostUrl
 from schedulerglobal.state.resources import HostResources
 from schedulerglobal.state.vms import VMRecord, VMSpec
-from schedulerglobal.store.ledger import entry
+from schedulerglobal.store.ledger import entry, vm_entry
 from schedulerglobal.store.records import StoredHost, StoredReservation
 from slackvm.api.base import extend, fields_of
 from slackvm.api.cluster import ClusterHostReply
 from slackvm.api.hosts import UNKNOWN, HostReply, LevelReply, SummaryReply
 from slackvm.api.vms import ChangedReply, VMReply
 from slackvm.formats.operations import Operation
+from slackvm.formats.origin import Origin, current_origin
 from slackvm.model.labels import Labels
 from slackvm.model.summary import HostSummary
 from slackvm.model.vm import VM
@@ -33,6 +34,7 @@ class Reservation:
         repeated: the host has such a VM already, and is asked whether it is the same.
         outcome_unknown: a reply was lost, so a request may still be on its way to the host.
         confirmed: the VM exists.
+        origin: of the request to deploy it, as long as the controller runs.
     """
 
     spec: VMSpec
@@ -42,6 +44,7 @@ class Reservation:
     repeated: bool = False
     outcome_unknown: bool = False
     confirmed: bool = False
+    origin: Origin = field(default_factory=current_origin)
 
     @property
     def name(self) -> str:
@@ -52,6 +55,17 @@ class Reservation:
     def stored(self) -> StoredReservation:
         """What must not be forgotten of it."""
         return self.spec.to_stored(self.host.ordinal, self.idempotency_key)
+
+    def entry(self, op: str, **fields: Any) -> Operation:
+        """Return an operation on its VM, with its own origin: other requests may end it.
+
+        Args:
+            op: the operation.
+            fields: further fields of `Operation`.
+        """
+        by, client = self.origin.by, self.origin.client
+        vm, owner = self.spec.vm, self.spec.owner
+        return vm_entry(op, self.host.name, vm, owner, by=by, client=client, **fields)
 
 
 @dataclass(slots=True, eq=False)

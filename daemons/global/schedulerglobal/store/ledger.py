@@ -10,6 +10,7 @@ import structlog
 from schedulerglobal.store.base import Store, StoreError
 from schedulerglobal.store.records import Lines
 from slackvm.formats.operations import ACCEPTED, REFUSED, Journal, Operation
+from slackvm.formats.origin import current_origin
 from slackvm.model.codes import Code
 from slackvm.model.placement import PlacementRequest
 from slackvm.model.vm import VM
@@ -147,8 +148,10 @@ def entry(op: str, **fields: Any) -> Operation:
 
     Args:
         op: the operation.
-        fields: those of `Operation` that differ from an accepted operation without a VM or host.
+        fields: those of `Operation` that differ from an accepted operation without a VM or host,
+            which the request caused that this thread answers, if any.
     """
+    origin = current_origin()
     given = {
         "name": "",
         "vcpus": None,
@@ -156,18 +159,21 @@ def entry(op: str, **fields: Any) -> Operation:
         "level": None,
         "host": "",
         "outcome": ACCEPTED,
+        "by": origin.by,
+        "client": origin.client,
         **fields,
     }
     return Operation(seq=0, time=time.time(), op=op, **given)
 
 
-def vm_entry(op: str, host: str, vm: VM, **fields: Any) -> Operation:
+def vm_entry(op: str, host: str, vm: VM, owner: str, **fields: Any) -> Operation:
     """Return an operation on a VM.
 
     Args:
         op: the operation.
         host: name of the VM's host; empty: none.
         vm: the VM.
+        owner: its owner; empty: it has none.
         fields: further fields of `Operation`.
     """
     of_vm = {
@@ -176,17 +182,22 @@ def vm_entry(op: str, host: str, vm: VM, **fields: Any) -> Operation:
         "memory_mib": vm.memory_mib,
         "level": vm.level,
     }
-    return entry(op, **of_vm, host=host, **fields)
+    return entry(op, **of_vm, host=host, owner=owner or None, **fields)
 
 
 def reserve_entry(
-    host: str, request: PlacementRequest, excluded: list[str], code: str | None = None
+    host: str,
+    request: PlacementRequest,
+    owner: str,
+    excluded: list[str],
+    code: str | None = None,
 ) -> Operation:
     """Return the entry of a placement: the chosen host, or the reason of the refusal.
 
     Args:
         host: name of the host; empty: no host takes the VM.
         request: what was to be placed.
+        owner: owner of the VM; empty: it has none.
         excluded: names of hosts that refused the request before, or whose release cannot take it.
         code: why no host takes it.
     """
@@ -194,6 +205,7 @@ def reserve_entry(
         "reserve",
         host,
         request.vm,
+        owner,
         outcome=ACCEPTED if host else REFUSED,
         code=code,
         excluded=excluded or None,

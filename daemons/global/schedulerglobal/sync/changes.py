@@ -11,14 +11,17 @@ from slackvm.formats.operations import REFUSED
 from slackvm.model.codes import Code
 
 
-def apply_change(cluster: Cluster, host: HostRecord, reply: ChangedReply, asked_at: float) -> None:
-    """Update a VM whose state a host has changed, and the host."""
+def apply_change(
+    cluster: Cluster, host: HostRecord, verb: str, reply: ChangedReply, asked_at: float
+) -> None:
+    """Update a VM that a host has started, stopped or restarted, as `verb` says, and the host."""
     with cluster.lock:
         if reply.name not in host.vms:
             return
         vm = host.vms[reply.name] = VMRecord.from_reply(reply, host.vms[reply.name])
         cluster.ledger.write_eventually(
-            lambda lines: cluster.store.set_vms(host.ordinal, [vm.to_stored()], (), lines)
+            lambda lines: cluster.store.set_vms(host.ordinal, [vm.to_stored()], (), lines),
+            vm_entry(f"vm_{verb}", host.name, vm.vm, vm.owner),
         )
         take_summary(cluster, host, reply.summary, asked_at)
         cluster.changed(host)
@@ -34,7 +37,7 @@ def apply_removal(
             del host.vms[vm.name]
             cluster.ledger.write_eventually(
                 lambda lines: cluster.store.set_vms(host.ordinal, (), [vm.name], lines),
-                vm_entry("remove", host.name, vm.vm),
+                vm_entry("remove", host.name, vm.vm, vm.owner),
             )
         take_summary(cluster, host, summary, asked_at, steps=1)
         cluster.changed(host)

@@ -16,6 +16,7 @@ from schedulerglobal.store.ledger import vm_entry
 from slackvm.api.hosts import UNKNOWN
 from slackvm.api.vms import VMReply
 from slackvm.formats.operations import Operation
+from slackvm.formats.origin import NO_REQUEST, originating
 
 log = structlog.get_logger()
 
@@ -34,7 +35,7 @@ def apply_report(
     Returns:
         False where the report is older than what is known, and the host should be asked again.
     """
-    with cluster.lock, _polling(cluster, host):
+    with cluster.lock, _polling(cluster, host), originating(NO_REQUEST):
         if host.forgotten:
             return True
         if report is None:
@@ -55,7 +56,7 @@ def apply_report(
 
 def mark_unreachable(cluster: Cluster, host: HostRecord, reason: str) -> None:
     """Set a host that does not answer to `unknown`; its VMs and reservations are kept."""
-    with cluster.lock, _polling(cluster, host):
+    with cluster.lock, _polling(cluster, host), originating(NO_REQUEST):
         if not host.forgotten:
             _set_unreachable(cluster, host, reason)
 
@@ -70,7 +71,9 @@ def _take(cluster: Cluster, host: HostRecord, report: HostReport) -> None:
             reservation.confirmed = True
             _write_confirmed(cluster, reservation, vms[name])
     removed = [name for name in host.removing if name in host.vms and name not in vms]
-    operations = [vm_entry("remove", host.name, host.vms[name].vm) for name in removed]
+    operations = [
+        vm_entry("remove", host.name, host.vms[name].vm, host.vms[name].owner) for name in removed
+    ]
     known = host.vms
     host.vms = {name: vm for name, vm in host.vms.items() if name not in removed}
     facts = host.facts() if host.report else None
@@ -98,7 +101,7 @@ def _write_confirmed(cluster: Cluster, reservation: Reservation, vm: VMRecord) -
     host = reservation.host
     cluster.ledger.write_eventually(
         lambda lines: cluster.store.confirm(host.ordinal, vm.to_stored(), lines),
-        vm_entry("confirm", host.name, reservation.spec.vm),
+        reservation.entry("confirm"),
     )
 
 

@@ -122,7 +122,7 @@ class HostAgent:
             self._keys.check(idempotency_key)
             plan = live.host.plan_deploy(vm)
             if plan.refusal:
-                live.log_refusal(plan, requested.labels)
+                live.log_refusal(plan, requested.labels, requested.owner)
                 raise RefusedError(plan.refusal)
             with self._operation_lock.external_wait():
                 path = self._hypervisor.check_image(str(requested.image), requested.clone)
@@ -182,12 +182,12 @@ class HostAgent:
                 self._reconciler.reconcile()
                 return
             if plan.refusal:
-                live.log_refusal(plan, {})
+                live.log_refusal(plan, {}, "")
                 raise RefusedError(plan.refusal)
             with self._operation_lock.external_wait():
                 self._hypervisor.remove(name)
-            del live.vms[name]
             live.commit(plan)
+            del live.vms[name]
             live.publish()
             self.pins.set_or_leave(live.vms, mispinned(live.vms, plan.pins))
             if live.view.state == OVERCOMMITTED:

@@ -10,6 +10,7 @@ from schedulerlocal.agent.records import Records
 from schedulerlocal.agent.view import NOT_READY, View, view_of
 from schedulerlocal.clock import Clock
 from schedulerlocal.hypervisor import HypervisorError, ObservedVM
+from slackvm.formats.origin import NO_REQUEST, originating
 from slackvm.model.host import Host
 from slackvm.model.labels import Labels
 from slackvm.model.plan import Plan
@@ -66,16 +67,18 @@ class LiveHost:
         self.host.commit(plan)
         self._records.commit(plan, self.host, self.vms, self._clock.now())
 
-    def log_refusal(self, plan: Plan, labels: Labels) -> None:
+    def log_refusal(self, plan: Plan, labels: Labels, owner: str) -> None:
         """Record a plan that was refused."""
-        self._records.log_refusal(plan, self._clock.now(), labels)
+        self._records.log_refusal(plan, self._clock.now(), labels, owner)
 
     def correct(self, drift: Drift) -> None:
         """Make the host agree with what the hypervisor has."""
         # The VMs that are gone keep their UUIDs in the records until their plans are committed
         self.vms.update(drift.vms)
         for plan in drift.plans:
-            self.commit(plan)
+            # No request asked for what the hypervisor shows.
+            with originating(NO_REQUEST):
+                self.commit(plan)
             log.info("model_corrected", op=plan.operation, vm=plan.name)
         self.vms = dict(drift.vms)
         self.unmanaged = drift.unmanaged

@@ -12,6 +12,7 @@ from schedulerlocal.agent.state_folder import StateFolder
 from schedulerlocal.hypervisor import ObservedVM
 from slackvm.formats.files import remove_leftovers
 from slackvm.formats.operations import ACCEPTED, Journal, Operation
+from slackvm.formats.origin import current_origin
 from slackvm.model.host import Host
 from slackvm.model.labels import Labels
 from slackvm.model.plan import Plan
@@ -66,15 +67,17 @@ class Records:
             self._pending.append((self._seq, reset.to_line()))
             self._flush()
 
-    def log_refusal(self, plan: Plan, time: float, labels: Labels) -> None:
+    def log_refusal(self, plan: Plan, time: float, labels: Labels, owner: str) -> None:
         """Record an operation that changed nothing."""
-        self._append(plan, time, labels)
+        self._append(plan, time, labels, owner)
         if not self.is_behind:
             self._flush()
 
     def commit(self, plan: Plan, host: Host, vms: Mapping[str, ObservedVM], time: float) -> None:
         """Record an operation that led to the host's present state."""
-        self._append(plan, time, _labels(plan, vms))
+        spec = vms[plan.name].spec if plan.name in vms else None
+        labels = spec.labels if spec and plan.operation == "deploy" else {}
+        self._append(plan, time, labels, spec.owner if spec else "")
         self._write(host, vms)
 
     def catch_up(self, host: Host, vms: Mapping[str, ObservedVM]) -> None:
@@ -112,11 +115,15 @@ class Records:
     def _beside(self, ending: str) -> Path:
         return self._state_path.with_name(f"{self._state_path.name}.{ending}")
 
-    def _append(self, plan: Plan, time: float, labels: Labels) -> None:
+    def _append(self, plan: Plan, time: float, labels: Labels, owner: str) -> None:
         self._seq += 1
+        origin = current_origin()
         operation = replace(
             Operation.of(plan, self._seq, time, self._host_name),
             labels=dict(labels) or None,
+            owner=owner or None,
+            by=origin.by,
+            client=origin.client,
         )
         self._pending.append((self._seq, operation.to_line()))
 
@@ -140,8 +147,3 @@ class Records:
                 return
             del self._pending[0]
         self.is_behind = False
-
-
-def _labels(plan: Plan, vms: Mapping[str, ObservedVM]) -> Labels:
-    spec = vms[plan.name].spec if plan.operation == "deploy" and plan.name in vms else None
-    return spec.labels if spec else {}
