@@ -48,7 +48,7 @@ def test_entries_say_where_a_request_came_from(cluster: Running) -> None:
 
 
 def test_what_a_daemon_finds_out_by_itself_has_no_origin(cluster: Running) -> None:
-    """A VM that was removed on its host is missed by a poll, not by whoever asks next."""
+    """A VM that was removed on its host is missed by a poll, not by the next request."""
     controller = cluster.controller
     host = controller.deploy("gone", 1, 1.0).json()["host"]
     cluster.by_name[host].remove("gone")
@@ -60,7 +60,7 @@ def test_what_a_daemon_finds_out_by_itself_has_no_origin(cluster: Running) -> No
         assert "client" not in each
 
 
-def test_a_host_that_somebody_adds_is_logged_with_the_address(cluster: Running) -> None:
+def test_an_added_host_is_logged_with_the_address(cluster: Running) -> None:
     controller = cluster.controller
     assert controller.call("POST", "/v1/hosts", json={"url": "127.0.0.1:9"}).status_code == 201
     assert controller.call("DELETE", "/v1/hosts/127.0.0.1:9").status_code == 200
