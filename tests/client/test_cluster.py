@@ -93,7 +93,7 @@ class TestStatus:
         self, controller: Controller, host: Daemon
     ) -> None:
         """Nothing listens at port 1."""
-        added = reply(controller, "hosts", "add", "http://127.0.0.1:1")
+        added = reply(controller, "hosts", "add", "http://127.0.0.1:1", "--force")
         try:
             assert run(controller.url, "status")[0].startswith("4 hosts (3 ready, 1 unknown)")
             [row] = [row for row in rows_of_hosts(controller) if row["STATE"] == "unknown"]

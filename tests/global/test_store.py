@@ -78,7 +78,7 @@ def test_hosts_that_were_added_stay_and_those_forgotten_are_gone(
     controller: Controller,
 ) -> None:
     for place in ("127.0.0.1:9", "[::1]:10"):
-        added = controller.call("POST", "/v1/hosts", json={"url": place})
+        added = controller.call("POST", "/v1/hosts", json={"url": place, "force": True})
         assert (added.status_code, added.json()["name"]) == (201, place)
         assert controller.call("POST", "/v1/hosts", json={"url": place}).status_code == 200
     assert controller.call("DELETE", "/v1/hosts/127.0.0.1:9").status_code == 200

@@ -61,7 +61,7 @@ def fakes(cluster: Running) -> Iterator[dict[str, FakeHost]]:
     """One of each, all part of the cluster at once."""
     fakes = {name: FakeHost(answer) for name, (answer, _) in STRANGE.items()}
     for fake in fakes.values():
-        cluster.controller.call("POST", "/v1/hosts", json={"url": fake.url})
+        cluster.controller.call("POST", "/v1/hosts", json={"url": fake.url, "force": True})
     yield fakes
     for fake in fakes.values():
         fake.close()
@@ -89,7 +89,7 @@ def test_the_others_are_served_meanwhile(cluster: Running, fakes: dict[str, Fake
 def test_nothing_is_asked_of_where_it_points_to(cluster: Running) -> None:
     target = FakeHost(telling())
     pointer = FakeHost(with_body(b"", 307, Location=f"{target.url}/v1/host"))
-    cluster.controller.call("POST", "/v1/hosts", json={"url": pointer.url})
+    cluster.controller.call("POST", "/v1/hosts", json={"url": pointer.url, "force": True})
     wait_until(lambda: len(pointer.asked) > 1)
     assert target.asked == []
     for fake in (target, pointer):
@@ -100,11 +100,35 @@ def test_a_second_host_of_one_name_is_refused(cluster: Running, tmp_path: Path) 
     namesake = make_host(tmp_path, "host0")
     namesake.start()
     try:
-        reported = cluster.controller.call("POST", "/v1/hosts", json={"url": namesake.url}).json()
-        assert reported["state"] == "unknown"
-        assert "it reports the name host0" in reported["reason"]
-        assert cluster.controller.hosts()["host0"]["state"] == "ready"
+        known = set(cluster.controller.hosts())
+        answer = cluster.controller.call("POST", "/v1/hosts", json={"url": namesake.url})
+        error = answer.json()["error"]
+        assert (answer.status_code, error["code"]) == (409, "host_exists")
+        assert f"slackvm hosts move host0 {namesake.url}" in error["message"]
+        assert set(cluster.controller.hosts()) == known
     finally:
+        end(namesake)
+
+
+def test_a_host_that_comes_up_with_the_name_of_another_is_not_accepted(
+    cluster: Running, tmp_path: Path
+) -> None:
+    namesake = make_host(tmp_path, "host0")
+    wire = Wire("http://127.0.0.1:9")
+    try:
+        place = cluster.controller.call(
+            "POST", "/v1/hosts", json={"url": wire.url, "force": True}
+        ).json()["name"]
+        namesake.start()
+        wire.point_to(namesake.url)
+        wait_until(
+            lambda: "it reports the name host0" in cluster.controller.hosts()[place]["reason"]
+        )
+        assert cluster.controller.hosts()[place]["state"] == "unknown"
+        assert cluster.controller.hosts()["host0"]["state"] == "ready"
+        cluster.controller.call("DELETE", f"/v1/hosts/{place}")
+    finally:
+        wire.close()
         end(namesake)
 
 

@@ -51,7 +51,7 @@ for name, place, summary in (
     ("plan", "planning:plan", "Show where a VM would go, and why; nothing changes."),
     ("capacity", "planning:capacity", "Show how many more VMs of a mix fit; nothing changes."),
     ("status", "status:status", "Show what each level uses, and what each host has left."),
-    ("hosts", "hosts:hosts", "List, add, label or forget hosts of the cluster."),
+    ("hosts", "hosts:hosts", "List, add, move, label or forget hosts of the cluster."),
     ("cordon", "hosts:cordon", "Cordon a host: it gets no new VMs; its VMs stay."),
     ("uncordon", "hosts:uncordon", "Uncordon a host: it gets new VMs again."),
     (

@@ -15,6 +15,7 @@ from schedulerglobal.hosts.url import HostUrl, parse_host_list
 from schedulerglobal.metrics import ClusterCollector
 from schedulerglobal.operations.claims import Claims
 from schedulerglobal.operations.deploy import Deployment
+from schedulerglobal.operations.membership import Membership
 from schedulerglobal.reservations.recovery import ReservationRecovery
 from schedulerglobal.state.cluster import Cluster
 from schedulerglobal.store.base import StoreError
@@ -61,6 +62,7 @@ class Controller:
             settings.scg_timeout,
             settings.scl_tls_ca,
             certificate if settings.scg_tls_cert else None,
+            allow_plain_tokens=settings.scg_allow_plain_tokens,
         )
         self.cluster = self._open_cluster(settings, urls)
         recovery = ReservationRecovery(self.cluster, self._client)
@@ -69,6 +71,7 @@ class Controller:
         )
         self._thread = threading.Thread(target=self._poller.run, name="poller", daemon=True)
         claims = Claims(self.cluster, self._client, self._poller, recovery)
+        membership = Membership(self.cluster, self._client, self._poller)
         deployment = Deployment(claims, policy, metrics.registry)
         metrics.registry.register(ClusterCollector(self.cluster))
         self.app = RestApp(
@@ -76,7 +79,7 @@ class Controller:
                 *page.routes(files(__package__) / "page", "SlackVM global scheduler\n"),
                 *prototype_api.routes(claims, deployment),
                 *vms_api.routes(claims, deployment),
-                *hosts_api.routes(self.cluster, self._poller),
+                *hosts_api.routes(self.cluster, membership),
                 *scheduling_api.routes(self.cluster, policy),
                 *health_api.routes(self.cluster),
             ],

@@ -5,8 +5,9 @@ import click
 from schedulerclient.commands.fields import checked, complete_host, request
 from schedulerclient.commands.labels import label_changes, labels_sent
 from schedulerclient.output import output
-from schedulerclient.output.failures import about
+from schedulerclient.output.failures import Failed, about
 from schedulerclient.output.text import age, amount
+from schedulerclient.session.server import Answer
 from schedulerclient.session.session import Client, client_command
 from slackvm.api import controller_api
 from slackvm.api.cluster import (
@@ -19,6 +20,7 @@ from slackvm.api.cluster import (
     HostsQuery,
     HostsReply,
 )
+from slackvm.api.hosts import UNKNOWN
 from slackvm.model.labels import format_labels
 
 name_argument = click.argument("name", type=checked(HostName), shell_complete=complete_host)
@@ -30,6 +32,7 @@ HOSTS_EXAMPLES = """
 Examples:
   slackvm hosts
   slackvm hosts add http://host4:8099
+  slackvm hosts move host4 http://192.0.2.14:8099
   slackvm hosts label host4 rack=b zone-
   slackvm hosts forget host4
 """
@@ -39,7 +42,7 @@ Examples:
 @click.option("--wide", is_flag=True, help="Show labels too, and every column.")
 @client_command
 def hosts(client: Client, wide: bool) -> None:
-    """List, add, label or forget hosts of the cluster."""
+    """List, add, move, label or forget hosts of the cluster."""
     if click.get_current_context().invoked_subcommand is not None:
         return
     answer = client.server.send(controller_api.LIST_HOSTS, None, HostsQuery())
@@ -71,17 +74,68 @@ def _row(host: ClusterHostReply, *, wide: bool) -> tuple[str, ...]:
     )
 
 
-@hosts.command(epilog="\n\b\nExamples:\n  slackvm hosts add http://host4:8099\n")
+force_option = click.option("--force", is_flag=True, help="Also if no daemon answers there yet.")
+insecure_option = click.option(
+    "--insecure", is_flag=True, help="Let http replace https; others can then read the requests."
+)
+
+ADD_EXAMPLES = """
+\b
+Examples:
+  slackvm hosts add http://host4:8099
+  slackvm hosts add https://host4 --force
+"""
+
+
+@hosts.command(epilog=ADD_EXAMPLES)
 @click.argument("address", metavar="HOST_URL")
+@force_option
+@insecure_option
 @client_command
-def add(client: Client, address: str) -> None:
+def add(client: Client, address: str, force: bool, insecure: bool) -> None:
     """Add the host whose daemon listens at HOST_URL."""
-    host_request = request(HostRequest, url=address)
+    host_request = request(HostRequest, url=address, force=force, insecure=insecure)
     with about(address):
         answer = client.server.send(controller_api.ADD_HOST, None, host_request)
+    _show_place(client, answer, force=force)
+
+
+MOVE_EXAMPLES = """
+\b
+Examples:
+  slackvm hosts move host4 https://192.0.2.14:8099
+  slackvm hosts move host4 192.0.2.14
+      with http or https as before, and the port 8099
+"""
+
+
+@hosts.command(epilog=MOVE_EXAMPLES)
+@name_argument
+@click.argument("address", metavar="HOST_URL")
+@force_option
+@insecure_option
+@client_command
+def move(client: Client, name: str, address: str, force: bool, insecure: bool) -> None:
+    """Give a host another address: its daemon now listens at HOST_URL.
+
+    The host keeps its VMs, its cordon and its labels.
+    """
+    patch = request(HostPatch, url=address, force=force, insecure=insecure)
+    with about(name):
+        answer = client.server.send(
+            controller_api.PATCH_HOST, HostPath(name=name), patch, repeatable=True
+        )
+    _show_place(client, answer, force=force)
+
+
+def _show_place(client: Client, answer: Answer, *, force: bool) -> None:
+    """Show where a host is; one that does not answer there is a failure, unless it was forced."""
+    host = answer.read(ClusterHostReply)
     if not client.printed_json(answer):
-        host = answer.read(ClusterHostReply)
-        output.show_line(f"{host.url} is part of the cluster: {host.name}, {host.state}")
+        reason = f": {host.reason}" if host.reason else ""
+        output.show_line(f"{host.url} is part of the cluster: {host.name}, {host.state}{reason}")
+    if host.state == UNKNOWN and not force:
+        raise Failed(f"{host.url} is part of the cluster, but does not answer: {host.reason}")
 
 
 @hosts.command(

@@ -1,8 +1,8 @@
 """Requests to the controller about its hosts and VMs, and its replies."""
 
-from typing import Annotated
+from typing import Annotated, Self
 
-from pydantic import Field, RootModel
+from pydantic import Field, RootModel, model_validator
 
 from slackvm.api import patterns
 from slackvm.api.base import (
@@ -35,9 +35,17 @@ NodeUrlText = Annotated[
 
 
 class HostRequest(Inputs):
-    """A host to add to the cluster, by the URL of its daemon."""
+    """A host to add to the cluster, by the URL of its daemon.
+
+    Attributes:
+        url: where its daemon is.
+        force: add it even if nothing answers there yet.
+        insecure: of a host that is known with https, use http from now on.
+    """
 
     url: NodeUrlText
+    force: bool = False
+    insecure: bool = False
 
 
 class HostPatch(Inputs):
@@ -45,9 +53,21 @@ class HostPatch(Inputs):
 
     Attributes:
         labels: by key, a value that overrides the host's own; None removes the override.
+        url: the new address of its daemon; without http or https, that of before stays.
+        force: change the address even if nothing answers there yet.
+        insecure: let http replace https.
     """
 
-    labels: LabelChanges
+    labels: LabelChanges = Field(default_factory=dict)
+    url: NodeUrlText | None = None
+    force: bool = False
+    insecure: bool = False
+
+    @model_validator(mode="after")
+    def _changes_something(self) -> Self:
+        if not self.labels and self.url is None:
+            raise ValueError("labels or url is needed")
+        return self
 
 
 class HostPath(Inputs):

@@ -29,6 +29,7 @@ from slackvm.api.vms import ChangedReply, VMPath, VMReply
 from slackvm.model.codes import Code
 
 _STORE = (Code.STORAGE_FULL, Code.STORAGE_FAILED)
+_ADDRESS = (Code.HOST_UNREACHABLE, Code.HOST_EXISTS, Code.OTHER_HOST, Code.INSECURE)
 _NOT_NOW = (
     *(Code.NOT_READY, Code.HOST_UNREACHABLE, Code.OUTCOME_UNKNOWN, Code.HYPERVISOR_FAILED),
     *_STORE,
@@ -101,9 +102,9 @@ LIST_HOSTS: Endpoint[None, HostsQuery] = Endpoint(
 ADD_HOST: Endpoint[None, HostRequest] = Endpoint(
     method="POST",
     path="/v1/hosts",
-    summary="Add a host.",
+    summary="Add a host that answers; one that is known already stays as it is.",
     replies={201: ClusterHostReply, 200: ClusterHostReply},
-    codes=_STORE,
+    codes=(*_ADDRESS, *_STORE),
     input=HostRequest,
     changes=True,
     tags=("hosts",),
@@ -112,9 +113,9 @@ ADD_HOST: Endpoint[None, HostRequest] = Endpoint(
 PATCH_HOST: Endpoint[HostPath, HostPatch] = Endpoint(
     method="PATCH",
     path="/v1/hosts/{name}",
-    summary="Override labels of a host, or give its own ones back.",
+    summary="Change a host's address; override its labels, or give its own ones back.",
     replies={200: ClusterHostReply},
-    codes=(Code.HOST_NOT_FOUND, *_STORE),
+    codes=(Code.HOST_NOT_FOUND, *_ADDRESS, *_STORE),
     parameters=HostPath,
     input=HostPatch,
     changes=True,

@@ -88,6 +88,15 @@ class Code(StrEnum):
     VM_LOST = "vm_lost", 409, _NAME, "a VM of this name is lost; rebuild it, or let it go", "name"
     QUOTA_EXCEEDED = "quota_exceeded", 409, _CAPACITY, "the token's quota is used up"
     OTHER_CONTROLLER = "other_controller", 409, _STATE, "the host obeys another controller"
+    HOST_EXISTS = (
+        *("host_exists", 409, _REQUEST, "a host of this name or address is in the cluster"),
+        "url",
+    )
+    OTHER_HOST = "other_host", 409, _REQUEST, "another host answers at this address", "url"
+    INSECURE = (
+        *("insecure", 409, _REQUEST, "http would replace https, and `insecure` is not set"),
+        "url",
+    )
     CANCELLED = "cancelled", 409, _STATE, "the request was cancelled before it arrived"
 
     # What the request names does not exist.

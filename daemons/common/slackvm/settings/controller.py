@@ -39,6 +39,7 @@ class GlobalSettings(BaseModel):
         scg_tls_cert: certificate of the controller, PEM; empty: no TLS. Shown to hosts too.
         scg_tls_key: its key, PEM.
         scg_tls_ca: CA whose client certificates are demanded, PEM; empty: none is.
+        scg_allow_plain_tokens: whether hosts get the token over http, where others can read it.
         scl_token: what the controller shows to hosts.
         scl_tls_ca: CA that the hosts' certificates must be of, PEM; empty: those of the system.
     """
@@ -60,5 +61,6 @@ class GlobalSettings(BaseModel):
     scg_tls_cert: str = ""
     scg_tls_key: str = ""
     scg_tls_ca: str = ""
+    scg_allow_plain_tokens: bool = False
     scl_token: Token = SecretStr("")
     scl_tls_ca: str = ""

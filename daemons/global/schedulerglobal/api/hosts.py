@@ -4,9 +4,9 @@ from collections.abc import Callable
 
 from schedulerglobal.hosts.url import HostUrl, parse_host_url
 from schedulerglobal.operations import errors
+from schedulerglobal.operations.membership import Membership
 from schedulerglobal.state.cluster import Cluster
 from schedulerglobal.state.host import HostRecord
-from schedulerglobal.sync.poller import Poller
 from slackvm.api import controller_api
 from slackvm.api.base import API_VERSION
 from slackvm.api.cluster import (
@@ -22,7 +22,7 @@ from slackvm.http.routes import AnyRoute, Request, Response, Route
 from slackvm.model.codes import Code
 
 
-def routes(cluster: Cluster, poller: Poller) -> list[AnyRoute]:
+def routes(cluster: Cluster, membership: Membership) -> list[AnyRoute]:
     """Return the routes about hosts."""
 
     def list_hosts(request: Request[None, HostsQuery]) -> Response:
@@ -35,18 +35,18 @@ def routes(cluster: Cluster, poller: Poller) -> list[AnyRoute]:
         )
 
     def add(request: Request[None, HostRequest]) -> Response:
-        with errors.from_store():
-            host, is_new = cluster.add(_url(request.input.url))
-        if is_new:
-            poller.poll(host)
-            poller.poll_soon(host)
+        given = request.input
+        host, is_new = membership.add(_url(given.url), force=given.force, insecure=given.insecure)
         return _response(cluster, host, 201 if is_new else 200)
 
     def patch(request: Request[HostPath, HostPatch]) -> Response:
+        given = request.input
+        host = _find(cluster, request.path.name)
+        if given.url is not None:
+            membership.move(host, _url(given.url), force=given.force, insecure=given.insecure)
         with cluster.lock, errors.from_store():
-            host = _find(cluster, request.path.name)
             try:
-                cluster.override_labels(host, request.input.labels)
+                cluster.override_labels(host, given.labels)
             except ValueError as error:
                 raise RestError(Code.INVALID, str(error), field="labels") from None
             return _response(cluster, host)

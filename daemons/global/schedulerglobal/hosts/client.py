@@ -85,6 +85,8 @@ class HostClient:
         timeout_s: seconds that a host may take for a change.
         authority: file of the CA that signed the hosts' certificates; empty: the system's CAs.
         certificate: files of our certificate and its key, for hosts that demand one.
+        allow_plain_tokens: whether the token is also sent where others can read it, over http to an
+            address that is not loopback.
     """
 
     def __init__(
@@ -93,8 +95,11 @@ class HostClient:
         timeout_s: float = 20.0,
         authority: str = "",
         certificate: tuple[str, str] | None = None,
+        *,
+        allow_plain_tokens: bool = False,
     ) -> None:
         self.timeout_s = timeout_s
+        self._allow_plain_tokens = allow_plain_tokens
         self._session = requests.Session()
         # No proxies and no passwords of this machine's user.
         self._session.trust_env = False
@@ -126,6 +131,17 @@ class HostClient:
                 check_report(report)
                 return report
         raise OutcomeUnknownError("it changes faster than it can be polled")
+
+    def host(self, url: HostUrl) -> HostReply:
+        """Return what answers at a URL, which need not be in the cluster.
+
+        Raises:
+            HostError: nothing does, or not as a host's daemon does.
+        """
+        timeout_s = min(self.timeout_s, POLL_S)
+        reply = self._send(url, host_api.SHOW_HOST, None, None, timeout_s).parsed(HostReply)
+        check_summary(reply)
+        return reply
 
     def deadline(self) -> Deadline:
         """Return until when to work on an operation that begins now, with repeated requests."""
@@ -196,6 +212,10 @@ class HostClient:
         """Close all connections."""
         self._session.close()
 
+    @property
+    def _has_token(self) -> bool:
+        return "Authorization" in self._session.headers
+
     def _left_s(self, deadline: Deadline) -> float:
         """Return how many seconds a request may take before a deadline; at least a short time."""
         return max(min(self.timeout_s, deadline.left), _SHORTEST_S)
@@ -224,6 +244,11 @@ class HostClient:
             OutcomeUnknownError: there was no usable answer in time.
             RefusedError: the answer is an error.
         """
+        if not (self._allow_plain_tokens or url.is_private) and self._has_token:
+            raise ConnectError(
+                f"nothing was sent: over http to {url.place} others could read the token. Give the "
+                "host TLS and its URL https, or set SCG_ALLOW_PLAIN_TOKENS=true"
+            )
         try:
             with self._session.request(
                 endpoint.method,

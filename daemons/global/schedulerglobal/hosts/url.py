@@ -3,6 +3,8 @@
 import re
 from typing import NamedTuple
 
+from slackvm.http.auth import is_loopback
+
 DEFAULT_PORT = 8099
 _LAST_PORT = 65535
 
@@ -24,6 +26,21 @@ class HostUrl(NamedTuple):
     base: str
     place: str
 
+    @property
+    def is_https(self) -> bool:
+        """Whether the connection is encrypted, and the host shows a certificate."""
+        return self.base.startswith("https:")
+
+    @property
+    def has_scheme(self) -> bool:
+        """Whether http or https was given."""
+        return "://" in self.given
+
+    @property
+    def is_private(self) -> bool:
+        """Whether nobody on a network can read what is sent there."""
+        return self.is_https or is_loopback(self.place.rpartition(":")[0].strip("[]"))
+
 
 def parse_host_url(given: str) -> HostUrl:
     """Read a URL: `http` and port 8099 are the defaults.
@@ -41,6 +58,13 @@ def parse_host_url(given: str) -> HostUrl:
         )
     place = f"{match[2].lower()}:{int(match[3] or DEFAULT_PORT)}"
     return HostUrl(text, f"{(match[1] or 'http').lower()}://{place}", place)
+
+
+def as_known(url: HostUrl, known: HostUrl) -> HostUrl:
+    """Return a URL with the scheme of the known one where it was given without."""
+    if url.has_scheme or not known.is_https:
+        return url
+    return parse_host_url(f"https://{url.place}")
 
 
 def parse_host_list(text: str) -> list[HostUrl]:

@@ -8,6 +8,7 @@ import structlog
 
 from schedulerglobal.hosts.url import HostUrl, parse_host_url
 from schedulerglobal.state.host import HostRecord, Reservation
+from schedulerglobal.state.listed import ListedHosts
 from schedulerglobal.state.vms import VMRecord, VMSpec
 from schedulerglobal.store.base import Store
 from schedulerglobal.store.ledger import Ledger, entry
@@ -34,6 +35,7 @@ class Cluster:
             for the first time.
         fleet: the hosts for placements, by the index of each.
         hosts: the hosts.
+        listed: which addresses of the setting are hosts that have moved.
     """
 
     def __init__(self, store: Store, ledger: Ledger) -> None:
@@ -43,6 +45,7 @@ class Cluster:
         self.hosts: list[HostRecord] = []
         self.store = store
         self.ledger = ledger
+        self.listed = ListedHosts(store, ledger)
         self._boot_id = secrets.token_hex(4)
         self._revision = 0
         self._ordinal = 0
@@ -76,26 +79,42 @@ class Cluster:
         with self.lock:
             for each in stored.hosts:
                 self._restore_host(each, stored)
+            self.listed.restore(stored.values)
             for url in urls:
-                self.add(url)
+                known = self.listed.find(url, self.hosts)
+                if known is None:
+                    self.add(url)
+                elif url.is_https and known.url.base != url.base and known.url.place == url.place:
+                    self.move(known, url)
 
-    def add(self, url: HostUrl) -> tuple[HostRecord, bool]:
-        """Add a host to the cluster; return it, and whether it is new.
-
-        A host whose URL changes between http and https stays the same host.
+    def add(self, url: HostUrl) -> HostRecord:
+        """Add a host to the cluster.
 
         Raises:
             StoreError: it cannot be written.
         """
         with self.lock:
-            for host in self.hosts:
-                if host.url.place == url.place:
-                    self._set_url(host, url)
-                    return host, False
             host = HostRecord(url, self._ordinal + 1)
             self._write_host(host.stored, entry("add", host=host.name))
             self._insert(host)
-            return host, True
+            return host
+
+    def move(self, host: HostRecord, url: HostUrl) -> None:
+        """Change the address of a host, which keeps everything else.
+
+        Raises:
+            StoreError: it cannot be written.
+        """
+        with self.lock:
+            self.listed.note_move(host, url)
+            self._write_host(host.stored._replace(url=url.given))
+            host.url, host.etag = url, ""
+            self.changed(host)
+
+    def find_place(self, place: str) -> HostRecord | None:
+        """Return the host at an address, host and port."""
+        with self.lock:
+            return next((host for host in self.hosts if host.url.place == place), None)
 
     def forget(self, host: HostRecord) -> None:
         """Remove a host from the cluster, with its VMs and reservations.
@@ -114,6 +133,7 @@ class Cluster:
                 other.index = index
             self._holders.update(host, ())
             self._unmanaged.update(host, ())
+            self.listed.note_forgotten(host)
             host.forgotten = True
             self._revision += 1
             self.progress.notify_all()
@@ -207,11 +227,6 @@ class Cluster:
                     outcome_unknown=True,
                 )
         self._insert(host)
-
-    def _set_url(self, host: HostRecord, url: HostUrl) -> None:
-        if host.url.base != url.base:
-            self._write_host(host.stored._replace(url=url.given))
-            host.url = url
 
     def _write_host(self, stored: StoredHost, *operations: Operation) -> None:
         self.ledger.write_durably(lambda lines: self.store.set_host(stored, lines), *operations)

@@ -105,16 +105,20 @@ class Poller:
 
     def poll(self, host: HostRecord) -> bool:
         """Poll a host now; return whether it replied as a host's daemon does."""
-        begun = time.monotonic()
+        begun, url = time.monotonic(), host.url
         try:
             # The host may change meanwhile, so that its report is older than what is known.
             for _ in range(3):
-                asked_at = time.monotonic()
-                report = self._client.report(host.url, host.etag)
-                if apply_report(self._cluster, host, report, asked_at):
-                    break
+                asked_at, url = time.monotonic(), host.url
+                report = self._client.report(url, host.etag)
+                with self._cluster.lock:
+                    # What a former address of the host reports does not count.
+                    if host.url == url and apply_report(self._cluster, host, report, asked_at):
+                        break
         except HostError as error:
-            mark_unreachable(self._cluster, host, str(error))
+            with self._cluster.lock:
+                if host.url == url:
+                    mark_unreachable(self._cluster, host, str(error))
             self._durations.labels("failed").observe(time.monotonic() - begun)
             return False
         result = "changed" if report else "same"
