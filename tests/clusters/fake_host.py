@@ -109,6 +109,8 @@ def telling(**changes: Any) -> Answer:
         "instance": "abcd",
         "generation": 1,
         "api_version": 1,
+        "controller": "",
+        "controller_epoch": 0,
         "labels": {},
         "state": "ready",
         "reason": "",

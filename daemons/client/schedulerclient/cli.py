@@ -52,6 +52,11 @@ for name, place, summary in (
     ("capacity", "planning:capacity", "Show how many more VMs of a mix fit; nothing changes."),
     ("status", "status:status", "Show what each level uses, and what each host has left."),
     ("hosts", "hosts:hosts", "List, add, move, label or forget hosts of the cluster."),
+    (
+        "controller",
+        "controller:controller",
+        "Show which hosts obey the controller, or take them over.",
+    ),
     ("cordon", "hosts:cordon", "Cordon a host: it gets no new VMs; its VMs stay."),
     ("uncordon", "hosts:uncordon", "Uncordon a host: it gets new VMs again."),
     (

@@ -5,6 +5,7 @@ import time
 from importlib.resources import files
 from pathlib import Path
 
+from schedulerglobal.api import controller as controller_routes
 from schedulerglobal.api import health as health_api
 from schedulerglobal.api import hosts as hosts_api
 from schedulerglobal.api import prototype as prototype_api
@@ -65,6 +66,7 @@ class Controller:
             allow_plain_tokens=settings.scg_allow_plain_tokens,
         )
         self.cluster = self._open_cluster(settings, urls)
+        self._client.claim = self.cluster.identity.claim
         recovery = ReservationRecovery(self.cluster, self._client)
         self._poller = Poller(
             self.cluster, self._client, recovery, metrics.registry, settings.scg_delay
@@ -80,6 +82,7 @@ class Controller:
                 *prototype_api.routes(claims, deployment),
                 *vms_api.routes(claims, deployment),
                 *hosts_api.routes(self.cluster, membership),
+                *controller_routes.routes(self.cluster, membership),
                 *scheduling_api.routes(self.cluster, policy),
                 *health_api.routes(self.cluster),
             ],

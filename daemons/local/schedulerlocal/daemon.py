@@ -9,11 +9,12 @@ import structlog
 
 from schedulerlocal.agent.errors import BusyError
 from schedulerlocal.agent.host_agent import HostAgent
+from schedulerlocal.agent.obedience import Obedience
 from schedulerlocal.agent.records import Records
 from schedulerlocal.agent.state_folder import StateFolder
 from schedulerlocal.agent.view import NOT_READY
+from schedulerlocal.api import controller, prototype, vms
 from schedulerlocal.api import host as host_routes
-from schedulerlocal.api import prototype, vms
 from schedulerlocal.api.local_host import LocalHost
 from schedulerlocal.api.replies import Identity
 from schedulerlocal.backend import Site
@@ -89,6 +90,9 @@ class LocalDaemon:
             levels=settings.levels,
         )
         self.agent = HostAgent(host, self._hypervisor, self._records, clock)
+        self._obedience = Obedience(folder.path / "controller.json")
+        self._obedience.changed = self._show_controller
+        self._show_controller()
         capacity = len(self.topology), self.topology.memory_mib
         self._sampler = Sampler(*capacity, is_simulated=is_simulated)
         self._recorder = Recorder(recording, *capacity) if recording else None
@@ -140,8 +144,15 @@ class LocalDaemon:
         """Reconcile now; if an operation takes too long, leave it to the next time."""
         try:
             self.agent.reconcile()
+            self.agent.set_controller(self._obedience.current)
         except BusyError as error:
             log.warning("reconciliation_postponed", reason=str(error))
+
+    def _show_controller(self) -> None:
+        try:
+            self.agent.set_controller(self._obedience.current)
+        except BusyError:
+            self.agent.changed.set()
 
     def _watch(self) -> None:
         """Reconcile after each change, and after each delay."""
@@ -199,8 +210,12 @@ class LocalDaemon:
         host = LocalHost(identity, self.agent, addresses)
         metrics = Metrics()
         metrics.registry.register(HostCollector(self.agent, self.topology, lambda: self._sample))
+        offered_routes = [*vms.routes(host), *host_routes.routes(host), *prototype.routes(host)]
         return RestApp(
-            [*vms.routes(host), *host_routes.routes(host), *prototype.routes(host)],
+            [
+                *controller.guarded(offered_routes, self._obedience),
+                *controller.routes(self._obedience),
+            ],
             title="SlackVM local scheduler",
             version=__version__,
             tokens=tokens,

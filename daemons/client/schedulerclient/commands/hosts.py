@@ -91,10 +91,13 @@ Examples:
 @click.argument("address", metavar="HOST_URL")
 @force_option
 @insecure_option
+@click.option("--take-over", is_flag=True, help="Also if the host obeys another controller.")
 @client_command
-def add(client: Client, address: str, force: bool, insecure: bool) -> None:
+def add(client: Client, address: str, force: bool, insecure: bool, take_over: bool) -> None:
     """Add the host whose daemon listens at HOST_URL."""
-    host_request = request(HostRequest, url=address, force=force, insecure=insecure)
+    host_request = request(
+        HostRequest, url=address, force=force, insecure=insecure, take_over=take_over
+    )
     with about(address):
         answer = client.server.send(controller_api.ADD_HOST, None, host_request)
     _show_place(client, answer, force=force)

@@ -33,7 +33,7 @@ API_VERSION = 3
 
 1: release 0.1.0, which states no version and refuses fields that it does not know.
 2: labels, `boot_id`, `idempotency_key`; unknown fields of replies are ignored.
-3: `owner` and `anti_affinity` of VMs.
+3: `owner` and `anti_affinity` of VMs; a host obeys one controller.
 """
 
 Word = Annotated[str, Field(max_length=100)]

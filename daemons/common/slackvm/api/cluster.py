@@ -41,11 +41,13 @@ class HostRequest(Inputs):
         url: where its daemon is.
         force: add it even if nothing answers there yet.
         insecure: of a host that is known with https, use http from now on.
+        take_over: let it obey this controller, even if it obeys another one.
     """
 
     url: NodeUrlText
     force: bool = False
     insecure: bool = False
+    take_over: bool = False
 
 
 class HostPatch(Inputs):

@@ -16,6 +16,7 @@ from slackvm.api.cluster import (
     HostsReply,
     VMsQuery,
 )
+from slackvm.api.controllers import ControllerReply
 from slackvm.api.endpoint import Endpoint
 from slackvm.api.hosts import SummaryReply
 from slackvm.api.roles import Role
@@ -34,11 +35,11 @@ _NOT_NOW = (
     *(Code.NOT_READY, Code.HOST_UNREACHABLE, Code.OUTCOME_UNKNOWN, Code.HYPERVISOR_FAILED),
     *_STORE,
 )
-_CHANGE = (Code.VM_NOT_FOUND, Code.NAME_TAKEN, *_NOT_NOW)
+_CHANGE = (Code.VM_NOT_FOUND, Code.NAME_TAKEN, Code.OTHER_CONTROLLER, *_NOT_NOW)
 _DEPLOY = (
     *(Code.IMAGE_NOT_FOUND, Code.IMAGE_OUTSIDE, Code.IMAGE_INVALID, Code.IMAGE_IN_USE),
     *(Code.NO_CPU, Code.NO_MEMORY, Code.TOO_LARGE, Code.OVERCOMMITTED, Code.CORDONED),
-    *(Code.NAME_TAKEN, Code.LEVEL_NOT_OFFERED, Code.LABELS_NOT_MATCHED),
+    *(Code.NAME_TAKEN, Code.LEVEL_NOT_OFFERED, Code.LABELS_NOT_MATCHED, Code.OTHER_CONTROLLER),
     *(Code.HOST_OUTDATED, Code.EXCLUDED_BY_POLICY, Code.POLICY_FAILED),
     *_NOT_NOW,
 )
@@ -104,7 +105,7 @@ ADD_HOST: Endpoint[None, HostRequest] = Endpoint(
     path="/v1/hosts",
     summary="Add a host that answers; one that is known already stays as it is.",
     replies={201: ClusterHostReply, 200: ClusterHostReply},
-    codes=(*_ADDRESS, *_STORE),
+    codes=(*_ADDRESS, Code.OTHER_CONTROLLER, *_STORE),
     input=HostRequest,
     changes=True,
     tags=("hosts",),
@@ -171,6 +172,24 @@ CAPACITY: Endpoint[None, CapacityRequest] = Endpoint(
     codes=(Code.TOO_MUCH, Code.TOO_LARGE, Code.POLICY_FAILED),
     input=CapacityRequest,
     tags=("scheduling",),
+)
+
+SHOW_CONTROLLER: Endpoint[None, None] = Endpoint(
+    method="GET",
+    path="/v1/controller",
+    summary="The controller's ID and epoch, and which hosts obey it.",
+    replies={200: ControllerReply},
+    tags=("controller",),
+)
+
+TAKE_OVER: Endpoint[None, None] = Endpoint(
+    method="POST",
+    path="/v1/controller/take-over",
+    summary="Let all hosts obey this controller, whomever they obey now; begins a new epoch.",
+    replies={200: ControllerReply},
+    codes=_STORE,
+    changes=True,
+    tags=("controller",),
 )
 
 LIVENESS = replace(host_api.LIVENESS, summary="Whether the controller runs.")

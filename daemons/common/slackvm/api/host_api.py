@@ -1,6 +1,7 @@
 """The REST interface of a host."""
 
 from slackvm.api.base import HealthReply
+from slackvm.api.controllers import ObeyReply, ObeyRequest
 from slackvm.api.endpoint import Endpoint
 from slackvm.api.hosts import HostReply, SummaryReply
 from slackvm.api.plans import PlanReply
@@ -31,7 +32,7 @@ from slackvm.api.vms import (
 from slackvm.model.codes import Code
 
 _NOT_NOW = (Code.NOT_READY, Code.HYPERVISOR_FAILED, Code.NO_ANSWER)
-_CHANGE = (Code.VM_NOT_FOUND, *_NOT_NOW)
+_CHANGE = (Code.VM_NOT_FOUND, Code.OTHER_CONTROLLER, *_NOT_NOW)
 _NO_ROOM = (
     *(Code.NO_CPU, Code.NO_MEMORY, Code.TOO_LARGE, Code.OVERCOMMITTED),
     *(Code.NAME_TAKEN, Code.LEVEL_NOT_OFFERED),
@@ -48,7 +49,7 @@ CREATE_VM: Endpoint[None, HostVMRequest] = Endpoint(
     path="/v1/vms",
     summary="Create a VM and start it; repeating the request changes nothing.",
     replies={201: ChangedReply, 200: ChangedReply},
-    codes=(*_DEPLOY, Code.CANCELLED),
+    codes=(*_DEPLOY, Code.CANCELLED, Code.OTHER_CONTROLLER),
     input=HostVMRequest,
     changes=True,
     role=Role.DEPLOY,
@@ -91,7 +92,7 @@ CANCEL_VM: Endpoint[VMPath, CancelRequest] = Endpoint(
     path="/v1/vms/{name}/cancel",
     summary="Return the VM; if it does not exist, refuse requests with this key from now on.",
     replies={200: CancelReply},
-    codes=_NOT_NOW,
+    codes=(Code.OTHER_CONTROLLER, *_NOT_NOW),
     parameters=VMPath,
     input=CancelRequest,
     changes=True,
@@ -104,7 +105,7 @@ WITHDRAW_VM: Endpoint[VMPath, WithdrawRequest] = Endpoint(
     path="/v1/vms/{name}/withdraw",
     summary="`cancel` under its name of release 0.1.0.",
     replies={200: CancelReply},
-    codes=_NOT_NOW,
+    codes=(Code.OTHER_CONTROLLER, *_NOT_NOW),
     parameters=VMPath,
     input=WithdrawRequest,
     changes=True,
@@ -141,6 +142,27 @@ SHOW_HOST: Endpoint[None, None] = Endpoint(
     path="/v1/host",
     summary="The host: its CPUs, vNodes and VMs. The ETag is its generation.",
     replies={200: HostReply, 304: None},
+    tags=("host",),
+)
+
+OBEY: Endpoint[None, ObeyRequest] = Endpoint(
+    method="POST",
+    path="/v1/controller",
+    summary="Let the host obey a controller, and refuse changes of all others.",
+    replies={200: ObeyReply},
+    codes=(Code.OTHER_CONTROLLER, Code.OVERLOADED),
+    input=ObeyRequest,
+    changes=True,
+    tags=("host",),
+)
+
+RELEASE: Endpoint[None, None] = Endpoint(
+    method="DELETE",
+    path="/v1/controller",
+    summary="Let the host obey no controller, until one claims it.",
+    replies={200: ObeyReply},
+    codes=(Code.OTHER_CONTROLLER, Code.OVERLOADED),
+    changes=True,
     tags=("host",),
 )
 

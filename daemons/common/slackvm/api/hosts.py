@@ -110,6 +110,8 @@ class HostReply(SummaryReply):
     Attributes:
         api_version: version of the REST interface that it speaks (`API_VERSION`); a release that
             does not state one speaks version 1.
+        controller: ID of the controller that it obeys; empty: none.
+        controller_epoch: epoch of that controller.
         labels: short texts by key.
         topology: its CPUs.
         vms: names of its VMs.
@@ -118,6 +120,8 @@ class HostReply(SummaryReply):
     """
 
     api_version: int = 1
+    controller: str = Field(default="", max_length=64)
+    controller_epoch: int = 0
     labels: dict[str, str] = Field(default_factory=dict)
     topology: list[CPUReply]
     vms: list[str]

@@ -190,7 +190,8 @@ class _Resource:
             given = inputs.from_query(expected, query)
             inputs.from_body(Inputs, body)
         accept = environ.get("HTTP_ACCEPT", "")
-        request = Request(path, given if endpoint.input else None, accept, caller)
+        claim = environ.get("HTTP_SLACKVM_CONTROLLER", "")
+        request = Request(path, given if endpoint.input else None, accept, caller, claim)
         origin = Origin(caller.name or None, caller.address or None)
         with self._admitted(endpoint), originating(origin):
             return route.handler(request)

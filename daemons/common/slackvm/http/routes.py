@@ -19,12 +19,14 @@ class Request(Generic[PathT, InputT]):
         input: the query string or the JSON body; None if the endpoint takes neither.
         accept: the `Accept` header: media types that the client prefers.
         caller: who sent it.
+        controller: the header by which a controller claims a host; empty: a person sent it.
     """
 
     path: PathT
     input: InputT
     accept: str = ""
     caller: Caller = field(default_factory=Caller)
+    controller: str = ""
 
 
 @dataclass(frozen=True, slots=True)

@@ -17,6 +17,8 @@ def routes(cluster: Cluster) -> list[AnyRoute]:
         reason = ""
         if not cluster.is_known:
             reason = "hosts are being asked for the first time"
+        elif cluster.obeying_others:
+            reason = cluster.why_places_nothing
         elif cluster.ledger.is_behind:
             reason = "the store or the operations log cannot be written"
         status = "not_ready" if reason else "ready"

@@ -36,7 +36,12 @@ def routes(cluster: Cluster, membership: Membership) -> list[AnyRoute]:
 
     def add(request: Request[None, HostRequest]) -> Response:
         given = request.input
-        host, is_new = membership.add(_url(given.url), force=given.force, insecure=given.insecure)
+        host, is_new = membership.add(
+            _url(given.url),
+            force=given.force,
+            insecure=given.insecure,
+            take_over=given.take_over,
+        )
         return _response(cluster, host, 201 if is_new else 200)
 
     def patch(request: Request[HostPath, HostPatch]) -> Response:
@@ -52,7 +57,7 @@ def routes(cluster: Cluster, membership: Membership) -> list[AnyRoute]:
             return _response(cluster, host)
 
     def remove(request: Request[HostPath, HostRemoval]) -> Response:
-        with cluster.lock, errors.from_store():
+        with errors.from_store():
             host = _find(cluster, request.path.name)
             if host.vm_names and not request.input.force:
                 message = (
@@ -61,7 +66,7 @@ def routes(cluster: Cluster, membership: Membership) -> list[AnyRoute]:
                 )
                 raise RestError(Code.HAS_VMS, message)
             response = _response(cluster, host)
-            cluster.forget(host)
+            membership.forget(host)
         return response
 
     def cordoning(*, cordoned: bool) -> Callable[[Request[HostPath, None]], Response]:

@@ -26,6 +26,7 @@ from schedulerglobal.hosts.replies import (
 )
 from schedulerglobal.hosts.url import HostUrl
 from slackvm.api import host_api
+from slackvm.api.controllers import HEADER, ControllerClaim, ObeyReply, ObeyRequest
 from slackvm.api.endpoint import Endpoint, InputT, PathT
 from slackvm.api.errors import ErrorReply
 from slackvm.api.hosts import HostReply, SummaryReply
@@ -80,6 +81,9 @@ class _Answer:
 class HostClient:
     """Connections to all hosts' daemons, kept open from one request to the next.
 
+    Attributes:
+        claim: the controller whose requests these are; None: it has none yet.
+
     Args:
         token: sent to every host; empty: none.
         timeout_s: seconds that a host may take for a change.
@@ -98,6 +102,7 @@ class HostClient:
         *,
         allow_plain_tokens: bool = False,
     ) -> None:
+        self.claim: ControllerClaim | None = None
         self.timeout_s = timeout_s
         self._allow_plain_tokens = allow_plain_tokens
         self._session = requests.Session()
@@ -142,6 +147,30 @@ class HostClient:
         reply = self._send(url, host_api.SHOW_HOST, None, None, timeout_s).parsed(HostReply)
         check_summary(reply)
         return reply
+
+    def obey(self, url: HostUrl, *, take_over: bool = False) -> None:
+        """Let a host obey this controller.
+
+        Args:
+            url: the host; it speaks version 3 or later.
+            take_over: also if it obeys another one.
+
+        Raises:
+            HostError: it does not.
+        """
+        if self.claim is None:
+            raise ValueError("the controller has no claim yet")
+        given = ObeyRequest(**self.claim._asdict(), take_over=take_over)
+        # It waits for changes of another controller that run.
+        self._send(url, host_api.OBEY, None, given, self.timeout_s).parsed(ObeyReply)
+
+    def release(self, url: HostUrl) -> None:
+        """Let a host obey no controller, if it obeys this one.
+
+        Raises:
+            HostError: it does not.
+        """
+        self._send(url, host_api.RELEASE, None, None, min(self.timeout_s, POLL_S))
 
     def deadline(self) -> Deadline:
         """Return until when to work on an operation that begins now, with repeated requests."""
@@ -212,6 +241,10 @@ class HostClient:
         """Close all connections."""
         self._session.close()
 
+    def _headers(self, known: str) -> dict[str, str]:
+        match = {"If-None-Match": f'"{known}"'} if known else {}
+        return match | ({HEADER: str(self.claim)} if self.claim else {})
+
     @property
     def _has_token(self) -> bool:
         return "Authorization" in self._session.headers
@@ -254,7 +287,7 @@ class HostClient:
                 endpoint.method,
                 url.base + endpoint.target(path, given),
                 json=endpoint.body(given),
-                headers={"If-None-Match": f'"{known}"'} if known else {},
+                headers=self._headers(known),
                 timeout=(min(CONNECT_S, timeout_s), timeout_s),
                 allow_redirects=False,
                 stream=True,

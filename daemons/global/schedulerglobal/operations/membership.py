@@ -1,15 +1,22 @@
 """Which hosts are in the cluster, and at which address."""
 
+from concurrent.futures import ThreadPoolExecutor
+
+import structlog
+
 from schedulerglobal.hosts.client import HostClient
-from schedulerglobal.hosts.replies import HostError
+from schedulerglobal.hosts.replies import HostError, RefusedError
 from schedulerglobal.hosts.url import HostUrl, as_known
 from schedulerglobal.operations import errors
 from schedulerglobal.state.cluster import Cluster
 from schedulerglobal.state.host import HostRecord
-from schedulerglobal.sync.poller import Poller
+from schedulerglobal.sync.claiming import OBEYING_SINCE
+from schedulerglobal.sync.poller import POLLS_AT_ONCE, Poller
 from slackvm.api.errors import RestError
 from slackvm.api.hosts import HostReply
 from slackvm.model.codes import Code
+
+log = structlog.get_logger()
 
 
 class Membership:
@@ -26,13 +33,16 @@ class Membership:
         self._client = client
         self._poller = poller
 
-    def add(self, url: HostUrl, *, force: bool, insecure: bool) -> tuple[HostRecord, bool]:
+    def add(
+        self, url: HostUrl, *, force: bool, insecure: bool, take_over: bool
+    ) -> tuple[HostRecord, bool]:
         """Add a host; return it, and whether it is new.
 
         Args:
             url: where its daemon is. At the address of a known host, only http or https changes.
             force: also if nothing answers there yet.
             insecure: let http replace https.
+            take_over: also if the host obeys another controller.
 
         Raises:
             RestError: the host cannot be added; says why.
@@ -41,8 +51,13 @@ class Membership:
         if known is not None:
             if url.has_scheme:
                 self.move(known, url, force=force, insecure=insecure)
+            if take_over:
+                self._claim(known.url, take_over=True)
+                self._poller.poll(known)
             return known, False
-        self._check_place(None, url, force=force)
+        reply = self._check_place(None, url, force=force)
+        if reply is not None and reply.api_version >= OBEYING_SINCE:
+            self._claim(url, take_over=take_over)
         with self._cluster.lock, errors.from_store():
             # Another request may have added it meanwhile.
             known = self._cluster.find_place(url.place)
@@ -82,8 +97,63 @@ class Membership:
         self._poller.poll(host)
         self._poller.poll_soon(host)
 
-    def _check_place(self, host: HostRecord | None, url: HostUrl, *, force: bool) -> None:
+    def forget(self, host: HostRecord) -> None:
+        """Remove a host from the cluster; it no longer obeys this controller, if it answers.
+
+        Raises:
+            StoreError: it cannot be written.
+        """
+        with self._cluster.lock:
+            answers = not host.is_unknown and host.api_version >= OBEYING_SINCE
+            self._cluster.forget(host)
+        if answers:
+            try:
+                self._client.release(host.url)
+            except HostError as error:
+                log.warning("host_not_released", host=host.name, reason=str(error))
+
+    def take_over(self) -> None:
+        """Let all hosts obey this controller; those that do not answer, as soon as they do.
+
+        Raises:
+            RestError: the store cannot be written; nothing has changed.
+        """
+        with self._cluster.lock, errors.from_store():
+            hosts, identity = list(self._cluster.hosts), self._cluster.identity
+            ours = [
+                host.report.controller_epoch
+                for host in hosts
+                if host.report and host.report.controller == identity.claim.id
+            ]
+            identity.take_over([host.ordinal for host in hosts], max(ours, default=0))
+            self._client.claim = identity.claim
+            for host in hosts:
+                # The next report must be a whole one: it says whom the host obeys.
+                host.etag = ""
+        with ThreadPoolExecutor(POLLS_AT_ONCE) as pool:
+            list(pool.map(self._poller.poll, hosts))
+
+    def _claim(self, url: HostUrl, *, take_over: bool) -> None:
+        try:
+            self._client.obey(url, take_over=take_over)
+        except RefusedError as error:
+            if error.detail.code != Code.OTHER_CONTROLLER:
+                raise errors.not_now(error.detail.code, f"{url.given}: {error}") from error
+            message = (
+                f"{url.given}: {error.detail.message}. Let that controller forget the host first, "
+                "or give --take-over (take_over=true)"
+            )
+            raise RestError(Code.OTHER_CONTROLLER, message) from error
+        except HostError as error:
+            raise errors.not_now(Code.HOST_UNREACHABLE, f"{url.given}: {error}") from error
+
+    def _check_place(
+        self, host: HostRecord | None, url: HostUrl, *, force: bool
+    ) -> HostReply | None:
         """Check who answers at an address that a host, or a new one, is to have.
+
+        Returns:
+            What answers there; None: nobody does.
 
         Raises:
             RestError: nobody does, and `force` is not set, or it is another host.
@@ -93,7 +163,7 @@ class Membership:
             reply = self._client.host(url)
         except HostError as error:
             if force:
-                return
+                return None
             what = f"host {host.name} stays at {host.url.given}" if host else "it is not added"
             raise errors.not_now(
                 Code.HOST_UNREACHABLE,
@@ -101,6 +171,7 @@ class Membership:
                 "force=true (--force) does not wait for an answer",
             ) from error
         self._check_name(host, url, reply)
+        return reply
 
     def _check_free(self, host: HostRecord | None, url: HostUrl) -> None:
         other = self._cluster.find_place(url.place)

@@ -43,6 +43,8 @@ def reserve(
         StoreError: the reservation cannot be written.
     """
     cluster.ledger.check()
+    if reason := cluster.why_places_nothing:
+        raise NoHostError(Refusal(Code.OTHER_CONTROLLER, reason=reason))
     request = spec.placement_request
     decision = choose(cluster, policy, request, refused)
     excluded = [

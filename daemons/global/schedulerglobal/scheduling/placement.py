@@ -64,10 +64,18 @@ def choose(
         RestError: the policy fails.
     """
     taken = {host: Refusal(Code.NAME_TAKEN) for host in cluster.unmanaged_holders(request.vm.name)}
-    refused = {**_outdated(cluster, request), **taken, **(refused or {})}
+    refused = {**_outdated(cluster, request), **taken, **(refused or {}), **_others(cluster)}
     excluded = [host.index for host in refused if not host.forgotten]
     placement = place_by(policy, cluster.fleet, request, excluded)
     return Decision(cluster.hosts, placement, refused, cluster.fleet)
+
+
+def _others(cluster: Cluster) -> dict[HostRecord, Refusal]:
+    """Return all hosts if one of them obeys another controller: both would place VMs."""
+    if not cluster.obeying_others:
+        return {}
+    refusal = Refusal(Code.OTHER_CONTROLLER, reason=cluster.why_places_nothing)
+    return dict.fromkeys(cluster.hosts, refusal)
 
 
 def place_by(

@@ -8,6 +8,7 @@ import structlog
 
 from schedulerglobal.hosts.url import HostUrl, parse_host_url
 from schedulerglobal.state.host import HostRecord, Reservation
+from schedulerglobal.state.identity import Identity
 from schedulerglobal.state.listed import ListedHosts
 from schedulerglobal.state.vms import VMRecord, VMSpec
 from schedulerglobal.store.base import Store
@@ -35,6 +36,9 @@ class Cluster:
             for the first time.
         fleet: the hosts for placements, by the index of each.
         hosts: the hosts.
+        identity: the controller's claim on its hosts.
+        obeying_others: the hosts that obey another controller. While there is one, this controller
+            places nothing.
         listed: which addresses of the setting are hosts that have moved.
     """
 
@@ -45,7 +49,9 @@ class Cluster:
         self.hosts: list[HostRecord] = []
         self.store = store
         self.ledger = ledger
+        self.identity = Identity(store, ledger)
         self.listed = ListedHosts(store, ledger)
+        self.obeying_others: set[HostRecord] = set()
         self._boot_id = secrets.token_hex(4)
         self._revision = 0
         self._ordinal = 0
@@ -63,6 +69,26 @@ class Cluster:
         with self.lock:
             return all(host.was_polled for host in self.hosts)
 
+    @property
+    def why_places_nothing(self) -> str:
+        """Why no VM may be placed on any host: a host obeys another controller; empty: VMs may."""
+        with self.lock:
+            names = sorted(host.name for host in self.obeying_others)
+            if not names:
+                return ""
+            whom = {host.report.controller for host in self.obeying_others if host.report}
+        verb = "obeys" if len(names) == 1 else "obey"
+        shown = ", ".join(names[:3]) + (f" and {len(names) - 3} more" if len(names) > 3 else "")
+        what = (
+            f"controller {' and '.join(sorted(whom))}"
+            if whom != {self.identity.claim.id}
+            else "a later epoch of this controller"
+        )
+        return (
+            f"{shown} {verb} {what}; this one is {self.identity.claim.id} and places no VMs. "
+            "Let one of the two forget these hosts, or take them over: slackvm controller take-over"
+        )
+
     def changed_since(self, revision: str) -> list[HostRecord]:
         """Return the hosts changed since a revision; all, if it is another controller's."""
         boot_id, _, number = revision.partition("-")
@@ -77,6 +103,7 @@ class Cluster:
             StoreError: a host that is new cannot be written.
         """
         with self.lock:
+            self.identity.restore(stored.values)
             for each in stored.hosts:
                 self._restore_host(each, stored)
             self.listed.restore(stored.values)
@@ -134,6 +161,8 @@ class Cluster:
             self._holders.update(host, ())
             self._unmanaged.update(host, ())
             self.listed.note_forgotten(host)
+            self.identity.note_taken(host.ordinal)
+            self.obeying_others.discard(host)
             host.forgotten = True
             self._revision += 1
             self.progress.notify_all()
@@ -199,6 +228,11 @@ class Cluster:
             return
         self._revision += 1
         host.revision = self._revision
+        host.check_controller(self.identity.claim)
+        if host.other_controller:
+            self.obeying_others.add(host)
+        else:
+            self.obeying_others.discard(host)
         self._holders.update(host, host.vm_names)
         self._unmanaged.update(host, host.resources.unmanaged)
         self.fleet.update(host.index, host.summary())

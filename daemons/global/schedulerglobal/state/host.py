@@ -13,6 +13,7 @@ from schedulerglobal.store.ledger import entry, vm_entry
 from schedulerglobal.store.records import StoredHost, StoredReservation
 from slackvm.api.base import extend, fields_of
 from slackvm.api.cluster import ClusterHostReply
+from slackvm.api.controllers import ControllerClaim
 from slackvm.api.hosts import UNKNOWN, HostReply, LevelReply, SummaryReply
 from slackvm.api.vms import ChangedReply, VMReply
 from slackvm.formats.operations import Operation
@@ -94,6 +95,7 @@ class HostRecord:
         resources: what placements depend on beside its VMs.
         last_seen: when it last replied, on the monotonic clock; None: never.
         was_polled: whether it was polled since the controller started.
+        other_controller: that it obeys another controller, and which; empty: it does not.
         forgotten: whether it is no longer part of the cluster.
         index: its position among the cluster's hosts.
     """
@@ -116,6 +118,7 @@ class HostRecord:
     resources: HostResources = field(default_factory=HostResources)
     last_seen: float | None = None
     was_polled: bool = False
+    other_controller: str = ""
     forgotten: bool = False
     index: int = -1
 
@@ -133,6 +136,17 @@ class HostRecord:
     def is_unknown(self) -> bool:
         """Whether it does not answer."""
         return self.resources.state == UNKNOWN
+
+    def check_controller(self, claim: ControllerClaim) -> None:
+        """Note whether it obeys another controller than this one, or a later epoch of this one."""
+        obeyed = self.report.controller if self.report else ""
+        later = self.report is not None and self.report.controller_epoch > claim.epoch
+        if obeyed and obeyed != claim.id:
+            self.other_controller = f"it obeys controller {obeyed}"
+        elif obeyed and later:
+            self.other_controller = "it obeys a later epoch of this controller"
+        else:
+            self.other_controller = ""
 
     @property
     def labels(self) -> Labels:
@@ -245,7 +259,7 @@ class HostRecord:
             api_version=self.api_version,
             name=self.name,
             state=self.resources.state,
-            reason=self.resources.reason,
+            reason=self.resources.reason or self.other_controller,
             labels=self.labels,
             label_overrides=self.label_overrides,
             vms=list(self.vms),

@@ -14,6 +14,7 @@ from schedulerglobal.hosts.replies import HostError
 from schedulerglobal.reservations.recovery import ReservationRecovery
 from schedulerglobal.state.cluster import Cluster
 from schedulerglobal.state.host import HostRecord
+from schedulerglobal.sync.claiming import claim_host
 from schedulerglobal.sync.reports import apply_report, mark_unreachable
 
 log = structlog.get_logger()
@@ -108,9 +109,11 @@ class Poller:
         begun, url = time.monotonic(), host.url
         try:
             # The host may change meanwhile, so that its report is older than what is known.
-            for _ in range(3):
+            for _ in range(4):
                 asked_at, url = time.monotonic(), host.url
                 report = self._client.report(url, host.etag)
+                if report is not None and claim_host(self._cluster, self._client, host, report):
+                    continue
                 with self._cluster.lock:
                     # What a former address of the host reports does not count.
                     if host.url == url and apply_report(self._cluster, host, report, asked_at):

@@ -220,6 +220,15 @@ class HostAgent:
                 raise RefusedError(Refusal(Code.VM_NOT_FOUND))
             return view
 
+    def set_controller(self, controller: tuple[str, int] | None) -> None:
+        """Show readers which controller the host obeys.
+
+        Raises:
+            BusyError: an operation takes too long.
+        """
+        with self._operation_lock.held():
+            self._live.set_controller(controller)
+
     def reconcile(self) -> None:
         """Make model, pins and view agree with the VMs that the hypervisor has.
 

@@ -84,10 +84,15 @@ class LiveHost:
         self.unmanaged = drift.unmanaged
         self._records.catch_up(self.host, self.vms)
 
+    def set_controller(self, controller: tuple[str, int] | None) -> None:
+        """Show readers which controller the host obeys."""
+        self._show(replace(self.view, controller=controller))
+
     def publish(self) -> None:
         """Show readers the host as it is."""
         self.model = self.host.copy()
-        self._show(view_of(self.host, self.vms, self.unmanaged))
+        view = view_of(self.host, self.vms, self.unmanaged)
+        self._show(replace(view, controller=self.view.controller))
 
     def mark_not_ready(self, error: HypervisorError) -> None:
         """Show readers that the hypervisor does not answer.

@@ -53,6 +53,7 @@ class View:
         unmanaged: VMs that SlackVM did not create.
         unmanaged_cpus: CPUs reserved for them.
         unaccommodated: names of managed VMs that own no CPUs, since the host has too few.
+        controller: ID and epoch of the controller that the host obeys; None: none.
     """
 
     generation: int = 0
@@ -65,6 +66,7 @@ class View:
     unmanaged: tuple[ObservedVM, ...] = ()
     unmanaged_cpus: tuple[int, ...] = ()
     unaccommodated: frozenset[str] = frozenset()
+    controller: tuple[str, int] | None = None
 
     @property
     def unmanaged_unpinned(self) -> int:

@@ -119,6 +119,8 @@ def host_reply(view: View, host: Identity) -> HostReply:
         ],
         foreign_unpinned=view.unmanaged_unpinned,
         api_version=API_VERSION,
+        controller=view.controller[0] if view.controller else "",
+        controller_epoch=view.controller[1] if view.controller else 0,
         labels=dict(host.labels),
     )
 
