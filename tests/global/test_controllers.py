@@ -68,7 +68,7 @@ class TestPair:
         ready = second.call("GET", "/readyz")
         assert ready.status_code == 503
         assert f"host0, host1 obey controller {known['id']}" in ready.json()["reason"]
-        body = {"name": "db", "vcpus": 1, "memory_gib": 1, "level": 1}
+        body = {"name": "db", "vcpus": 1, "memory_gib": 1, "level": 1, "image": "/i.qcow2"}
         planned = second.call("POST", "/v1/plan", json=body).json()
         assert {host["code"] for host in planned["hosts"]} == {"other_controller"}
         # Reads are free; changes of what is there are refused by the host.
@@ -82,7 +82,7 @@ class TestPair:
         self, pair: tuple[Controller, Controller], hosts: list[Daemon]
     ) -> None:
         first, second = pair
-        second.call("DELETE", "/v1/hosts/host0")
+        second.call("DELETE", "/v1/hosts/host0?force=true")
         assert obeyed(hosts[0]) == first.get("/v1/controller")["id"]
         printed = output_of(second, "hosts", "add", hosts[0].url, expect=1)
         assert "--take-over" in printed
@@ -99,7 +99,7 @@ class TestPair:
         epoch = second.get("/v1/controller")["epoch"]
         printed = output_of(second, "controller", "take-over")
         assert f"epoch {epoch + 1}" in printed
-        assert "obeyed by: host0, host1" in printed
+        assert "obeyed by: host1, host0\n" in printed
         assert second.deploy("web", 1, 1.0).status_code == 201
         wait_until(lambda: "web" in first.vms())
         assert code(first.call("POST", "/v1/vms/web/stop")) == (409, "other_controller")
@@ -111,8 +111,9 @@ class TestPair:
         self, pair: tuple[Controller, Controller], hosts: list[Daemon], tmp_path: Path
     ) -> None:
         first, _ = pair
-        end(first)
-        shutil.copy(first.folder / "store.sqlite", tmp_path / "store.sqlite")
+        first.end()
+        for file in first.folder.glob("store.sqlite*"):
+            shutil.copy(file, tmp_path)
         first.start()
         output_of(first, "controller", "take-over")
         copy = Controller(tmp_path, [host.url for host in hosts])
@@ -147,7 +148,7 @@ class TestPair:
         self, pair: tuple[Controller, Controller], hosts: list[Daemon]
     ) -> None:
         _, second = pair
-        assert second.call("DELETE", "/v1/hosts/host0").status_code == 200
+        assert second.call("DELETE", "/v1/hosts/host0?force=true").status_code == 200
         assert obeyed(hosts[0]) == ""
 
 
