@@ -31,7 +31,7 @@ class ControllerClaim(NamedTuple):
 
 
 def parse_claim(header: str) -> ControllerClaim | None:
-    """Return the claim in a header; None: there is none, so that a person sent the request.
+    """Return the claim in a header; None: a person sent the request.
 
     Raises:
         RestError: it is malformed.

@@ -119,7 +119,7 @@ class Obedience:
         """Obey no controller from now on.
 
         Args:
-            claim: who asks; None: a person.
+            claim: of the controller that asks; None: a person does.
 
         Raises:
             RefusedError: it is another controller than the one that the host obeys.
