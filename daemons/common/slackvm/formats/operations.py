@@ -21,14 +21,14 @@ here on."""
 CLUSTER_OPERATIONS = (
     *("start", "host", "forget", "cordon", "uncordon"),
     *("reserve", "deploy", "confirm", "release", "remove"),
-    *("add", "vm_start", "vm_stop", "vm_restart"),
+    *("add", "move", "vm_start", "vm_stop", "vm_restart"),
 )
 """`start`: the controller starts with a policy, and knows no host's state yet. `host`: the facts
 about a host that differ from what the controller's own operations made of them. `forget`: a host
 was removed from the cluster. `reserve`: a host was chosen for a VM. `deploy`: the host's answer.
 `confirm`: the VM exists. `release`: the VM does not exist and will not be created. No decision
-depends on the last ones. `add`: a host was added. `vm_start`, `vm_stop`, `vm_restart`: its
-host did this with a VM."""
+depends on the last ones. `add`: a host was added. `move`: it got another address.
+`vm_start`, `vm_stop`, `vm_restart`: its host did this with a VM."""
 
 OPERATIONS = tuple(dict.fromkeys([*HOST_OPERATIONS, *CLUSTER_OPERATIONS]))
 

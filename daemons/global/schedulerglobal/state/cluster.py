@@ -134,7 +134,7 @@ class Cluster:
         """
         with self.lock:
             self.listed.note_move(host, url)
-            self._write_host(host.stored._replace(url=url.given))
+            self._write_host(host.stored._replace(url=url.given), entry("move", host=host.name))
             host.url, host.etag = url, ""
             self.changed(host)
 
