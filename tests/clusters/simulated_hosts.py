@@ -22,9 +22,10 @@ from schedulerlocal.api.replies import Identity
 from schedulerlocal.backends.memory.backend import MemoryHypervisor
 from schedulerlocal.clock import Clock
 from schedulerlocal.hypervisor import VMSpec
-from slackvm.http import engine
+from slackvm.api.lanes import Lane
 from slackvm.http.app import RestApp, StartResponse
 from slackvm.http.auth import Tokens
+from slackvm.http.engine import engine
 from slackvm.http.metrics import Metrics
 from slackvm.http.server import RestServer
 from slackvm.model import VM, Host
@@ -63,6 +64,10 @@ class Hosts:
     def __init__(self, first: int, count: int, vms: int) -> None:
         self.metrics = Metrics()
         self._apps = {address(number): _app(number, vms) for number in range(first, first + count)}
+
+    def lane(self, request_line: bytes) -> Lane:
+        """Return whose threads answer a request; all hosts have the same endpoints."""
+        return next(iter(self._apps.values())).lane(request_line)
 
     def __call__(self, environ: dict[str, Any], start: StartResponse) -> Iterable[bytes]:
         place = environ["HTTP_HOST"].partition(":")[0]

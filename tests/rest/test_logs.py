@@ -11,6 +11,7 @@ import structlog
 
 from rest.toy import FULL, Toy, serving
 from slackvm.daemon.logs import configure_logs
+from slackvm.http.rejected import RejectedLog
 
 log = structlog.get_logger("test")
 
@@ -30,6 +31,42 @@ def test_a_request_is_one_line(capfd: pytest.CaptureFixture[str]) -> None:
     assert "method=GET route=/v1/vms/{name} status=400 ms=" in lines[0]
     assert f"request_id={answer.headers['X-Request-Id']}" in lines[0]
     assert "full-token" not in lines[0]
+
+
+def test_a_flood_of_unauthorized_requests_is_one_line_for_each_period(
+    capfd: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    configure_logs("text")
+    now = 0.0
+    monkeypatch.setattr("slackvm.http.rejected.time.monotonic", lambda: now)
+    with serving(Toy()) as server, requests.Session() as session:
+        for _ in range(50):
+            assert session.get(f"{server.url}/v1/vms").status_code == 401
+        assert session.get(f"{server.url}/v1/vms", headers=FULL).status_code == 200
+        lines = capfd.readouterr().out.splitlines()
+        assert [line.count("status=401") for line in lines if "event=request " in line] == [1, 0]
+        assert not any("unauthorized_requests" in line for line in lines)
+        now = 61.0
+        assert session.get(f"{server.url}/healthz").status_code == 200
+        for _ in range(2):
+            assert session.get(f"{server.url}/v1/vms").status_code == 401
+    lines = capfd.readouterr().out.splitlines()
+    [counted] = [line for line in lines if "event=unauthorized_requests " in line]
+    assert "client=127.0.0.1 count=49 seconds=60" in counted
+    assert sum("status=401" in line for line in lines) == 1
+
+
+def test_addresses_beyond_a_number_are_counted_together(
+    capfd: pytest.CaptureFixture[str],
+) -> None:
+    configure_logs("text")
+    rejected = RejectedLog()
+    firsts = [rejected.is_first(f"192.0.2.{number}") for number in range(1200)]
+    assert firsts == [True] * 1000 + [False] * 200
+    rejected._ends_at = 0.0
+    rejected.flush()
+    [line] = capfd.readouterr().out.splitlines()
+    assert "client=others count=200" in line
 
 
 @pytest.mark.parametrize("form", ["text", "json"])

@@ -12,6 +12,7 @@ import pytest
 import requests
 
 from rest.toy import FULL, Toy, error, raw, serving
+from slackvm.api.lanes import Lane
 from slackvm.http.app import RestApp
 from slackvm.http.auth import Tokens
 from slackvm.http.metrics import Metrics
@@ -110,7 +111,9 @@ class TestSlowClients:
 class TestOverload:
     """More requests than can be worked on."""
 
-    def test_one_request_too_many_gets_an_error(self) -> None:
+    @pytest.mark.parametrize("path", ["/wait", "/change", "/slow"])
+    def test_one_request_too_many_gets_an_error(self, path: str) -> None:
+        """And requests of other lanes are served."""
         toy = Toy()
         with (
             serving(toy, threads=2, queue=2) as server,
@@ -118,42 +121,65 @@ class TestOverload:
         ):
 
             def wait() -> requests.Response:
-                return requests.get(f"{server.url}/wait", headers=FULL, timeout=30)
+                return requests.get(server.url + path, headers=FULL, timeout=30)
 
             working = [clients.submit(wait) for _ in range(2)]
             for _ in working:
                 assert toy.waiting.acquire(timeout=5)
             queued = [clients.submit(wait) for _ in range(2)]
             time.sleep(0.3)
-            refused = requests.get(f"{server.url}/healthz", timeout=5)
+            refused = requests.get(server.url + path, headers=FULL, timeout=5)
             assert error(refused, 503)["code"] == "overloaded"
             assert int(refused.headers["Retry-After"]) > 0
             assert refused.headers["Cache-Control"] == "no-store"
+            assert healthy(server)
+            if path != "/wait":
+                assert requests.get(f"{server.url}/listvm", headers=FULL, timeout=5).json() == []
             toy.go_on.set()
             assert [one.result().status_code for one in working + queued] == [200] * 4
             metrics = requests.get(f"{server.url}/metrics", headers=FULL, timeout=5).text
             assert '{method="other",route="none",status="503"} 1.0' in metrics
 
-    def test_changes_that_wait_leave_threads_to_those_who_read(self) -> None:
+    def test_a_request_waits_for_a_thread_for_a_limited_time(self) -> None:
         toy = Toy()
         with (
-            serving(toy, threads=4, changes_at_once=2) as server,
-            ThreadPoolExecutor(2) as clients,
+            serving(toy, threads=1, queue_seconds=0.3) as server,
+            ThreadPoolExecutor(1) as clients,
         ):
+            working = clients.submit(requests.get, f"{server.url}/change", headers=FULL, timeout=30)
+            assert toy.waiting.acquire(timeout=5)
+            with requests.Session() as session:
+                refused = session.get(f"{server.url}/change", headers=FULL, timeout=10)
+                assert error(refused, 503)["code"] == "overloaded"
+                toy.go_on.set()
+                assert working.result().status_code == 200
+                assert session.get(f"{server.url}/change", headers=FULL).status_code == 200
 
-            def change() -> requests.Response:
-                return requests.get(f"{server.url}/change", headers=FULL, timeout=30)
-
-            working = [clients.submit(change) for _ in range(2)]
-            for _ in working:
-                assert toy.waiting.acquire(timeout=5)
-            refused = change()
-            assert error(refused, 503)["code"] == "overloaded"
-            assert refused.headers["Retry-After"]
-            assert requests.get(f"{server.url}/listvm", headers=FULL, timeout=5).json() == []
-            toy.go_on.set()
-            assert [one.result().status_code for one in working] == [200] * 2
-            assert change().status_code == 200
+    @pytest.mark.parametrize(
+        ("line", "lane"),
+        [
+            (b"GET /healthz HTTP/1.1", Lane.PROBE),
+            (b"HEAD /metrics HTTP/1.1", Lane.PROBE),
+            (b"GET /metrics?a=/b HTTP/1.1", Lane.PROBE),
+            (b"GET /v1/vms HTTP/1.1", Lane.READ),
+            (b"OPTIONS /v1/vms HTTP/1.1", Lane.READ),
+            (b"PUT /v1/vms HTTP/1.1", Lane.READ),
+            (b"GET /nothing HTTP/1.1", Lane.READ),
+            (b"GET /%ff HTTP/1.1", Lane.READ),
+            (b"GET /slow HTTP/1.1", Lane.SLOW),
+            (b"POST /v1/vms HTTP/1.1", Lane.CHANGE),
+            (b"POST /v1/%76ms HTTP/1.1", Lane.CHANGE),
+            (b"DELETE /v1/vms/a%2Fb HTTP/1.1", Lane.CHANGE),
+            (b"DELETE /v1/vms/a?force=true HTTP/1.0", Lane.CHANGE),
+            (b"GET /deploy?name=a HTTP/1.1", Lane.CHANGE),
+            (b"GET /%64eploy HTTP/1.1", Lane.CHANGE),
+        ],
+    )
+    def test_the_lane_of_a_request_is_that_of_its_endpoint(self, line: bytes, lane: Lane) -> None:
+        toy = Toy()
+        routes = [*toy.routes(), *toy.troublesome_routes()]
+        app = RestApp(routes, title="", version="", tokens=Tokens(), metrics=Metrics())
+        assert app.lane(line) is lane
 
 
 class TestBrokenRequests:
@@ -321,8 +347,9 @@ class TestLife:
 
     def test_its_threads_keep_no_process_alive(self, server: RestServer) -> None:
         assert healthy(server)
-        threads = [thread for thread in threading.enumerate() if "CP Server" in thread.name]
-        assert threads
+        lanes = {f"{lane} 0" for lane in Lane}
+        threads = [thread for thread in threading.enumerate() if thread.name in lanes]
+        assert len(threads) >= len(lanes)
         assert all(thread.daemon for thread in threads)
 
     def test_an_address_that_is_taken_is_named(self, server: RestServer) -> None:

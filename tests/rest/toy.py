@@ -12,10 +12,11 @@ from pydantic import BaseModel, Field, RootModel
 from slackvm.api.base import Inputs, Level, MemoryGib, Vcpus, VmName, memory_mib
 from slackvm.api.endpoint import Endpoint, ReplyKind
 from slackvm.api.errors import RestError
+from slackvm.api.lanes import Lane
 from slackvm.api.prototype import Done, NoProgress, NotDone, Progress
 from slackvm.http.app import RestApp
 from slackvm.http.auth import Tokens
-from slackvm.http.engine import Limits
+from slackvm.http.engine.limits import LaneLimits, Limits
 from slackvm.http.metrics import Metrics
 from slackvm.http.routes import AnyRoute, Request, Response, Route
 from slackvm.http.server import RestServer
@@ -115,7 +116,13 @@ class Toy:
         refused = [Code.NO_CPU, Code.NAME_TAKEN]
         return [
             *(get(path, handler, kind) for path, handler, kind in self._simple()),
-            get("/healthz", lambda _: Response(200, Health(version="1.2.3")), Health, open=True),
+            get(
+                "/healthz",
+                lambda _: Response(200, Health(version="1.2.3")),
+                Health,
+                open=True,
+                lane=Lane.PROBE,
+            ),
             get("/v1/host", self._host, replies={200: Host, 304: None}),
             get(
                 "/progress",
@@ -185,6 +192,7 @@ class Toy:
         return [
             get("/wait", self._wait, Done),
             get("/change", self._wait, Done, changes=True),
+            get("/slow", self._wait, Done, lane=Lane.SLOW),
             get("/fail", fail, Done),
             get("/undeclared", lambda _: Response(200, Health(version="no Done")), Done),
             get("/large", lambda _: Response(200, b"x" * (64 << 20)), "text/plain"),
@@ -246,17 +254,28 @@ def serving(
     tokens: Tokens = TOKENS,
     *,
     tls: Any = None,
-    changes_at_once: int = 8,
+    threads: int | None = None,
+    queue: int = 64,
     **limits: Any,
 ) -> Iterator[RestServer]:
-    """Serve the toy on a free port; by default without waiting long for anything."""
+    """Serve the toy on a free port.
+
+    Args:
+        toy: what is served.
+        tokens: its tokens.
+        tls: serve HTTPS.
+        threads: threads of each lane; None: as many as a daemon has.
+        queue: requests of each lane that may wait for them.
+        limits: other limits.
+    """
+    if threads is not None:
+        limits["lanes"] = dict.fromkeys(Lane, LaneLimits(threads, queue))
     app = RestApp(
         [*toy.routes(), *toy.troublesome_routes()],
         title="Toy",
         version="1.2.3",
         tokens=tokens,
         metrics=Metrics(),
-        changes_at_once=changes_at_once,
     )
     server = RestServer(app, "127.0.0.1", 0, tls=tls, limits=Limits(**limits))
     with server:

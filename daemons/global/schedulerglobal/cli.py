@@ -25,9 +25,10 @@ def cli(urls: str | None, env_file: Path | None) -> None:
     """The global scheduler of SlackVM: chooses the host of each VM."""
     # Imported only here: --help needs no server.
     from schedulerglobal.controller import Controller
+    from schedulerglobal.limits import LIMITS
     from slackvm.daemon.serve import Access, serve
     from slackvm.settings import GlobalSettings, load_settings
 
     with reported():
         settings = load_settings(GlobalSettings, env_file, scg_node_url_list=urls)
-        serve(Access.of(settings), lambda tokens: Controller(settings, tokens))
+        serve(Access.of(settings), lambda tokens: Controller(settings, tokens), LIMITS.http)

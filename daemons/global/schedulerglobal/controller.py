@@ -31,9 +31,6 @@ from slackvm.http.auth import Tokens
 from slackvm.http.metrics import Metrics
 from slackvm.settings import GlobalSettings, SettingsError
 
-OPERATIONS_AT_ONCE = 32
-"""Operations under way; most of their time they wait for hosts."""
-
 _TIMEOUT_S = 5.0
 
 _SILENCE_S = 60.0
@@ -90,7 +87,6 @@ class Controller:
             version=__version__,
             tokens=tokens,
             metrics=metrics,
-            changes_at_once=OPERATIONS_AT_ONCE,
         )
 
     @property

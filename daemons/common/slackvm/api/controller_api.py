@@ -19,6 +19,7 @@ from slackvm.api.cluster import (
 from slackvm.api.controllers import ControllerReply
 from slackvm.api.endpoint import Endpoint
 from slackvm.api.hosts import SummaryReply
+from slackvm.api.lanes import Lane
 from slackvm.api.roles import Role
 from slackvm.api.scheduling import (
     CapacityReply,
@@ -171,6 +172,7 @@ CAPACITY: Endpoint[None, CapacityRequest] = Endpoint(
     replies={200: CapacityReply},
     codes=(Code.TOO_MUCH, Code.TOO_LARGE, Code.POLICY_FAILED),
     input=CapacityRequest,
+    lane=Lane.SLOW,
     tags=("scheduling",),
 )
 

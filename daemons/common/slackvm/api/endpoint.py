@@ -10,6 +10,7 @@ from pydantic import BaseModel
 
 from slackvm.api.base import Inputs
 from slackvm.api.errors import ErrorReply
+from slackvm.api.lanes import Lane
 from slackvm.api.roles import Role
 from slackvm.model.codes import Code
 
@@ -39,6 +40,7 @@ class Endpoint(Generic[PathT, InputT]):
         changes: whether it changes something. Then HEAD does not call it, and it is refused when a
             browser sends it from another site.
         role: what its caller must be allowed; None: `ADMIN` if it changes something, else `READ`.
+        lane: whose threads answer it; None: `CHANGE` if it changes something, else `READ`.
         codes: errors beside those of every endpoint.
         parameters: model of the segments in the path.
         input: model of the JSON body (POST, PUT, PATCH) or else of the query string.
@@ -53,6 +55,7 @@ class Endpoint(Generic[PathT, InputT]):
     replies: Mapping[int, ReplyKind]
     changes: bool = False
     role: Role | None = None
+    lane: Lane | None = None
     codes: Sequence[Code] = ()
     parameters: type[PathT] | None = None
     input: type[InputT] | None = None
@@ -78,6 +81,13 @@ class Endpoint(Generic[PathT, InputT]):
         if self.role is not None:
             return self.role
         return Role.ADMIN if self.changes else Role.READ
+
+    @property
+    def needed_lane(self) -> Lane:
+        """Whose threads answer it."""
+        if self.lane is not None:
+            return self.lane
+        return Lane.CHANGE if self.changes else Lane.READ
 
     @property
     def takes_body(self) -> bool:

@@ -4,6 +4,7 @@ from slackvm.api.base import HealthReply
 from slackvm.api.controllers import ObeyReply, ObeyRequest
 from slackvm.api.endpoint import Endpoint
 from slackvm.api.hosts import HostReply, SummaryReply
+from slackvm.api.lanes import Lane
 from slackvm.api.plans import PlanReply
 from slackvm.api.prototype import (
     DeployQuery,
@@ -172,6 +173,7 @@ LIVENESS: Endpoint[None, None] = Endpoint(
     summary="Whether the daemon runs.",
     replies={200: HealthReply},
     open=True,
+    lane=Lane.PROBE,
     tags=("daemon",),
 )
 
@@ -181,6 +183,7 @@ READINESS: Endpoint[None, None] = Endpoint(
     summary="Whether the daemon can serve: the hypervisor answers it.",
     replies={200: HealthReply, 503: HealthReply},
     open=True,
+    lane=Lane.PROBE,
     tags=("daemon",),
 )
 

@@ -5,21 +5,24 @@ import socket
 import ssl
 from collections.abc import Callable, Iterator
 from contextlib import closing, contextmanager
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Protocol
 
 from slackvm.daemon import systemd as notify
+from slackvm.daemon.files import raise_file_limit
 from slackvm.daemon.logs import configure_logs
 from slackvm.http.app import RestApp
 from slackvm.http.auth import Tokens, check_bind
-from slackvm.http.engine import Limits
+from slackvm.http.engine.limits import Limits
 from slackvm.http.server import RestServer
 from slackvm.http.tls import TlsError, tls_context
 from slackvm.settings import GlobalSettings, LocalSettings, SettingsError
 
-_LIMITS = Limits(stop_seconds=30.0)
+_STOP_S = 30.0
 """What is under way at the end has time; systemd waits 90 s."""
+
+_LIMITS = Limits()
 
 
 class Daemon(Protocol):
@@ -135,22 +138,25 @@ class Access:
             raise SettingsError(f"{names}: {error}") from error
 
 
-def serve(access: Access, make: Callable[[Tokens], Daemon]) -> None:
+def serve(access: Access, make: Callable[[Tokens], Daemon], limits: Limits = _LIMITS) -> None:
     """Make a daemon and serve it until SIGTERM, SIGINT or SIGHUP; notify systemd.
 
     Args:
         access: its address, tokens and TLS.
         make: returns the daemon, given the tokens.
+        limits: how much clients can use up.
 
     Raises:
-        ValueError: a setting cannot be used.
+        ValueError: a setting cannot be used, or too few files may be opened.
         OSError: the address cannot be listened on.
     """
     configure_logs("text")
+    limits = replace(limits, stop_seconds=_STOP_S)
+    limits.waiting_connections(raise_file_limit())
     tokens, tls = access.tokens(), access.tls()
     with _signals() as end, closing(make(tokens)) as daemon:
         daemon.start()
-        server = RestServer(daemon.app, access.url, access.port, tls=tls, limits=_LIMITS)
+        server = RestServer(daemon.app, access.url, access.port, tls=tls, limits=limits)
         try:
             server.start()
         except OSError as error:

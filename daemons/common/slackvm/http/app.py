@@ -1,17 +1,17 @@
 """The REST interface of a daemon as a WSGI application, built from its routes."""
 
-import threading
+import re
 import time
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import Any, Protocol
+from urllib.parse import unquote_to_bytes
 
 import bottle  # type: ignore[import-untyped]  # ships no types
 import structlog
 
 from slackvm.api.base import Inputs
-from slackvm.api.endpoint import AnyEndpoint
-from slackvm.api.errors import ErrorReply, RestError, malformed, overloaded
+from slackvm.api.errors import ErrorReply, RestError, malformed
+from slackvm.api.lanes import Lane
 from slackvm.api.roles import Caller
 from slackvm.formats.origin import Origin, originating
 from slackvm.http import auth, inputs
@@ -20,6 +20,7 @@ from slackvm.http.auth import Tokens
 from slackvm.http.inputs import Environ
 from slackvm.http.metrics import NO_ROUTE, Metrics, known_method
 from slackvm.http.openapi import openapi_route
+from slackvm.http.rejected import RejectedLog
 from slackvm.http.responses import Reply
 from slackvm.http.routes import AnyRoute, Request, Response
 from slackvm.model.codes import Code
@@ -28,6 +29,8 @@ log = structlog.get_logger(__name__)
 
 _ROUTE = "slackvm.route"
 """Key in a request's environment: the template of the path that matched."""
+
+_SLASH = re.compile(b"%2F", re.IGNORECASE)
 
 
 class StartResponse(Protocol):
@@ -50,8 +53,6 @@ class RestApp:
         version: version of the daemon.
         tokens: tokens that clients must send.
         metrics: counts the requests.
-        changes_at_once: how many requests that change something may run at once. One more is
-            refused with 503, so that changes that wait for one another leave threads to readers.
     """
 
     def __init__(
@@ -62,10 +63,10 @@ class RestApp:
         version: str,
         tokens: Tokens,
         metrics: Metrics,
-        changes_at_once: int = 8,
     ) -> None:
         self.metrics = metrics
         self._tokens = tokens
+        self._rejected = RejectedLog()
         offered = [*routes, metrics.route()]
         document = openapi_route([route.endpoint for route in offered], title, version)
         paths: dict[str, dict[str, AnyRoute]] = {}
@@ -75,13 +76,12 @@ class RestApp:
             if method in methods:
                 raise ValueError(f"there are two routes of {method} {path}")
             methods[method] = route
-        room = threading.BoundedSemaphore(changes_at_once)
         self._bottle = bottle.Bottle()
         self._bottle.add_hook("before_request", _check_path)
         self._bottle.default_error_handler = self._bottle_error
         for path, methods in paths.items():
             rule = path.replace("{", "<").replace("}", ">")
-            resource = _Resource(path, methods, tokens, room)
+            resource = _Resource(path, methods, tokens)
             self._bottle.route(rule, method="ANY", callback=resource)
 
     def __call__(self, environ: Environ, start_response: StartResponse) -> Iterable[bytes]:
@@ -105,14 +105,35 @@ class RestApp:
             seconds = time.perf_counter() - begun
             method, route = environ["REQUEST_METHOD"], environ.get(_ROUTE, NO_ROUTE)
             self.metrics.count(route, method, status, seconds)
-            log.info(
-                "request",
-                method=known_method(method),
-                route=route,
-                status=status,
-                ms=round(seconds * 1000, 1),
-            )
+            if status != Code.UNAUTHORIZED.status or self._rejected.is_first(
+                environ.get("REMOTE_ADDR", "")
+            ):
+                log.info(
+                    "request",
+                    method=known_method(method),
+                    route=route,
+                    status=status,
+                    ms=round(seconds * 1000, 1),
+                )
+            self._rejected.flush()
         return body
+
+    def lane(self, request_line: bytes) -> Lane:
+        """Return whose threads answer a request, by its first line; never raises."""
+        method, target, _ = request_line.split(b" ")
+        quoted = target.partition(b"?")[0]
+        # As cheroot and bottle read it, so that no change passes for a read.
+        path = _SLASH.sub(b"%252F", quoted)
+        environ = {
+            "REQUEST_METHOD": method.decode("latin-1"),
+            "PATH_INFO": unquote_to_bytes(path).decode(errors="ignore"),
+        }
+        try:
+            route, _ = self._bottle.match(environ)
+        except bottle.HTTPError:
+            return Lane.READ
+        resource: _Resource = route.callback
+        return resource.lane(environ["REQUEST_METHOD"])
 
     def _bottle_error(self, error: bottle.HTTPError) -> bottle.HTTPResponse:
         """Answer what bottle refuses, a path that matches nothing, or an error of bottle."""
@@ -136,16 +157,19 @@ class _Resource:
         path: str,
         methods: Mapping[str, AnyRoute],
         tokens: Tokens,
-        room: threading.BoundedSemaphore,
     ) -> None:
         self._path = path
         self._methods = dict(methods)
         self._tokens = tokens
-        self._room = room
         get = methods.get("GET")
         if get is not None and not get.endpoint.changes:
             self._methods["HEAD"] = get
         self._allow = {"Allow": ", ".join([*self._methods, "OPTIONS"])}
+
+    def lane(self, method: str) -> Lane:
+        """Return whose threads answer a method."""
+        route = self._methods.get(method)
+        return Lane.READ if route is None else route.endpoint.needed_lane
 
     def __call__(self, **parameters: str) -> bottle.HTTPResponse:
         environ: Environ = bottle.request.environ
@@ -193,20 +217,8 @@ class _Resource:
         claim = environ.get("HTTP_SLACKVM_CONTROLLER", "")
         request = Request(path, given if endpoint.input else None, accept, caller, claim)
         origin = Origin(caller.name or None, caller.address or None)
-        with self._admitted(endpoint), originating(origin):
+        with originating(origin):
             return route.handler(request)
-
-    @contextmanager
-    def _admitted(self, endpoint: AnyEndpoint) -> Iterator[None]:
-        if not endpoint.changes:
-            yield
-            return
-        if not self._room.acquire(blocking=False):
-            raise overloaded("too many changes run at once")
-        try:
-            yield
-        finally:
-            self._room.release()
 
 
 def _http(reply: Reply) -> bottle.HTTPResponse:

@@ -14,6 +14,7 @@ from prometheus_client.exposition import CONTENT_TYPE_PLAIN_0_0_4
 
 from slackvm import __version__
 from slackvm.api.endpoint import METHODS, Endpoint
+from slackvm.api.lanes import Lane
 from slackvm.http.routes import Request, Response, Route
 
 _METHODS = frozenset({*METHODS, "HEAD", "OPTIONS"})
@@ -23,6 +24,7 @@ _METRICS: Endpoint[None, None] = Endpoint(
     path="/metrics",
     summary="Metrics in the text format of Prometheus.",
     replies={200: CONTENT_TYPE_PLAIN_0_0_4},
+    lane=Lane.PROBE,
     tags=("daemon",),
 )
 

@@ -9,7 +9,8 @@ from typing import Self
 import structlog
 
 from slackvm.http.app import RestApp
-from slackvm.http.engine import Engine, Limits
+from slackvm.http.engine.engine import Engine
+from slackvm.http.engine.limits import Limits
 
 log = structlog.get_logger(__name__)
 

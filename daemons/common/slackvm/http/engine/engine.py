@@ -12,7 +12,6 @@ import socket
 import ssl
 import time
 from collections.abc import Callable
-from dataclasses import dataclass
 from typing import Any
 
 import structlog
@@ -20,7 +19,9 @@ from cheroot import wsgi
 
 from slackvm.api.errors import RestError, malformed, overloaded
 from slackvm.http.app import RestApp
-from slackvm.http.connections import WholeRequestConnection
+from slackvm.http.engine.connections import WholeRequestConnection
+from slackvm.http.engine.limits import Limits
+from slackvm.http.engine.workers import LaneWorkers
 from slackvm.http.tls import LateHandshake
 
 log = structlog.get_logger(__name__)
@@ -36,29 +37,6 @@ _PAUSE_S = 0.05
 
 _EXHAUSTED = {errno.EMFILE, errno.ENFILE, errno.ENOBUFS, errno.ENOMEM}
 """Why the machine can give us no further connection."""
-
-
-@dataclass(frozen=True, slots=True)
-class Limits:
-    """How much clients can use up.
-
-    Attributes:
-        threads: requests that are worked on at once.
-        queue: whole requests that wait for a thread; one more is answered 503.
-        connections: connections on which no whole request has come yet. For one more the one that
-            has been waiting for longest is closed.
-        held: bytes that may have come of requests that are not whole; likewise.
-        seconds: how long a request may take to arrive, an answer to be taken, and a connection to
-            be idle.
-        stop_seconds: how long `stop` waits for requests that are being worked on.
-    """
-
-    threads: int = 16
-    queue: int = 64
-    connections: int = 500
-    held: int = 1 << 26
-    seconds: float = 10.0
-    stop_seconds: float = 5.0
 
 
 class _Listening(socket.socket):
@@ -90,7 +68,11 @@ class _Listening(socket.socket):
 
 
 class Engine(wsgi.Server):
-    """The server that watches connections and hands whole requests to threads."""
+    """The server that watches connections and hands whole requests to the threads of their lanes.
+
+    Raises:
+        ValueError: this process may open too few files.
+    """
 
     ConnectionClass = WholeRequestConnection
 
@@ -100,13 +82,11 @@ class Engine(wsgi.Server):
         super().__init__(
             (address, port),
             app,
-            numthreads=limits.threads,
-            max=limits.threads,
             server_name="slackvm",
             request_queue_size=_BACKLOG,
-            accepted_queue_size=limits.queue,
-            # The thread that watches the connections must not wait for room.
-            accepted_queue_timeout=0,
+        )
+        self.requests: Any = LaneWorkers(
+            limits.lanes, limits.queue_seconds, self.put_conn, self._refuse_overdue
         )
         self.timeout: Any = limits.seconds
         self.shutdown_timeout: Any = limits.stop_seconds
@@ -114,9 +94,8 @@ class Engine(wsgi.Server):
         self.ssl_adapter = LateHandshake(tls) if tls else None
         self._app = app
         self._limits = limits
-        # The rest of the daemon needs files as well.
         files, _ = resource.getrlimit(resource.RLIMIT_NOFILE)
-        self._most_waiting = min(limits.connections, files // 2)
+        self._most_waiting = limits.waiting_connections(files)
 
     def prepare(self) -> None:
         """Listen."""
@@ -135,7 +114,7 @@ class Engine(wsgi.Server):
             if conn.draining:
                 self._wait(conn) if conn.drain() else conn.close()
             elif conn.gather():
-                self.requests.put(conn)
+                self.requests.put(conn, self._app.lane(conn.request_line))
             else:
                 self._wait(conn)
                 if conn.held > _MUCH:
@@ -184,6 +163,9 @@ class Engine(wsgi.Server):
         self._app.metrics.count_unread(error.status)
         log.info("request_unread", client=conn.remote_addr, status=error.status, reason=str(error))
         conn.refuse(error)
+
+    def _refuse_overdue(self, conn: WholeRequestConnection) -> None:
+        self._refuse(conn, overloaded("no thread took this request in time"))
 
     def _wait(self, conn: WholeRequestConnection) -> None:
         self.selector.register(conn.socket.fileno(), conn.awaits, data=conn)

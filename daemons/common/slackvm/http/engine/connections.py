@@ -18,7 +18,7 @@ from typing import Any
 from cheroot.server import HTTPConnection
 
 from slackvm.api.errors import RestError
-from slackvm.http.heads import END, MAX_HEAD, CheckedRequest, read_head
+from slackvm.http.engine.heads import END, MAX_HEAD, CheckedRequest, read_head
 from slackvm.http.inputs import MAX_BODY
 from slackvm.http.responses import raw_error
 from slackvm.model.codes import Code
@@ -38,6 +38,7 @@ class WholeRequestConnection(HTTPConnection):
         last_used: when it last became idle, or when the first byte of a request came; seconds.
         unread: some of what the client sends will never be read, so the connection must end.
         draining: the answer was given, and what still comes is thrown away.
+        request_line: the first line of the request that is there.
     """
 
     RequestHandlerClass = CheckedRequest
@@ -49,6 +50,7 @@ class WholeRequestConnection(HTTPConnection):
         self.awaits = selectors.EVENT_READ
         self.unread = False
         self.draining = False
+        self.request_line = b""
         self._received = bytearray()
         self._searched = 0
         self._length: int | None = None
@@ -168,6 +170,7 @@ class WholeRequestConnection(HTTPConnection):
 
     def _begin(self, head: bytes) -> None:
         body, waits = read_head(head)
+        self.request_line = head.partition(b"\r\n")[0]
         self._length = len(head)
         if body is None or body > MAX_BODY:
             # The application refuses it, and does so with the head alone.

@@ -1,0 +1,1 @@
+"""Cheroot's server, with limits: connections, whole requests, and the threads of each lane."""
