@@ -76,12 +76,11 @@ class ControllerLimits:
         Raises:
             ValueError: too few files for the requests alone; says how many are needed.
         """
-        people = self.http.waiting_connections(files) + self.http.requests
-        left = files - RESERVED_FILES - people - self.host_requests
-        if left < 1:
-            needed = RESERVED_FILES + self.http.requests + 2 * (self.host_requests + 1)
-            raise too_few_files(files, needed)
-        return left
+        shared = files - RESERVED_FILES - self.http.requests
+        needed = 2 * self.host_requests + 1
+        if shared < needed:
+            raise too_few_files(files, files - shared + needed)
+        return shared - self.http.waiting_connections(files) - self.host_requests
 
 
 LIMITS = ControllerLimits()
