@@ -57,6 +57,7 @@ for name, place, summary in (
         "controller:controller",
         "Show which hosts obey the controller, or take them over.",
     ),
+    ("events", "events:events", "Show what happened: when, what, and who did it."),
     ("cordon", "hosts:cordon", "Cordon a host: it gets no new VMs; its VMs stay."),
     ("uncordon", "hosts:uncordon", "Uncordon a host: it gets new VMs again."),
     (

@@ -6,11 +6,13 @@ from importlib.resources import files
 from pathlib import Path
 
 from schedulerglobal.api import controller as controller_routes
+from schedulerglobal.api import events as events_api
 from schedulerglobal.api import health as health_api
 from schedulerglobal.api import hosts as hosts_api
 from schedulerglobal.api import prototype as prototype_api
 from schedulerglobal.api import scheduling as scheduling_api
 from schedulerglobal.api import vms as vms_api
+from schedulerglobal.events.stream import EventStream
 from schedulerglobal.hosts.client import HostClient
 from schedulerglobal.hosts.url import HostUrl, parse_host_list
 from schedulerglobal.metrics import ClusterCollector
@@ -81,12 +83,14 @@ class Controller:
                 *hosts_api.routes(self.cluster, membership),
                 *controller_routes.routes(self.cluster, membership),
                 *scheduling_api.routes(self.cluster, policy),
+                *events_api.routes(self.events),
                 *health_api.routes(self.cluster),
             ],
             title="SlackVM global scheduler",
             version=__version__,
             tokens=tokens,
             metrics=metrics,
+            on_stop=self.events.close,
         )
 
     @property
@@ -124,6 +128,7 @@ class Controller:
         try:
             stored = store.load()
             journal = Journal(store.path.parent / "operations.jsonl")
+            self.events = EventStream(journal)
             cluster = Cluster(store, Ledger(store, journal, stored.lines))
             cluster.ledger.log_only(entry("start", policy=settings.scg_policy))
             cluster.restore(stored, urls)

@@ -18,6 +18,7 @@ from slackvm.api.cluster import (
 )
 from slackvm.api.controllers import ControllerReply
 from slackvm.api.endpoint import Endpoint
+from slackvm.api.events import EventsQuery, EventsReply
 from slackvm.api.hosts import SummaryReply
 from slackvm.api.lanes import Lane
 from slackvm.api.roles import Role
@@ -192,6 +193,16 @@ TAKE_OVER: Endpoint[None, None] = Endpoint(
     codes=_STORE,
     changes=True,
     tags=("controller",),
+)
+
+LIST_EVENTS: Endpoint[None, EventsQuery] = Endpoint(
+    method="GET",
+    path="/v1/events",
+    summary="The operations log after an entry; it can wait for new entries.",
+    replies={200: EventsReply},
+    codes=_STORE,
+    input=EventsQuery,
+    tags=("events",),
 )
 
 LIVENESS = replace(host_api.LIVENESS, summary="Whether the controller runs.")

@@ -167,6 +167,7 @@ def serve(access: Access, make: Callable[[Tokens], Daemon], limits: Limits = _LI
         end.recv(1)
         notify.stopping()
         watchdog.stop()
+        daemon.app.on_stop()
         # What requests need is closed after the last one was answered.
         server.stop()
 

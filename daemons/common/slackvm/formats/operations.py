@@ -5,6 +5,7 @@ Daemons append to it (`Journal`); `operations_reader` reads it.
 
 import json
 import os
+import threading
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
@@ -166,11 +167,13 @@ class Journal:
 
     Attributes:
         seq: number of the last operation in it; 0 for none.
+        grown: notified when an operation was appended.
     """
 
     def __init__(self, path: Path) -> None:
         self.path = path
         self.seq = _mend(path)
+        self.grown = threading.Condition()
         self._file = path.open("ab", buffering=0)
 
     def append(self, line: bytes, seq: int, *, durably: bool = True) -> None:
@@ -189,7 +192,9 @@ class Journal:
         except OSError:
             self._file.truncate(end)
             raise
-        self.seq = seq
+        with self.grown:
+            self.seq = seq
+            self.grown.notify_all()
 
     def sync(self) -> None:
         """Sync what was appended to the disk.

@@ -53,6 +53,10 @@ class RestApp:
         version: version of the daemon.
         tokens: tokens that clients must send.
         metrics: counts the requests.
+        on_stop: ends what requests wait for, before the server stops.
+
+    Attributes:
+        metrics, on_stop: the arguments.
     """
 
     def __init__(
@@ -63,8 +67,10 @@ class RestApp:
         version: str,
         tokens: Tokens,
         metrics: Metrics,
+        on_stop: Callable[[], None] = lambda: None,
     ) -> None:
         self.metrics = metrics
+        self.on_stop = on_stop
         self._tokens = tokens
         self._rejected = RejectedLog()
         offered = [*routes, metrics.route()]

@@ -1,0 +1,1 @@
+"""The operations log as a stream of events."""
