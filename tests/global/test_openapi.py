@@ -10,6 +10,7 @@ from openapi_spec_validator import OpenAPIV31SpecValidator
 from clusters.processes import LAPTOP, Controller, running
 from live.test_openapi import FULL, READ, changed, is_level, schemathesis
 from slackvm.api.base import MIB_PER_GIB
+from slackvm.api.events import LONGEST_WAIT_S
 from slackvm.model.vm import LARGEST
 
 
@@ -43,13 +44,24 @@ def test_whatever_is_sent_is_answered_as_described(controller: Controller, tmp_p
     document = changed(controller.get("/openapi.json"), exact)
     options = ["--phases=examples,coverage,fuzzing", "--max-examples=8"]
     # A host of any name would be looked for in the network; and the two that there are must stay.
-    kept_out = ("post_v1_hosts", "delete_v1_hosts_name")
+    # Events are waited for.
+    kept_out = ("post_v1_hosts", "delete_v1_hosts_name", "get_v1_events")
     options += [f"--exclude-operation-id={name}" for name in kept_out]
     message = schemathesis(controller, document, tmp_path, *options)
     count = sum(len(methods) for methods in document["paths"].values())
     assert f"Tested: {count - len(kept_out)}" in message
     for name in ("host0", "host1"):
         assert controller.call("POST", f"/v1/hosts/{name}/uncordon").status_code == 200
+
+
+def test_events_are_returned_as_described(controller: Controller, tmp_path: Path) -> None:
+    def brief(schema: Mapping[str, Any]) -> Mapping[str, Any]:
+        return {"maximum": 1} if schema.get("maximum") == LONGEST_WAIT_S else {}
+
+    document = changed(controller.get("/openapi.json"), brief)
+    options = ["--phases=examples,coverage,fuzzing", "--max-examples=8", "--mode=positive"]
+    options += ["--include-operation-id=get_v1_events"]
+    assert "Tested: 1" in schemathesis(controller, document, tmp_path, *options)
 
 
 def test_hosts_are_added_and_removed_as_described(controller: Controller, tmp_path: Path) -> None:

@@ -14,7 +14,7 @@ from schedulerclient.session.session import Client, client_command
 from slackvm.api import controller_api
 from slackvm.api.base import VmName
 from slackvm.api.cluster import HostName
-from slackvm.api.events import EventReply, EventsQuery, EventsReply
+from slackvm.api.events import NEWEST, EventReply, EventsQuery, EventsReply
 
 COLUMNS = ("TIME", "WHAT", "VM", "HOST", "BY", "FROM", "RESULT")
 
@@ -81,10 +81,16 @@ def events(
     client: Client, follow: bool, after: int | None, vm: str | None, host: str | None, wide: bool
 ) -> None:
     """Show what happened: when, what, and who did it."""
-    query = request(EventsQuery, after=after, limit=_SHOWN, vm=vm or "", host=host or "")
+    query = request(
+        EventsQuery,
+        after=NEWEST if after is None else after,
+        limit=_SHOWN,
+        vm=vm or "",
+        host=host or "",
+    )
     answer = client.server.send(controller_api.LIST_EVENTS, None, query)
     found = answer.read(EventsReply)
-    _warn_of_missing(after, found)
+    _warn_of_missing(query.after, found)
     if follow:
         _follow(client, query, answer)
         return
@@ -128,8 +134,8 @@ def _follow(client: Client, query: EventsQuery, answer: Answer) -> None:
             time.sleep(_PAUSE_S)
 
 
-def _warn_of_missing(after: int | None, found: EventsReply) -> None:
-    if after is not None and found.first > after + 1:
+def _warn_of_missing(after: int, found: EventsReply) -> None:
+    if after != NEWEST and found.first > after + 1:
         missing = f"{after + 1} to {found.first - 1}"
         click.echo(f"Events {missing} are not kept any more.", err=True)
 

@@ -9,19 +9,22 @@ from slackvm.api.base import WHOLE, Inputs, Reply, Word
 LONGEST_WAIT_S = 60
 """How long a request may wait for new events, in seconds."""
 
+NEWEST = -1
+"""The value of `after` of a request for the newest events."""
+
 
 class EventsQuery(Inputs):
     """Which events to return, in the order in which they happened.
 
     Attributes:
-        after: those after this number; None: the newest ones.
+        after: those after this number; -1: the newest ones.
         wait: seconds to wait for the first one, if nothing has happened since.
         limit: at most so many.
         vm: those about the VM of this name; empty: about any or none.
         host: those about this host; empty: about any or none.
     """
 
-    after: Annotated[int, Field(ge=0, le=10**18), WHOLE] | None = None
+    after: Annotated[int, Field(ge=NEWEST, le=10**18), WHOLE] = NEWEST
     wait: Annotated[int, Field(ge=0, le=LONGEST_WAIT_S), WHOLE] = 0
     limit: Annotated[int, Field(ge=1, le=1000), WHOLE] = 100
     vm: str = Field(default="", max_length=100)

@@ -7,7 +7,7 @@ import structlog
 from schedulerglobal.events.stream import EventStream
 from slackvm.api import controller_api
 from slackvm.api.errors import RestError
-from slackvm.api.events import EventReply, EventsQuery, EventsReply
+from slackvm.api.events import NEWEST, EventReply, EventsQuery, EventsReply
 from slackvm.api.roles import Caller, Role
 from slackvm.formats.operations_files import Entry
 from slackvm.http.routes import AnyRoute, Request, Response, Route
@@ -23,7 +23,9 @@ def routes(stream: EventStream) -> list[AnyRoute]:
         given = request.input
         selects = _selection(given, request.caller)
         try:
-            if given.after is None or not given.wait:
+            if given.after == NEWEST:
+                found = stream.newest(given.limit, selects)
+            elif not given.wait:
                 found = stream.read(given.after, given.limit, selects)
             else:
                 found = stream.wait(given.after, given.limit, given.wait, selects)

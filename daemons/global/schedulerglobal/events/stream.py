@@ -55,12 +55,12 @@ class EventStream:
         return self._journal.seq
 
     def read(
-        self, after: int | None, limit: int, selects: Callable[[Entry], bool] = lambda _: True
+        self, after: int, limit: int, selects: Callable[[Entry], bool] = lambda _: True
     ) -> Events:
         """Return the events after a number that are selected.
 
         Args:
-            after: the number; None: the newest events are returned.
+            after: the number.
             limit: at most so many.
             selects: whether to return an event.
 
@@ -68,8 +68,6 @@ class EventStream:
             OSError: the log cannot be read.
             ValueError: a line of it is damaged.
         """
-        if after is None:
-            return self._newest(limit, selects)
         last = self.last
         entries, first = read_entries(self._journal.path, after, _SCANNED)
         shown = [_event(entry) for entry in entries if selects(entry)]
@@ -79,7 +77,7 @@ class EventStream:
             seen = shown[-1]["seq"]
         return Events(shown, first, seen, more=seen < last)
 
-    def _newest(self, limit: int, selects: Callable[[Entry], bool]) -> Events:
+    def newest(self, limit: int, selects: Callable[[Entry], bool]) -> Events:
         """Return the newest of the last `_SCANNED` events that are selected."""
         last = self.last
         seen, first = max(0, last - _SCANNED), 1
