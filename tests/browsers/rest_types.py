@@ -13,10 +13,15 @@ from pydantic.json_schema import models_json_schema
 
 from slackvm.api.cluster import ClusterVMsReply, HostsReply
 from slackvm.api.errors import ErrorReply
-from slackvm.api.scheduling import ClusterPlanReply, ClusterPlanRequest
+from slackvm.api.scheduling import (
+    CapacityReply,
+    CapacityRequest,
+    ClusterPlanReply,
+    ClusterPlanRequest,
+)
 
-REPLIES = (HostsReply, ClusterVMsReply, ClusterPlanReply, ErrorReply)
-REQUESTS = (ClusterPlanRequest,)
+REPLIES = (HostsReply, ClusterVMsReply, ClusterPlanReply, CapacityReply, ErrorReply)
+REQUESTS = (ClusterPlanRequest, CapacityRequest)
 
 _NAMES = {"string": "string", "integer": "number", "number": "number", "boolean": "boolean"}
 

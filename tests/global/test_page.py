@@ -371,7 +371,7 @@ def test_a_token_that_may_only_read_shows_everything_and_changes_nothing(
         fill(page, name="a", vcpus="1", level="1")
         button(page, "Show the plan").click()
         button(page, "Deploy a").click()
-        expect(page.get_by_role("alert").filter(has_text="may only read")).to_be_visible()
+        expect(page.get_by_role("alert").filter(has_text="has the role read")).to_be_visible()
         button(page, "Token…").click()
         page.get_by_role("dialog").get_by_label("Token").fill(TOKEN)
         button(page, "Use it").click()
@@ -475,12 +475,12 @@ def test_a_banner_shows_that_the_controller_does_not_answer(
         page = visit.page
         expect(page.locator("#link")).to_have_text("live")
         controller.end(signal.SIGTERM)
-        expect(page.locator("#link")).to_have_text("not connected")
+        expect(page.locator("#link")).to_contain_text("not live since")
         expect(page.locator("#lost")).to_contain_text("The controller does not answer.")
         expect(page.locator("#lost")).to_contain_text("This page shows the state at")
         expect(page.locator("#hosts > li")).to_have_count(1)
         button(page, "Try now").click()
-        expect(page.locator("#link")).to_have_text("not connected")
+        expect(page.locator("#link")).to_contain_text("not live since")
         controller.start()
         expect(page.locator("#link")).to_have_text("live")
         expect(page.locator("#lost")).to_be_hidden()
@@ -496,6 +496,105 @@ def many_hosts(controller: Controller, count: int) -> dict[str, Any]:
     return {**reply, "hosts": hosts, "ages": {host["name"]: 1.0 for host in hosts}}
 
 
+def test_500_hosts_are_a_table_that_is_filtered_and_sorted(
+    visit: Visit, controller: Controller
+) -> None:
+    reply = many_hosts(controller, 500)
+    for number, host in enumerate(reply["hosts"]):
+        host["memory_free_mib"] = 1024 * (number % 7)
+
+    def answer(route: Route) -> None:
+        known = reply if "since" not in route.request.url else {**reply, "hosts": []}
+        route.fulfill(json=known)
+
+    page = visit.page
+    page.route(re.compile(r"/v1/hosts(\?|$)"), answer)
+    visit.go()
+    rows = page.locator("#hosts-table tbody tr")
+    expect(rows).to_have_count(500)
+    assert page.evaluate("document.documentElement.scrollHeight") < 2500
+    page.get_by_label("Filter").fill("host49")
+    expect(rows).to_have_count(11)
+    button(page, "GiB free").click()
+    button(page, "GiB free").click()
+    expect(page.locator("th[aria-sort=descending]")).to_contain_text("GiB free")
+    expect(rows.first.locator("td").nth(5)).to_have_text("6")
+    # A link keeps filter and order.
+    page.reload()
+    expect(rows).to_have_count(11)
+    expect(page.get_by_label("Filter")).to_have_value("host49")
+    expect(rows.first.locator("td").nth(5)).to_have_text("6")
+
+
+def test_vms_are_sorted_by_any_column(visit: Visit) -> None:
+    visit.go("#/vms")
+    page = visit.page
+    names = page.locator("#view-vms tbody td:first-child")
+    expect(names).to_have_text(["batch", "db", "web"])
+    button(page, "vCPUs").click()
+    expect(names.last).to_have_text("batch")
+    button(page, "vCPUs").click()
+    expect(names.first).to_have_text("batch")
+    button(page, "Name").click()
+    button(page, "Name").click()
+    expect(names).to_have_text(["web", "db", "batch"])
+
+
+def test_capacity_is_counted(visit: Visit, controller: Controller) -> None:
+    visit.go("#/capacity")
+    page = visit.page
+    page.get_by_label("Mix of sizes").fill("1:1:1")
+    page.get_by_label("Number of VMs").fill("20")
+    page.get_by_label("Size of these hosts").fill("4:16")
+    button(page, "Count").click()
+    asked = {"mix": [{"vcpus": 1, "memory_gib": 1, "level": 1}]}
+    counted = controller.call("POST", "/v1/capacity", json=asked).json()["vms"]
+    expect(page.locator("#capacity-facts")).to_have_text(
+        f"{counted} more VMs of this mix fit. 20 VMs need 5 such hosts."
+    )
+    expect(page.locator("#capacity-result tbody tr")).to_have_count(3)
+    page.get_by_label("Mix of sizes").fill("2:4")
+    button(page, "Count").click()
+    expect(page.locator("#capacity-error")).to_contain_text("VCPUS:GIB:LEVEL")
+
+
+def test_a_controller_that_hangs_is_not_live(browser: Browser, tmp_path: Path) -> None:
+    """It accepts connections and answers none: ages go on, and the time of the state is said."""
+    with (
+        cluster(tmp_path, [LAPTOP]) as (controller, _),
+        visiting(browser, controller.url, refused={0}) as visit,
+    ):
+        visit.go()
+        page = visit.page
+        expect(page.locator("#link")).to_have_text("live")
+        assert controller.process is not None
+        controller.process.send_signal(signal.SIGSTOP)
+        try:
+            expect(page.locator("#link")).to_contain_text("not live since", timeout=20_000)
+            expect(page.locator("#lost")).to_contain_text("This page shows the state at")
+            facts = card(page, "host0").locator(".facts").first
+            expect(facts).to_contain_text(re.compile(r"answered (\d\d|[7-9]) s ago"))
+        finally:
+            controller.process.send_signal(signal.SIGCONT)
+        expect(page.locator("#link")).to_have_text("live", timeout=30_000)
+
+
+def test_a_second_click_does_not_repeat_an_operation(visit: Visit) -> None:
+    page = visit.page
+    held: list[Route] = []
+    page.route(re.compile(r"/v1/vms/web/restart$"), lambda route: held.append(route))
+    visit.go("#/vms/web")
+    button(page, "Restart…").click()
+    button(page, "Restart").click()
+    expect(page.locator("button[aria-busy]")).to_have_text("Restart…")
+    for name in ("Restart…", "Stop…", "Remove…"):
+        expect(button(page, name)).to_be_disabled()
+    [route] = held
+    route.continue_()
+    expect(page.locator("#notice")).to_contain_text("web was restarted")
+    expect(button(page, "Restart…")).to_be_enabled()
+
+
 def test_300_hosts_are_shown_compactly_filtered_and_sorted(
     visit: Visit, controller: Controller
 ) -> None:
@@ -508,6 +607,7 @@ def test_300_hosts_are_shown_compactly_filtered_and_sorted(
     page = visit.page
     page.route(re.compile(r"/v1/hosts(\?|$)"), answer)
     visit.go()
+    page.get_by_label("Show as").select_option("small cards")
     expect(page.locator("#hosts.compact > li")).to_have_count(300)
     drawn = page.evaluate(
         """() => [...document.querySelectorAll("#hosts canvas.grid")]
@@ -563,6 +663,7 @@ VIEWS = {
     "vms": "#/vms",
     "vm": "#/vms/web",
     "deploy": "#/deploy",
+    "capacity": "#/capacity",
     "nothing": "#/nothing",
 }
 
@@ -578,8 +679,9 @@ def test_axe_finds_no_barrier_in_any_view(
             expect(page.locator("#link")).to_have_text("live")
             assert barriers(page) == []
         visit.go("#/hosts")
-        page.get_by_label("Compact").check()
-        assert barriers(page) == []
+        for form in ("small cards", "table"):
+            page.get_by_label("Show as").select_option(form)
+            assert barriers(page) == []
         visit.go("#/hosts/host0")
         page.get_by_text("Every CPU as a table").click()
         assert barriers(page) == []

@@ -5,6 +5,8 @@ import { askToken } from "./dialogs.js";
 const TOKEN = "slackvm-token";
 const TIMEOUT_MS = 60_000;
 
+/** @typedef {{timeoutMs?: number}} CallOptions */
+
 /** The controller refused a request, or could not be reached (`status` 0). */
 export class ApiError extends Error {
   /** @param {number} status @param {{message: string, field?: string | null}} detail */
@@ -28,14 +30,14 @@ export const vmPath = (name) => `/v1/vms/${encodeURIComponent(name)}`;
 
 /**
  * Returns the controller's answer; asks the user for a token where the controller requires one.
- * @param {string} method @param {string} path @param {object} [body]
+ * @param {string} method @param {string} path @param {object} [body] @param {CallOptions} [options]
  * @returns {Promise<any>} for the caller to declare: a type of `rest.d.ts`
  * @throws {ApiError}
  */
-export async function call(method, path, body) {
+export async function call(method, path, body, options = {}) {
   for (;;) {
     const used = token();
-    const response = await send(method, path, body, used);
+    const response = await send(method, path, body, used, options);
     const answer = await response.json().catch(() => null);
     if (response.ok && answer) return answer;
     const message = `The controller answered ${response.status}.`;
@@ -50,14 +52,14 @@ export async function call(method, path, body) {
 
 /**
  * @param {string} method @param {string} path @param {object | undefined} body
- * @param {string | null} bearer
+ * @param {string | null} bearer @param {CallOptions} options
  */
-async function send(method, path, body, bearer) {
+async function send(method, path, body, bearer, { timeoutMs = TIMEOUT_MS }) {
   const headers = {
     ...(bearer && { Authorization: `Bearer ${bearer}` }),
     ...(body && { "Content-Type": "application/json" }),
   };
-  const signal = AbortSignal.timeout(TIMEOUT_MS);
+  const signal = AbortSignal.timeout(timeoutMs);
   const text = body && JSON.stringify(body);
   try {
     return await fetch(path, { method, headers, body: text, signal, credentials: "omit" });

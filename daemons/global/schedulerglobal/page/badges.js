@@ -21,6 +21,10 @@ export const stateText = (state) => STATES.get(state)?.[1] ?? state;
 /** @param {string} state of a host or of a VM */
 export const stateBadge = (state) => badge(STATES.get(state)?.[0] ?? "", stateText(state));
 
+/** The state of a host in words, with whether it is cordoned. @param {ClusterHostReply} host */
+export const hostStateText = (host) =>
+  stateText(host.state) + (host.cordoned ? ", ‖ cordoned" : "");
+
 /** @param {ClusterHostReply} host */
 export function hostBadges(host) {
   const badges = [stateBadge(host.state)];

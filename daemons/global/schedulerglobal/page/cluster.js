@@ -4,6 +4,12 @@ import { ApiError, call } from "./api.js";
 
 const POLL_MS = 2_000;
 const SLOWEST_MS = 30_000;
+/** A poll that takes longer has failed: the controller hangs, or the network is cut. The first one,
+ * which brings all hosts, may take as long as any request. */
+const TIMEOUT_MS = 10_000;
+/** What is shown is out of date once it is older: about three polls. */
+const STALE_MS = 3 * POLL_MS;
+const CLOCK_MS = 1_000;
 
 /** What memory and CPUs a host, or all hosts together, have.
  * @typedef {Pick<ClusterHostReply, "cpus" | "cpus_free" | "memory_mib" | "memory_free_mib">} Size
@@ -31,8 +37,9 @@ export const foreignCpus = (host) =>
   new Set(host.foreign.filter((vm) => vm.state === "running").flatMap((vm) => vm.cpu_list));
 
 /**
- * Asks the controller regularly, and fires `tick` after every answer or failure. A host that has
- * changed is another object, one that has not is the same.
+ * Asks the controller regularly, and fires `tick` after every answer or failure, and each second
+ * while what is known is out of date. A host that has changed is another object, one that has not
+ * is the same.
  */
 export class Cluster extends EventTarget {
   /** @type {Map<string, ClusterHostReply>} by name, in the cluster's order */
@@ -51,15 +58,21 @@ export class Cluster extends EventTarget {
 
   constructor() {
     super();
+    setInterval(() => this.isStale && this.dispatchEvent(new Event("tick")), CLOCK_MS);
     document.addEventListener("visibilitychange", () => {
       if (!document.hidden && this.failure?.status !== 401) this.poll();
     });
   }
 
+  /** Whether what is shown is too old to be called the present state. */
+  get isStale() {
+    return this.answeredAt > 0 && Date.now() - this.answeredAt > STALE_MS;
+  }
+
   /** Seconds since a host answered, as far as is known; null: it never did. @param {string} name */
   age(name) {
     const age = this.#ages[name] ?? null;
-    return age === null ? null : age + (this.failure ? (Date.now() - this.answeredAt) / 1000 : 0);
+    return age === null ? null : age + (Date.now() - this.answeredAt) / 1000;
   }
 
   /** Asks now, and from then on at intervals. */
@@ -81,7 +94,8 @@ export class Cluster extends EventTarget {
   async #ask() {
     try {
       const since = this.revision === null ? "" : `?since=${encodeURIComponent(this.revision)}`;
-      this.#take(await call("GET", `/v1/hosts${since}`));
+      const limit = this.revision === null ? {} : { timeoutMs: TIMEOUT_MS };
+      this.#take(await call("GET", `/v1/hosts${since}`, undefined, limit));
       this.failure = null;
       this.#failures = 0;
       this.answeredAt = Date.now();

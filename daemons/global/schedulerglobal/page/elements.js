@@ -128,7 +128,8 @@ export class Listing {
 }
 
 /**
- * A table in a box that scrolls where it is too wide; without rows it is hidden.
+ * A table in a box that scrolls where it is too wide; without rows it is hidden. On a phone each row
+ * is a list of heads and cells.
  * @template Item
  */
 export class Table {
@@ -136,6 +137,10 @@ export class Table {
   #body = h("tbody");
   /** @type {Listing<Item>} */
   #rows;
+  /** @type {Map<string, HTMLTableCellElement>} */
+  #titles = new Map();
+  /** What the rows are sorted by: a head, with a `-` before it where the largest is first. */
+  sort = "";
 
   /**
    * @param {string} caption
@@ -143,17 +148,26 @@ export class Table {
    * @param {(item: Item) => unknown} keyOf
    * @param {(item: Item) => (Node | null)[]} cells of a new row that hold an element
    * @param {(item: Item, row: Element) => string[]} texts of all other cells
+   * @param {Record<string, (item: Item) => string | number>} sorts what rows can be sorted by, by head
+   * @param {() => void} onsort draws again after `sort` has changed
    */
-  constructor(caption, heads, keyOf, cells, texts) {
+  constructor(caption, heads, keyOf, cells, texts, sorts = {}, onsort = () => {}) {
+    this.sorts = sorts;
     const kinds = heads.map((head) => ({ className: head.startsWith("#") ? "number" : "" }));
     const names = heads.map((head) => head.replace("#", ""));
-    const titles = names.map((name, at) => h("th", name, { scope: "col" }, kinds[at]));
+    const titles = names.map((name, at) => {
+      const onclick = () => (this.#turn(name), onsort());
+      const title = name in sorts ? h("button.sort", name, { type: "button", onclick }) : name;
+      const element = h("th", title, { scope: "col" }, kinds[at]);
+      this.#titles.set(name, element);
+      return element;
+    });
     const table = h("table", this.#caption, h("thead", h("tr", ...titles)), this.#body);
     const box = { role: "region", ariaLabel: caption, tabIndex: 0 };
     this.element = h("div.scroll.panel", table, box);
     say(this.#caption, caption);
     this.#rows = new Listing(this.#body, keyOf, (first) => {
-      const places = kinds.map((kind) => h("td", kind));
+      const places = kinds.map((kind, at) => h("td", kind, { "data-head": names[at] }));
       cells(first).forEach((node, at) => node && places[at].append(node));
       const free = places.filter((place) => !place.firstChild);
       const element = h("tr", ...places);
@@ -166,10 +180,34 @@ export class Table {
     });
   }
 
+  /** Sorts by a head; by the one it is sorted by, the other way round. @param {string} name */
+  #turn(name) {
+    this.sort = this.sort === name ? `-${name}` : name;
+  }
+
+  /** The items in the order of `sort`. @param {Item[]} items */
+  sorted(items) {
+    const isDown = this.sort.startsWith("-");
+    const name = this.sort.replace(/^-/, "");
+    for (const [head, title] of this.#titles) {
+      title.ariaSort = head !== name ? null : isDown ? "descending" : "ascending";
+    }
+    const valueOf = this.sorts[name];
+    if (!valueOf) return items;
+    const sign = isDown ? -1 : 1;
+    return [...items].sort((one, other) => sign * compared(valueOf(one), valueOf(other)));
+  }
+
   /** @param {Item[]} items @param {string} [caption] */
   show(items, caption) {
     if (caption) say(this.#caption, caption);
     this.element.hidden = items.length === 0;
     this.#rows.show(items);
   }
+}
+
+/** @param {string | number} one @param {string | number} other */
+function compared(one, other) {
+  if (typeof one === "number" && typeof other === "number") return one - other || 0;
+  return `${one}`.localeCompare(`${other}`, "en", { numeric: true });
 }

@@ -2,6 +2,7 @@
 
 import { call, messageOf } from "./api.js";
 import { hostBadges, labelTags } from "./badges.js";
+import { busyWith, once } from "./busy.js";
 import { Legend, MemoryUse, hostFacts, reasonOf } from "./card.js";
 import { levelsOf } from "./cluster.js";
 import { confirmed, notify } from "./dialogs.js";
@@ -93,6 +94,9 @@ export class HostView {
     }
     say(this.#facts, `${hostFacts(host, this.cluster.age(host.name))} · ${host.url}`);
     this.#vms.update();
+    const busy = busyWith(`hosts/${host.name}`);
+    this.#cordon.disabled = busy !== "";
+    this.#cordon.ariaBusy = busy ? "true" : null;
     if (host === this.#host) return;
     this.#host = host;
     this.#badges.replaceChildren(...hostBadges(host));
@@ -117,12 +121,15 @@ export class HostView {
     const text = "The host gets no new VMs until it is uncordoned. Its VMs stay.";
     if (!cordoned && !(await confirmed(`Cordon ${name}?`, text, "Cordon"))) return;
     const verb = cordoned ? "uncordon" : "cordon";
-    try {
-      await call("POST", `/v1/hosts/${encodeURIComponent(name)}/${verb}`);
-      notify(cordoned ? `${name} gets new VMs again.` : `${name} gets no new VMs.`);
-    } catch (error) {
-      notify(`${name}: ${messageOf(error)}`, { isError: true });
-    }
+    const work = async () => {
+      try {
+        await call("POST", `/v1/hosts/${encodeURIComponent(name)}/${verb}`);
+        notify(cordoned ? `${name} gets new VMs again.` : `${name} gets no new VMs.`);
+      } catch (error) {
+        notify(`${name}: ${messageOf(error)}`, { isError: true });
+      }
+    };
+    await once(`hosts/${name}`, verb, work, () => this.update());
     this.cluster.poll();
   }
 }

@@ -1,11 +1,14 @@
 /** All hosts: the cluster's totals, and a card for each. */
 
+import { fillFrom, filters, keepFilters } from "./address.js";
+import { hostStateText } from "./badges.js";
 import { Card, MemoryUse } from "./card.js";
 import { idealRatio, levelsOf, ratio } from "./cluster.js";
-import { Bar, Listing, Table, byId, elementOf, fieldOf, h, say } from "./elements.js";
+import { Bar, Listing, Table, byId, elementOf, fieldOf, h, linkTo, say } from "./elements.js";
 import { FREE, levelTag, lookOf, swatch } from "./levels.js";
-import { counted, labelTexts, number, ratioText } from "./words.js";
+import { answered, counted, gibs, labelTexts, levelName, number, ratioText } from "./words.js";
 
+/** From so many hosts on they are shown as a table, unless the user chooses otherwise. */
 const MANY_HOSTS = 24;
 
 /** @typedef {{level: number | null, owned: number, allocation: number, hosts: number, share: number}} Total */
@@ -24,7 +27,7 @@ const imbalance = (host) => Math.abs(Math.log2(ratio(host) / idealRatio(host))) 
 
 /** @type {Record<string, (one: ClusterHostReply, other: ClusterHostReply) => number>} */
 const ORDERS = {
-  cluster: () => 0,
+  "": () => 0,
   name: (one, other) => one.name.localeCompare(other.name, "en", { numeric: true }),
   trouble: (one, other) =>
     Number(isTrouble(other)) - Number(isTrouble(one)) ||
@@ -36,7 +39,7 @@ const ORDERS = {
 
 /** @type {Record<string, (host: ClusterHostReply) => boolean>} */
 const STATES = {
-  any: () => true,
+  "": () => true,
   ready: (host) => !isTrouble(host),
   trouble: isTrouble,
   cordoned: (host) => host.cordoned,
@@ -48,6 +51,15 @@ const matches = (host, word) =>
     text.toLowerCase().includes(word),
   );
 
+/** @param {number} value GiB per CPU; NaN: no CPU is used */
+const perCpu = (value) => (Number.isNaN(value) ? "" : ratioText(value));
+
+/** vNodes of a host in short: `1:1 12`, the level and its CPUs. @param {ClusterHostReply} host */
+const levelTexts = (host) =>
+  levelsOf(host)
+    .filter(([, { owned }]) => owned > 0)
+    .map(([level, { owned }]) => `${levelName(level)} ${number(owned)}`);
+
 export class HostsView {
   title = "Hosts";
   isCompact = false;
@@ -55,8 +67,7 @@ export class HostsView {
   #words = fieldOf(this.#form, "words", HTMLInputElement);
   #state = fieldOf(this.#form, "state", HTMLSelectElement);
   #order = fieldOf(this.#form, "order", HTMLSelectElement);
-  #compact = fieldOf(this.#form, "compact", HTMLInputElement);
-  #choseDensity = false;
+  #view = fieldOf(this.#form, "view", HTMLSelectElement);
   /** @type {Map<number | null, Bar>} */
   #bars = new Map();
   /** @type {Listing<ClusterHostReply>} */
@@ -81,23 +92,70 @@ export class HostsView {
     },
   );
   #memory = new MemoryUse();
+  /** @type {Table<ClusterHostReply>} */
+  #table = new Table(
+    "Hosts",
+    [
+      ...["Host", "State", "#VMs", "#CPUs free", "#CPUs", "#GiB free", "#GiB", "#GiB per CPU"],
+      ...["#Ideal", "CPUs by level", "Answered", "Labels"],
+    ],
+    ({ name }) => name,
+    ({ name }) => [linkTo("hosts", name)],
+    (host) => [
+      ...["", hostStateText(host), number(host.vms.length), number(host.cpus_free)],
+      ...[number(host.cpus), gibs(host.memory_free_mib), gibs(host.memory_mib)],
+      ...[perCpu(ratio(host)), perCpu(idealRatio(host)), levelTexts(host).join(" · ")],
+      ...[answered(this.cluster.age(host.name)).replace("answered ", "")],
+      labelTexts(host.labels).join(", "),
+    ],
+    {
+      Host: ({ name }) => name,
+      State: hostStateText,
+      VMs: ({ vms }) => vms.length,
+      "CPUs free": ({ cpus_free }) => cpus_free,
+      CPUs: ({ cpus }) => cpus,
+      "GiB free": ({ memory_free_mib }) => memory_free_mib,
+      GiB: ({ memory_mib }) => memory_mib,
+      "GiB per CPU": (host) => ratio(host) || 0,
+      Ideal: (host) => idealRatio(host) || 0,
+      Answered: (host) => this.cluster.age(host.name) ?? Infinity,
+    },
+    () => this.#filter(),
+  );
 
   /** @param {import("./cluster.js").Cluster} cluster */
   constructor(cluster) {
     this.cluster = cluster;
     byId("totals").append(this.#totals.element, h("div.panel", this.#memory.element));
-    this.#form.addEventListener("input", ({ target }) => {
-      if (target === this.#compact) this.#choseDensity = true;
-      this.update();
+    this.#table.element.classList.add("tall");
+    byId("hosts-table").append(this.#table.element);
+    this.#form.addEventListener("input", () => this.#filter());
+  }
+
+  /** Takes the filters from the address. */
+  show() {
+    fillFrom(this.#form);
+    this.#table.sort = filters().get("sort") ?? "";
+  }
+
+  /** Keeps the filters in the address, and applies them. */
+  #filter() {
+    keepFilters("hosts", {
+      words: this.#words.value,
+      state: this.#state.value,
+      order: this.#order.value,
+      view: this.#view.value,
+      sort: this.#table.sort,
     });
+    this.update();
   }
 
   /** Draws what changed. */
   update() {
     const all = [...this.cluster.hosts.values()];
     byId("hosts-all").hidden = all.length === 0;
-    if (!this.#choseDensity) this.#compact.checked = all.length > MANY_HOSTS;
-    this.isCompact = this.#compact.checked;
+    const view = this.#view.value || (all.length > MANY_HOSTS ? "table" : "cards");
+    this.isCompact = view === "compact";
     byId("hosts").classList.toggle("compact", this.isCompact);
     this.#showTotals(all);
     const word = this.#words.value.trim().toLowerCase();
@@ -105,7 +163,9 @@ export class HostsView {
       .filter(STATES[this.#state.value])
       .filter((host) => matches(host, word))
       .sort(ORDERS[this.#order.value]);
-    this.#cards.show(shown);
+    const isTable = view === "table";
+    this.#cards.show(isTable ? [] : shown);
+    this.#table.show(isTable ? this.#table.sorted(shown) : []);
     const part = `${shown.length} of ${counted(all.length, "host")}`;
     say(byId("hosts-shown"), shown.length < all.length ? part : "");
   }

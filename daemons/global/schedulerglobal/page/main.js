@@ -1,6 +1,7 @@
 /** The page: which view is shown, and whether the controller answers. */
 
 import { token, useToken } from "./api.js";
+import { CapacityView } from "./capacity.js";
 import { Cluster } from "./cluster.js";
 import { askToken, notify } from "./dialogs.js";
 import { byId, say } from "./elements.js";
@@ -20,33 +21,37 @@ const views = {
   vms: new VmsView(cluster),
   vm: new VmView(cluster),
   deploy: new DeployView(cluster),
+  capacity: new CapacityView(),
   nothing: { title: "No such page" },
 };
 /** How far each address was scrolled. @type {Map<string, number>} */
 const scrolled = new Map();
 let current = "";
-let address = "";
 
 /**
  * The view that an address names, and the host or VM that it shows.
  * @param {string} hash @returns {[string, string?]}
  */
 function viewOf(hash) {
-  const [, first = "hosts", name] = hash.match(/^#\/(hosts|vms|deploy)(?:\/([^/]+))?$/) ?? [];
-  if (hash && hash !== "#/" && !hash.startsWith(`#/${first}`)) return ["nothing"];
+  const [path] = hash.split("?");
+  const named = path.match(/^#\/(hosts|vms|deploy|capacity)(?:\/([^/]+))?$/);
+  const [, first = "hosts", name] = named ?? [];
+  if (path && path !== "#/" && !path.startsWith(`#/${first}`)) return ["nothing"];
   if (!name) return [first];
+  const isOneOfMany = first === "hosts" || first === "vms";
   try {
-    return first === "deploy" ? ["nothing"] : [first.slice(0, -1), decodeURIComponent(name)];
+    return isOneOfMany ? [first.slice(0, -1), decodeURIComponent(name)] : ["nothing"];
   } catch {
     return ["nothing"];
   }
 }
 
-function go() {
-  scrolled.set(address, scrollY);
+/** @param {HashChangeEvent} [event] */
+function go(event) {
+  if (event) scrolled.set(new URL(event.oldURL).hash, scrollY);
   const isFirst = current === "";
   const [view, name] = viewOf(location.hash);
-  [current, address] = [view, location.hash];
+  current = view;
   for (const section of byId("main").getElementsByTagName("section")) {
     if (section.parentElement?.id === "main") section.hidden = section.id !== `view-${view}`;
   }
@@ -58,21 +63,24 @@ function go() {
   document.title = `${views[view].title} · SlackVM`;
   if (isFirst) return;
   byId(`view-${view}`).getElementsByTagName("h1")[0].focus({ preventScroll: true });
-  scrollTo(0, view === "hosts" || view === "vms" ? (scrolled.get(address) ?? 0) : 0);
+  scrollTo(0, view === "hosts" || view === "vms" ? (scrolled.get(location.hash) ?? 0) : 0);
 }
 
 function tick() {
-  const { failure, answeredAt } = cluster;
+  const { failure, answeredAt, isStale } = cluster;
   const hosts = [...cluster.hosts.values()];
   const simulated = hosts.filter((host) => host.hypervisor === "memory").length;
   const isAll = simulated === hosts.length;
   byId("simulated").hidden = simulated === 0;
   say(byId("simulated"), isAll ? "simulated hosts" : "some hosts are simulated");
-  say(byId("link"), failure ? "not connected" : "live");
-  byId("link").classList.toggle("wrong", failure !== null);
-  byId("lost").hidden = failure === null;
-  const last = `This page shows the state at ${new Date(answeredAt).toLocaleTimeString()}.`;
-  if (failure) say(byId("lost-text"), `${failure.message} ${answeredAt ? last : ""}`);
+  const time = new Date(answeredAt).toLocaleTimeString();
+  const isLive = !failure && !isStale;
+  say(byId("link"), isLive ? "live" : answeredAt ? `not live since ${time}` : "not connected");
+  byId("link").classList.toggle("wrong", !isLive);
+  document.body.classList.toggle("stale", isStale);
+  byId("lost").hidden = isLive;
+  const why = failure?.message ?? "The controller does not answer.";
+  if (!isLive) say(byId("lost-text"), `${why} ${answeredAt ? `This page shows the state at ${time}.` : ""}`);
   views[current].update?.();
 }
 

@@ -2,6 +2,7 @@
 
 import { ApiError, call, messageOf, vmPath } from "./api.js";
 import { labelTags, stateBadge } from "./badges.js";
+import { busyWith, once } from "./busy.js";
 import { Legend } from "./card.js";
 import { confirmed, notify } from "./dialogs.js";
 import { byId, h, linkTo, say } from "./elements.js";
@@ -128,8 +129,14 @@ export class VmView {
     const isThere = this.#values.Host.textContent === vm.host;
     if (!isThere) this.#values.Host.replaceChildren(linkTo("hosts", vm.host));
     const isOff = vm.state === "stopped" || vm.state === "crashed";
-    this.#buttons.start.disabled = vm.state === "running";
-    this.#buttons.stop.disabled = this.#buttons.restart.disabled = isOff;
+    const busy = busyWith(this.#key);
+    const isRunning = vm.state === "running";
+    /** @type {Record<string, boolean>} */
+    const isPointless = { start: isRunning, stop: isOff, restart: isOff, remove: false };
+    for (const [verb, button] of Object.entries(this.#buttons)) {
+      button.disabled = busy !== "" || isPointless[verb];
+      button.ariaBusy = busy === verb ? "true" : null;
+    }
     say(this.#gridTitle, `Its CPUs on ${vm.host}`);
     if (!host) return;
     this.#grid.show(host, vm.cpu_list);
@@ -141,15 +148,22 @@ export class VmView {
     const name = this.title;
     const [label, meaning, done] = VERBS[verb];
     if (meaning && !(await confirmed(`${label} ${name}?`, meaning, label))) return;
-    try {
-      if (verb === "remove") await call("DELETE", vmPath(name));
-      else await call("POST", `${vmPath(name)}/${verb}`);
-      notify(`${name} ${done}.`);
-      if (verb === "remove" && name === this.title) location.hash = "#/vms";
-    } catch (error) {
-      notify(`${name}: ${messageOf(error)}`, { isError: true });
-    }
+    const work = async () => {
+      try {
+        if (verb === "remove") await call("DELETE", vmPath(name));
+        else await call("POST", `${vmPath(name)}/${verb}`);
+        notify(`${name} ${done}.`);
+        if (verb === "remove" && name === this.title) location.hash = "#/vms";
+      } catch (error) {
+        notify(`${name}: ${messageOf(error)}`, { isError: true });
+      }
+    };
+    await once(this.#key, verb, work, () => this.#draw());
     this.cluster.poll();
+  }
+
+  get #key() {
+    return `vms/${this.title}`;
   }
 }
 

@@ -4,8 +4,8 @@ const decimals = new Intl.NumberFormat("en", { maximumFractionDigits: 1 });
 const fixed = new Intl.NumberFormat("en", { minimumFractionDigits: 1, maximumFractionDigits: 1 });
 const precise = new Intl.NumberFormat("en", { maximumFractionDigits: 4 });
 const moments = new Intl.DateTimeFormat(undefined, { dateStyle: "medium", timeStyle: "short" });
-/** @param {number} mib */
-const gibs = (mib) => decimals.format(mib < 100 * 1024 ? mib / 1024 : Math.round(mib / 1024));
+/** GiB without the unit. @param {number} mib */
+export const gibs = (mib) => decimals.format(mib < 100 * 1024 ? mib / 1024 : Math.round(mib / 1024));
 
 /** @param {number} value */
 export const number = (value) => decimals.format(value);
