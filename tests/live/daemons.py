@@ -39,6 +39,10 @@ class Served:
         # Neither a proxy nor the CAs of this machine.
         self.session.trust_env = False
 
+    def set(self, **environment: str) -> None:
+        """Change settings, from its next start on."""
+        self._environment = {**self._environment, **environment}
+
     def start(self) -> None:
         """Start it, and wait until it says where it listens."""
         self.launch()

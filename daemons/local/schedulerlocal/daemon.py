@@ -18,6 +18,7 @@ from schedulerlocal.api import host as host_routes
 from schedulerlocal.api.local_host import LocalHost
 from schedulerlocal.api.replies import Identity
 from schedulerlocal.backend import Site
+from schedulerlocal.boot_hold import BootHold
 from schedulerlocal.clock import Clock
 from schedulerlocal.hypervisor import HypervisorError
 from schedulerlocal.settings import HostSettings
@@ -89,8 +90,13 @@ class LocalDaemon:
             critical_size=settings.ovsb_critical_size,
             levels=settings.levels,
         )
-        self.agent = HostAgent(host, self._hypervisor, self._records, clock)
         self._obedience = Obedience(folder.path / "controller.json")
+        self._boot_hold = BootHold(
+            folder.path / "boot.json", self._obedience, self._hypervisor, settings.scl_boot_wait
+        )
+        self.agent = HostAgent(
+            host, self._hypervisor, self._records, clock, is_held=lambda: self._boot_hold.is_held
+        )
         self._obedience.changed = self._show_controller
         self._show_controller()
         capacity = len(self.topology), self.topology.memory_mib
@@ -145,6 +151,7 @@ class LocalDaemon:
         try:
             self.agent.reconcile()
             self.agent.set_controller(self._obedience.current)
+            self._boot_hold.work(self.agent)
         except BusyError as error:
             log.warning("reconciliation_postponed", reason=str(error))
 

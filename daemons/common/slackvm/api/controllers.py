@@ -12,6 +12,9 @@ from slackvm.model.vm import LARGEST
 HEADER = "SlackVM-Controller"
 """Header of a controller's requests to hosts: its claim, as `ID EPOCH`."""
 
+HOLD = " hold"
+"""After the claim: the host was evacuated, so it must not start VMs after its boot."""
+
 _CLAIM = re.compile(r"([A-Za-z0-9]{1,64}) ([0-9]{1,15})")
 
 

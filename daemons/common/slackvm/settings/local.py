@@ -68,6 +68,7 @@ class LocalSettings(BaseModel):
         scl_tls_cert: certificate of the daemon, PEM; empty: no TLS.
         scl_tls_key: its key, PEM.
         scl_tls_ca: CA whose client certificates are demanded, PEM; empty: none is.
+        scl_boot_wait: seconds that VMs wait for the controller after a boot; 0: they do not.
         ovsb_critical_size: an oversubscribed vNode with fewer VMs is balanced over spare CPUs.
         topo_exclude: CPUs of this host that VMs never get, as a Linux CPU list.
     """
@@ -90,6 +91,7 @@ class LocalSettings(BaseModel):
     scl_tls_cert: str = ""
     scl_tls_key: str = ""
     scl_tls_ca: str = ""
+    scl_boot_wait: float = Field(default=300.0, ge=0, le=86400, allow_inf_nan=False)
     ovsb_critical_size: int = Field(default=6, ge=0, le=10**9)
     topo_exclude: Annotated[str, AfterValidator(_cpu_list)] = ""
 

@@ -45,6 +45,7 @@ class HostAgent:
         records: state file and operations log.
         clock: the time.
         timeout_s: how long an operation waits for those before it.
+        is_held: returns whether no VM may be started now but by a request.
     """
 
     def __init__(
@@ -54,6 +55,7 @@ class HostAgent:
         records: Records,
         clock: Clock,
         timeout_s: float = 10.0,
+        is_held: Callable[[], bool] = lambda: False,
     ) -> None:
         self.operation_counters = OperationCounters()
         self._hypervisor = hypervisor
@@ -63,7 +65,7 @@ class HostAgent:
         self._live = LiveHost(host, records, clock)
         self.pins = Pins(hypervisor, self._operation_lock, self._changed)
         self._reconciler = Reconciler(
-            self._live, hypervisor, self._keys, self._operation_lock, self.pins
+            self._live, hypervisor, self._keys, self._operation_lock, self.pins, is_held
         )
 
     @property

@@ -42,10 +42,15 @@ class Obedience:
 
     Attributes:
         changed: called after the host obeys another controller.
+        is_heard: whether the controller that it obeys has sent a request to this daemon.
+        is_held: whether that controller wants no VM to be started after a boot, because the host
+            was evacuated.
     """
 
     def __init__(self, path: Path) -> None:
         self.changed: Callable[[], None] = lambda: None
+        self.is_heard = False
+        self.is_held = False
         self._path = path
         self._lock = threading.Condition()
         self._running: dict[str, int] = {}
@@ -85,6 +90,17 @@ class Obedience:
                 if not self._running[claim.id]:
                     del self._running[claim.id]
                 self._lock.notify_all()
+
+    def note(self, claim: Claim | None, *, is_held: bool) -> None:
+        """Note a request of a controller, whatever it is about.
+
+        Args:
+            claim: whose request it is; None: a person's.
+            is_held: whether it wants no VM to be started after a boot.
+        """
+        current = self._current
+        if claim is not None and current is not None and claim.id == current.id:
+            self.is_heard, self.is_held = not is_held, is_held
 
     def obey(self, claim: Claim, *, take_over: bool = False) -> None:
         """Obey a controller from now on.

@@ -1,5 +1,6 @@
 """Reconciliation: makes model, pins and view agree with the VMs that the hypervisor has."""
 
+from collections.abc import Callable
 from dataclasses import replace
 
 import structlog
@@ -29,6 +30,7 @@ class Reconciler:
         keys: which requests were cancelled.
         operation_lock: is held whenever a method is called.
         pins: pins VMs.
+        is_held: returns whether unfinished VMs must wait for a request.
     """
 
     def __init__(
@@ -38,12 +40,14 @@ class Reconciler:
         keys: IdempotencyKeys,
         operation_lock: OperationLock,
         pins: Pins,
+        is_held: Callable[[], bool],
     ) -> None:
         self._live = live
         self._hypervisor = hypervisor
         self._keys = keys
         self._operation_lock = operation_lock
         self._pins = pins
+        self._is_held = is_held
         self._cannot_finish: set[str] = set()
 
     def reconcile(self) -> None:
@@ -83,7 +87,7 @@ class Reconciler:
 
     def _finish_all(self) -> None:
         """Start unfinished VMs; one that fails is tried again when a client asks for it."""
-        for vm in list(self._live.vms.values()):
+        for vm in [] if self._is_held() else list(self._live.vms.values()):
             has_room = vm.name in self._live.host.vms
             if vm.is_unfinished and has_room and vm.uuid not in self._cannot_finish:
                 try:

@@ -7,7 +7,7 @@ from typing import Any
 from schedulerlocal.agent.obedience import Claim, Obedience
 from schedulerlocal.api.errors import rest_errors
 from slackvm.api import host_api
-from slackvm.api.controllers import ObeyReply, ObeyRequest, parse_claim
+from slackvm.api.controllers import HOLD, ObeyReply, ObeyRequest, parse_claim
 from slackvm.http.routes import AnyRoute, Request, Response, Route
 
 
@@ -29,25 +29,38 @@ def routes(obedience: Obedience) -> list[AnyRoute]:
 
 
 def guarded(offered: Sequence[AnyRoute], obedience: Obedience) -> list[AnyRoute]:
-    """Return routes whose changes are refused where another controller sends them."""
+    """Return routes that note the controller's requests, and refuse changes of another one."""
     return [
-        replace(route, handler=_guarded(route.handler, obedience))
-        if route.endpoint.changes
-        else route
+        replace(route, handler=wrap(route.handler, obedience))
         for route in offered
+        for wrap in (_guarded if route.endpoint.changes else _noting,)
     ]
+
+
+def _noting(handler: Callable[..., Response], obedience: Obedience) -> Callable[..., Response]:
+    def noting_handler(request: Request[Any, Any]) -> Response:
+        _note(request, obedience)
+        return handler(request)
+
+    return noting_handler
 
 
 def _guarded(handler: Callable[..., Response], obedience: Obedience) -> Callable[..., Response]:
     def guarded_handler(request: Request[Any, Any]) -> Response:
+        _note(request, obedience)
         with rest_errors(), obedience.admitted(_claim(request)):
             return handler(request)
 
     return guarded_handler
 
 
+def _note(request: Request[Any, Any], obedience: Obedience) -> None:
+    is_held = request.controller.endswith(HOLD)
+    obedience.note(_claim(request), is_held=is_held)
+
+
 def _claim(request: Request[Any, Any]) -> Claim | None:
-    claim = parse_claim(request.controller)
+    claim = parse_claim(request.controller.removesuffix(HOLD))
     return None if claim is None else Claim(*claim)
 
 

@@ -139,6 +139,20 @@ class LibvirtHypervisor:
         self.stop(name)
         self.start(name)
 
+    def autostarting(self) -> set[str]:
+        """Return the UUIDs of the domains that libvirt starts when the machine boots."""
+        flag = libvirt.VIR_CONNECT_LIST_DOMAINS_AUTOSTART
+        with self._connection.operation() as operation:
+            return operation.ask(
+                "list VMs that start with the host",
+                lambda asked: {domain.UUIDString() for domain in asked.listAllDomains(flag)},
+            )
+
+    def set_autostart(self, uuid: str, name: str, *, starts: bool) -> None:
+        """Let libvirt start a domain when the machine boots, or not."""
+        with self._connection.operation() as operation:
+            power.autostart(operation, uuid, name, starts=starts)
+
     def usage(self) -> list[Usage]:
         """Return the use of the running VMs, managed or not."""
         with self._connection.operation() as operation:

@@ -77,9 +77,9 @@ def stop(connection: Connection, name: str, grace_s: float) -> None:
             destroy(operation, uuid, name)
 
 
-def autostart(operation: LibvirtOperation, uuid: str, name: str) -> None:
-    """Make a domain start with the host."""
-    operation.act(f"autostart VM {name}", uuid, lambda domain: domain.setAutostart(1))
+def autostart(operation: LibvirtOperation, uuid: str, name: str, *, starts: bool = True) -> None:
+    """Let libvirt start a domain with the host, or not."""
+    operation.act(f"autostart VM {name}", uuid, lambda domain: domain.setAutostart(int(starts)))
 
 
 def finish(operation: LibvirtOperation, uuid: str, name: str, finished: str) -> None:
