@@ -49,7 +49,7 @@ class TestRequests:
         with answering(ok(answer)) as server:
             run(server.url, *command, "--json", expect=0 if command[0] == "deploy" else 1)
             sent = body(server.requests[0])
-        assert set(sent) == {"name", "vcpus", "memory_gib", "level", "image"}
+        assert set(sent) == {"name", "vcpus", "memory_gib", "image"}
 
     def test_a_controller_filters_by_labels(self) -> None:
         with answering(ok({"total": 1, "vms": [LABELLED], "after": None})) as server:

@@ -79,11 +79,11 @@ class Controller:
             [
                 *page.routes(files(__package__) / "page", "SlackVM global scheduler\n"),
                 *prototype_api.routes(claims, deployment),
-                *vms_api.routes(claims, deployment),
+                *vms_api.routes(claims, deployment, settings.scg_default_level),
                 *hosts_api.routes(self.cluster, membership),
                 *controller_routes.routes(self.cluster, membership),
-                *scheduling_api.routes(self.cluster, policy),
                 *events_api.routes(self.events),
+                *scheduling_api.routes(self.cluster, policy, settings.scg_default_level),
                 *health_api.routes(self.cluster),
             ],
             title="SlackVM global scheduler",

@@ -13,6 +13,7 @@ from typing import Literal, Protocol
 
 from slackvm.model.codes import Code
 from slackvm.model.labels import Labels
+from slackvm.model.placement import Group
 from slackvm.model.vm import LARGEST, VM
 
 PowerState = Literal["running", "stopped", "paused", "crashed"]
@@ -73,6 +74,11 @@ class VMSpec:
     labels: Labels = field(default_factory=dict, hash=False)
     owner: str = ""
     anti_affinity: str = ""
+
+    @property
+    def group(self) -> Group | None:
+        """The group whose VMs are on different hosts."""
+        return Group.of(self.owner, self.anti_affinity)
 
     def observed(self, cpu_ids: tuple[int, ...]) -> "ObservedVM":
         """Return the VM as it is once created, running and pinned to CPUs, ascending."""

@@ -3,7 +3,8 @@
 import click
 
 from schedulerclient.commands.fields import checked, request, size_options
-from schedulerclient.commands.labels import label_option, labels_sent, require_option
+from schedulerclient.commands.labels import label_option
+from schedulerclient.commands.placement import placement_options, send_placed
 from schedulerclient.output import output
 from schedulerclient.output.failures import Failed, about
 from schedulerclient.output.text import amount, cpus, gib
@@ -27,6 +28,8 @@ Examples:
       three vCPUs may share a CPU; the VM writes to an overlay, the image stays as it is
   slackvm deploy web --vcpus 2 --memory 4 --image /srv/web.qcow2 --label app=shop --require rack=b
       a VM with the label app=shop, on a host with the label rack=b
+  slackvm deploy db --vcpus 2 --memory 4 --image /srv/db.qcow2 --clone --anti-affinity db --count=3
+      db-1 to db-3, each on another host
   slackvm deploy web --vcpus 1 --memory 0.5 --level 2 --image /srv/base.qcow2 --clone --count 5
       web-1 to web-5
 """
@@ -40,7 +43,7 @@ Examples:
     "--clone", is_flag=True, help="Keep the image as it is: the VM writes to an overlay on it."
 )
 @label_option
-@require_option
+@placement_options
 @click.option("--count", type=checked(Count), metavar="N", help="Deploy NAME-1 to NAME-N.")
 @client_command
 def deploy(
@@ -48,11 +51,13 @@ def deploy(
     name: str,
     vcpus: int,
     memory: float,
-    level: float,
+    level: float | None,
     image: str,
     clone: bool,
     labels: dict[str, str],
     require: dict[str, str],
+    host: str | None,
+    anti_affinity: str | None,
     count: int | None,
 ) -> None:
     """Create a VM and start it.
@@ -72,6 +77,8 @@ def deploy(
             clone=clone,
             labels=labels,
             require=require,
+            host=host or "",
+            anti_affinity=anti_affinity or "",
         )
         for each in names
     ]
@@ -82,8 +89,7 @@ def deploy(
 
 
 def _deploy(client: Client, vm_request: ClusterVMRequest) -> None:
-    with labels_sent(client.server, vm_request.labels or vm_request.require):
-        answer = client.server.send(controller_api.CREATE_VM, None, vm_request, repeatable=True)
+    answer = send_placed(client.server, controller_api.CREATE_VM, vm_request, repeatable=True)
     if client.printed_json(answer):
         return
     vm = answer.read(VMReply)

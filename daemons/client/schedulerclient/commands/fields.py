@@ -68,9 +68,8 @@ def size_options(command: Command) -> Command:
             "--level",
             type=checked(Level),
             metavar="N",
-            default="1.0",
-            show_default=True,
-            help="Oversubscription level: how many vCPUs may share a CPU.",
+            help="Oversubscription level: how many vCPUs may share a CPU.  [default: the "
+            "controller's, or else 1]",
         ),
         click.option(
             "--memory",

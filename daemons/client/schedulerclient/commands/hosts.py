@@ -3,7 +3,7 @@
 import click
 
 from schedulerclient.commands.fields import checked, complete_host, request
-from schedulerclient.commands.labels import label_changes, labels_sent
+from schedulerclient.commands.labels import fields_explained, label_changes
 from schedulerclient.output import output
 from schedulerclient.output.failures import Failed, about
 from schedulerclient.output.text import age, amount
@@ -175,7 +175,7 @@ def label(client: Client, name: str, changes: tuple[str, ...]) -> None:
     KEY=VALUE sets a label; KEY- ends the override, and the host's own value counts again.
     """
     patch = request(HostPatch, labels=label_changes(changes))
-    with about(name), labels_sent(client.server, changes):
+    with about(name), fields_explained(client.server, changes):
         answer = client.server.send(
             controller_api.PATCH_HOST, HostPath(name=name), patch, repeatable=True
         )

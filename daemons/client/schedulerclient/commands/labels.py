@@ -13,8 +13,11 @@ from slackvm.model.labels import parse_labels
 
 Command = TypeVar("Command", bound=Callable[..., Any])
 
-_FIELDS = ("labels", "label", "require")
-"""Fields of requests that release 0.1.0 does not know."""
+_SINCE = {
+    **dict.fromkeys(("labels", "label", "require"), "0.2.0"),
+    **dict.fromkeys(("host", "anti_affinity"), "0.3.0"),
+}
+"""Fields of requests, each with the first release that knows it."""
 
 
 def labels_option(name: str, parameter: str, about: str) -> Callable[[Command], Command]:
@@ -55,27 +58,28 @@ def label_changes(texts: Sequence[str]) -> dict[str, str | None]:
 
 
 @contextmanager
-def labels_sent(server: Server, labels: object) -> Iterator[None]:
-    """Explain why the server refuses labels, if it does not know them.
+def fields_explained(server: Server, given: object) -> Iterator[None]:
+    """Explain why the server refuses labels or other fields, if it does not know them.
 
     Args:
         server: the server that gets a request in the block.
-        labels: the labels in the request; without labels, nothing is explained.
+        given: the fields in the request; without any, nothing is explained.
 
     Raises:
-        BadInput: the server is of a release without labels, or is a host and cannot choose one.
+        BadInput: the server is of a release without them, or is a host and cannot choose one.
     """
     try:
         yield
     except Failed as failure:
         field = failure.field or "labels of hosts"
-        is_refused = isinstance(failure, BadInput) and failure.field in _FIELDS
-        if not labels or not (is_refused or failure.code == Code.METHOD_NOT_ALLOWED):
+        is_refused = failure.code == Code.INVALID and failure.field in _SINCE
+        if not given or not (is_refused or failure.code == Code.METHOD_NOT_ALLOWED):
             raise
         release = f"runs SlackVM {server.version() or 'of an unknown version'}"
         need = "a server" if field in ("label", "labels") else "a controller"
+        since = _SINCE.get(field, "0.2.0")
         message = (
-            f"{server.url} {release} and does not accept {field}: {need} of 0.2.0 or later does"
+            f"{server.url} {release} and does not accept {field}: {need} of {since} or later does"
         )
         raise BadInput(message, failure.code, failure.document) from None
 

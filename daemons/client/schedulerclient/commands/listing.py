@@ -6,7 +6,7 @@ from urllib.parse import urlsplit
 import click
 
 from schedulerclient.commands.fields import checked, complete_host, complete_vm, request
-from schedulerclient.commands.labels import labels_option, labels_sent
+from schedulerclient.commands.labels import fields_explained, labels_option
 from schedulerclient.output import output
 from schedulerclient.output.failures import about
 from schedulerclient.output.text import cpus, gib, moment
@@ -69,7 +69,7 @@ def list_vms(
     """List the VMs."""
     label = format_labels(labels)
     query = request(VMsQuery, host=host or "", level=level, label=label, search=search or "")
-    with labels_sent(client.server, labels):
+    with fields_explained(client.server, labels):
         answer = find_vms(client.server, query)
     if client.printed_json(answer):
         return
@@ -119,6 +119,7 @@ def show(client: Client, name: str) -> None:
             ("memory", f"{gib(vm.memory_mib)} GiB"),
             ("CPUs", cpus(vm.cpu_list)),
             ("labels", format_labels(vm.labels)),
+            *([("anti-affinity", vm.anti_affinity)] if vm.anti_affinity else []),
             ("image", vm.image + (", cloned" if vm.clone else "")),
             ("created", moment(vm.created)),
             ("addresses", ", ".join(vm.addresses)),

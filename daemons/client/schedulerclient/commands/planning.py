@@ -5,7 +5,8 @@ import secrets
 import click
 
 from schedulerclient.commands.fields import checked, request, size_options, sizes
-from schedulerclient.commands.labels import label_option, labels_sent, require_option
+from schedulerclient.commands.labels import label_option
+from schedulerclient.commands.placement import placement_options, send_placed
 from schedulerclient.output import output
 from schedulerclient.output.text import amount, cpus
 from schedulerclient.session.session import Client, client_command
@@ -57,19 +58,21 @@ Examples:
     help="Placement policy.  [default: the controller's]",
 )
 @label_option
-@require_option
 @click.option("--wide", is_flag=True, help="Show every part of the scores.")
+@placement_options
 @client_command
 def plan(
     client: Client,
     name: str | None,
     vcpus: int,
     memory: float,
-    level: float,
+    level: float | None,
     policy: str | None,
     labels: dict[str, str],
     require: dict[str, str],
     wide: bool,
+    host: str | None,
+    anti_affinity: str | None,
 ) -> None:
     """Show where a VM would go, and why; nothing changes.
 
@@ -86,9 +89,10 @@ def plan(
         policy=policy,
         labels=labels,
         require=require,
+        host=host or "",
+        anti_affinity=anti_affinity or "",
     )
-    with labels_sent(client.server, labels or require):
-        answer = client.server.send(controller_api.PLAN, None, vm_request)
+    answer = send_placed(client.server, controller_api.PLAN, vm_request)
     # The daemon of a host plans on that host alone, without a policy.
     if answer.has("hosts"):
         cluster = answer.read(ClusterPlanReply)
@@ -96,10 +100,10 @@ def plan(
         if not client.printed_json(answer):
             _show_hosts(cluster, wide=wide)
     else:
-        host = answer.read(PlanReply)
-        accepted = host.accepted
+        alone = answer.read(PlanReply)
+        accepted = alone.accepted
         if not client.printed_json(answer):
-            _show_host(host)
+            _show_host(alone)
     if not accepted:
         click.get_current_context().exit(1)
 

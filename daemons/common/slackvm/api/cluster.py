@@ -14,14 +14,21 @@ from slackvm.api.base import (
     Level,
     OptionalName,
     Reply,
+    memory_mib,
 )
+from slackvm.api.errors import RestError
 from slackvm.api.hosts import HostReply
 from slackvm.api.prototype import StatusReply
-from slackvm.api.vms import VMReply, VMRequest
+from slackvm.api.vms import VMFields, VMReply
+from slackvm.model.codes import Code
 from slackvm.model.labels import Labels
+from slackvm.model.vm import VM
 
 HostName = Annotated[str, Field(pattern=patterns.HOST_NAME)]
 """Name of a host; until it has first answered, host and port of its URL."""
+
+OptionalHostName = Annotated[str, Field(pattern=patterns.OPTIONAL_HOST_NAME)]
+"""A host by name, or none."""
 
 NodeUrlText = Annotated[
     str,
@@ -163,16 +170,34 @@ class HostsReply(Reply):
     ages: dict[str, float | None]
 
 
-class ClusterVMRequest(VMRequest):
+class ClusterVMRequest(VMFields):
     """A VM to create on one of the hosts.
 
     Attributes:
+        level: its oversubscription level; None: the controller's `SCG_DEFAULT_LEVEL`.
         require: labels that the host must have, with these values.
         anti_affinity: name of a group; its VMs are placed on different hosts. Empty: no group.
+        host: name of the host to place it on. Empty: the policy chooses one.
     """
 
+    level: Level | None = None
     require: LabelMap = Field(default_factory=dict)
     anti_affinity: OptionalName = ""
+    host: OptionalHostName = ""
+
+    def vm(self, default_level: float | None) -> VM:
+        """Return the size of the VM for the domain model.
+
+        Args:
+            default_level: the level of a request without one; None: it must have one.
+
+        Raises:
+            RestError: the level is missing.
+        """
+        level = default_level if self.level is None else self.level
+        if level is None:
+            raise RestError(Code.INVALID, "level is missing", field="level")
+        return VM(self.name, self.vcpus, memory_mib(self.memory_gib), level)
 
 
 class ClusterStatusReply(RootModel[dict[str, StatusReply]]):

@@ -42,7 +42,7 @@ _DEPLOY = (
     *(Code.IMAGE_NOT_FOUND, Code.IMAGE_OUTSIDE, Code.IMAGE_INVALID, Code.IMAGE_IN_USE),
     *(Code.NO_CPU, Code.NO_MEMORY, Code.TOO_LARGE, Code.OVERCOMMITTED, Code.CORDONED),
     *(Code.NAME_TAKEN, Code.LEVEL_NOT_OFFERED, Code.LABELS_NOT_MATCHED, Code.OTHER_CONTROLLER),
-    *(Code.HOST_OUTDATED, Code.EXCLUDED_BY_POLICY, Code.POLICY_FAILED),
+    *(Code.AFFINITY, Code.HOST_OUTDATED, Code.EXCLUDED_BY_POLICY, Code.POLICY_FAILED),
     *_NOT_NOW,
 )
 
@@ -51,7 +51,7 @@ CREATE_VM: Endpoint[None, ClusterVMRequest] = Endpoint(
     path="/v1/vms",
     summary="Create a VM on the best host; repeating the request changes nothing.",
     replies={201: ChangedReply, 200: ChangedReply},
-    codes=_DEPLOY,
+    codes=(*_DEPLOY, Code.HOST_NOT_FOUND),
     input=ClusterVMRequest,
     changes=True,
     role=Role.DEPLOY,
@@ -161,7 +161,7 @@ PLAN: Endpoint[None, ClusterPlanRequest] = Endpoint(
     path="/v1/plan",
     summary="Where a VM would go: the score of every host, or why it refuses.",
     replies={200: ClusterPlanReply},
-    codes=(Code.POLICY_NOT_FOUND, Code.POLICY_FAILED),
+    codes=(Code.POLICY_NOT_FOUND, Code.HOST_NOT_FOUND, Code.POLICY_FAILED),
     input=ClusterPlanRequest,
     tags=("scheduling",),
 )

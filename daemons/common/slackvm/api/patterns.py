@@ -5,6 +5,7 @@ from pydantic_core import ErrorDetails
 NAME = r"^[A-Za-z0-9][A-Za-z0-9._-]{0,62}$"
 OPTIONAL_NAME = r"^([A-Za-z0-9][A-Za-z0-9._-]{0,62})?$"
 HOST_NAME = r"^[A-Za-z0-9\[][A-Za-z0-9._:\[\]-]{0,299}$"
+OPTIONAL_HOST_NAME = r"^([A-Za-z0-9\[][A-Za-z0-9._:\[\]-]{0,299})?$"
 IMAGE_PATH = r"^/[^\x00-\x1f\x7f]+$"
 IDEMPOTENCY_KEY = r"^[A-Za-z0-9-]{1,64}$"
 
@@ -21,6 +22,9 @@ _SENTENCES = {
         "letter or digit; empty: none"
     ),
     HOST_NAME: "the name of a host has letters, digits, dots, hyphens and underscores",
+    OPTIONAL_HOST_NAME: (
+        "the name of a host has letters, digits, dots, hyphens and underscores; empty: any host"
+    ),
     IMAGE_PATH: "an image is an absolute path without control characters",
     IDEMPOTENCY_KEY: "an idempotency key has 1 to 64 letters, digits and hyphens",
     HOST_URL: "the URL of a host is written HOST, HOST:PORT or https://HOST:PORT",

@@ -28,14 +28,13 @@ VMState = Word
 """A `GuestState`; in the controller also `unknown`: the host of the VM does not answer."""
 
 
-class VMRequest(Inputs):
-    """A VM to create.
+class VMFields(Inputs):
+    """What every request for a VM has, apart from its level.
 
     Attributes:
         name: its name.
         vcpus: its vCPUs.
         memory_gib: its memory in GiB.
-        level: its oversubscription level.
         image: a qcow2 image.
         clone: create an overlay on the image, instead of using the image itself.
         labels: short texts by key, kept with the VM.
@@ -44,10 +43,19 @@ class VMRequest(Inputs):
     name: VmName
     vcpus: Vcpus
     memory_gib: MemoryGib
-    level: Level
     image: ImagePath
     clone: bool = False
     labels: LabelMap = Field(default_factory=dict)
+
+
+class VMRequest(VMFields):
+    """A VM to create.
+
+    Attributes:
+        level: its oversubscription level.
+    """
+
+    level: Level
 
     def vm(self) -> VM:
         """Return the size of the VM for the domain model."""

@@ -42,7 +42,7 @@ OUTCOMES = (ACCEPTED, REFUSED, UNKNOWN)
 
 _OFTEN_ABSENT = (
     *("withheld", "policy", "room", "excluded", "labels", "require"),
-    *("owner", "by", "client"),
+    *("owner", "by", "client", "required_host", "anti_affinity"),
 )
 
 Changes = Mapping[str, list[int]]
@@ -76,6 +76,8 @@ class Operation:
         by: name of the token of the request that caused it; None: it has none, or the daemon found
             it out by itself.
         client: IP address that the request came from; None as for `by`.
+        required_host: of a `reserve`, the name of the host that the request is for; None: any.
+        anti_affinity: of a `reserve`, the group whose VMs are on different hosts; None: no group.
     """
 
     seq: int
@@ -99,6 +101,8 @@ class Operation:
     owner: str | None = None
     by: str | None = None
     client: str | None = None
+    required_host: str | None = None
+    anti_affinity: str | None = None
 
     @classmethod
     def of(cls, plan: Plan, seq: int, time: float, host: str) -> "Operation":
@@ -151,12 +155,19 @@ class Operation:
         return VM(self.name, self.vcpus, self.memory_mib, self.level)
 
     def placement_request(self) -> PlacementRequest:
-        """Return the VM that a `reserve` placed, its labels, and those that it required.
+        """Return what a `reserve` placed, and what it demanded of the host.
 
         Raises:
             ValueError: a field of the request is missing or out of range.
         """
-        return PlacementRequest(self.request(), self.labels or {}, self.require or {})
+        return PlacementRequest(
+            self.request(),
+            self.labels or {},
+            self.require or {},
+            self.required_host or "",
+            self.owner or "",
+            self.anti_affinity or "",
+        )
 
 
 class Journal:

@@ -81,6 +81,7 @@ class Code(StrEnum):
         *("affinity", 409, _CAPACITY, "the host has a VM of the same anti-affinity group"),
         "anti_affinity",
     )
+    NOT_REQUESTED = "not_requested", 409, _REQUEST, "the request is for another host", "host"
     HOST_FENCED = (
         *("host_fenced", 409, _STATE, "the host was evacuated and has not given up its VMs yet"),
     )

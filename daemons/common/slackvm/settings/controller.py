@@ -2,8 +2,9 @@
 
 from typing import Annotated
 
-from pydantic import AfterValidator, BaseModel, Field, SecretStr
+from pydantic import AfterValidator, BaseModel, BeforeValidator, Field, SecretStr
 
+from slackvm.model.vm import MILLI, milli_level
 from slackvm.settings.base import CONFIG, Address, Token, matching
 
 
@@ -15,6 +16,15 @@ def _policy(name: str) -> str:
     except LookupError as error:
         raise ValueError(str(error)) from None
     return name
+
+
+def _level(text: str) -> float:
+    try:
+        return milli_level(float(text)) / MILLI
+    except ValueError:
+        raise ValueError(
+            "a level is needed, a number from 1 with at most three decimals, as in 3.0"
+        ) from None
 
 
 def _default_policy() -> str:
@@ -34,6 +44,8 @@ class GlobalSettings(BaseModel):
         scg_node_url_list: URLs of the hosts' daemons, separated by commas.
         scg_store: what the controller must not forget, `sqlite:///PATH`.
         scg_policy: name of the placement policy.
+        scg_default_level: level of VMs that are requested without one; empty: a request must have
+            one.
         scg_token: who has it may do everything.
         scg_read_token: who has it may read everything.
         scg_tls_cert: certificate of the controller, PEM; empty: no TLS. Shown to hosts too.
@@ -56,6 +68,7 @@ class GlobalSettings(BaseModel):
         matching(r"sqlite:///.+", "sqlite:///PATH is needed, with a fourth / for an absolute path"),
     ] = "sqlite:////var/lib/slackvm/global/store.sqlite"
     scg_policy: Annotated[str, AfterValidator(_policy)] = Field(default_factory=_default_policy)
+    scg_default_level: Annotated[float | None, BeforeValidator(_level)] = None
     scg_token: Token = SecretStr("")
     scg_read_token: Token = SecretStr("")
     scg_tls_cert: str = ""

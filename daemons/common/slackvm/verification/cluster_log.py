@@ -16,6 +16,7 @@ from slackvm.model import (
     Policy,
     place,
 )
+from slackvm.model.placement import Group
 from slackvm.model.refusal import most_transient
 from slackvm.model.topology import Topology
 from slackvm.verification.difference import Difference
@@ -136,20 +137,27 @@ class _Replay:
         request, fleet = logged.placement_request(), self._current()
         vm = request.vm
         positions = sorted(self.hosts)
-        excluded = [
+        refused = {
+            index: refusal
+            for index, position in enumerate(positions)
+            if (refusal := self.hosts[position].refusal(request))
+        }
+        # The log does not say why these hosts refused.
+        unexplained = [
             index
             for index, position in enumerate(positions)
             if self.hosts[position].name in (logged.excluded or ())
-            or vm.name in self.hosts[position].facts["foreign"]
         ]
-        placement = place(fleet, request, self._policy, excluded)
+        placement = place(fleet, request, self._policy, [*refused, *unexplained])
         if placement.host is None:
-            refusals = [placement.refusal(fleet, index) for index in range(len(fleet))]
-            code = logged.code if excluded else most_transient([r for r in refusals if r]).code
+            refusals = [
+                refused.get(index) or placement.refusal(fleet, index) for index in range(len(fleet))
+            ]
+            code = logged.code if unexplained else most_transient([r for r in refusals if r]).code
             return replace(logged, host="", outcome=REFUSED, code=code)
         position = positions[placement.host]
         host = self.hosts[position]
-        gains = host.take(vm)
+        gains = host.take(vm, Group.of(request.owner, request.anti_affinity))
         self._changed(position)
         return replace(logged, host=host.name, outcome=ACCEPTED, code=None, gains=gains)
 

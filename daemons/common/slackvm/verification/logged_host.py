@@ -7,6 +7,7 @@ from typing import Any
 from slackvm.model import SELECTIONS, VM, Host, HostSummary
 from slackvm.model.balance import CRITICAL_SIZE
 from slackvm.model.codes import Code
+from slackvm.model.placement import Group, PlacementRequest, not_apart, not_the_host
 from slackvm.model.refusal import Refusal
 from slackvm.model.selection import Selection
 from slackvm.model.topology import Topology
@@ -22,6 +23,7 @@ _NO_FACTS: Mapping[str, Any] = {
     "foreign": (),
     "cordoned": False,
     "labels": {},
+    "groups": (),
 }
 
 
@@ -40,6 +42,7 @@ class LoggedHost:
         name: its name.
         facts: what the controller knew of it.
         wanted: its VMs, by name.
+        groups: their anti-affinity groups, by name, of those that have one.
         host: the host with CPUs for these VMs; None: the log does not have its size.
     """
 
@@ -48,6 +51,7 @@ class LoggedHost:
         self.facts = dict(_NO_FACTS)
         self.host: Host | None = None
         self.wanted: dict[str, VM] = {}
+        self.groups: dict[str, Group] = {}
         self._topology = topology
         self._rules = rules
 
@@ -56,18 +60,31 @@ class LoggedHost:
         self.facts |= {key: value for key, value in facts.items() if key in _NO_FACTS}
         if "vms" in facts:
             self.wanted = {name: VM(name, *rest) for name, *rest in facts["vms"]}
+        if "groups" in facts:
+            self.groups = {name: Group(*group) for name, *group in facts["groups"]}
         if {"cpus", "memory_mib"} & facts.keys():
             self.host = self._made()
         self._converge()
 
-    def take(self, vm: VM) -> Mapping[str, list[int]]:
-        """Add a VM; return the CPUs that are taken for it, by vNode."""
+    def refusal(self, request: PlacementRequest) -> Refusal | None:
+        """Return why it refuses a VM for other reasons than its numbers and labels, or None."""
+        if refusal := not_the_host(request, self.name):
+            return refusal
+        if request.vm.name in self.facts["foreign"]:
+            return Refusal(Code.NAME_TAKEN)
+        return not_apart(request, self.name, self.groups)
+
+    def take(self, vm: VM, group: Group | None) -> Mapping[str, list[int]]:
+        """Add a VM of a group; return the CPUs that are taken for it, by vNode."""
+        if group:
+            self.groups[vm.name] = group
         self.wanted[vm.name] = vm
         return self._converge()
 
     def give_back(self, name: str) -> None:
         """Remove a VM."""
         self.wanted.pop(name, None)
+        self.groups.pop(name, None)
         self._converge()
 
     def summary(self) -> HostSummary:

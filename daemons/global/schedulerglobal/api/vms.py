@@ -16,17 +16,18 @@ from slackvm.http.routes import AnyRoute, Request, Response, Route
 from slackvm.model.labels import format_labels
 
 
-def routes(claims: Claims, deployment: Deployment) -> list[AnyRoute]:
+def routes(claims: Claims, deployment: Deployment, default_level: float | None) -> list[AnyRoute]:
     """Return the routes about VMs.
 
     Args:
         claims: the cluster and its hosts.
         deployment: deploys VMs.
+        default_level: the level of a request without one; None: it must have one.
     """
     cluster = claims.cluster
 
     def create(request: Request[None, ClusterVMRequest]) -> Response:
-        reply, is_new = deployment.deploy(VMSpec.from_request(request.input))
+        reply, is_new = deployment.deploy(VMSpec.from_request(request.input, default_level))
         return Response(201 if is_new else 200, reply)
 
     def list_vms(request: Request[None, VMsQuery]) -> Response:

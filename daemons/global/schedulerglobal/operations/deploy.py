@@ -119,7 +119,7 @@ class Deployment:
                     try:
                         return reservations.reserve(cluster, self._policy, spec, refused)
                     except reservations.NoHostError as error:
-                        raise errors.no_host(error.refusal) from error
+                        raise errors.no_host(error.refusal, spec.host) from error
                     except StoreError as error:
                         raise errors.store_failed(error) from error
                 if not holders:
@@ -129,6 +129,8 @@ class Deployment:
                 reservation = host.reservations.get(spec.name)
                 if others or not _is_same(spec, host, reservation):
                     raise errors.name_taken(f"another VM of this name is on host {host.name}")
+                if spec.host not in ("", host.name):
+                    raise errors.name_taken(f"the VM exists on host {host.name}, not {spec.host}")
                 if reservation is None:
                     return reservations.repeat(cluster, host, spec)
                 if not reservation.claimed:

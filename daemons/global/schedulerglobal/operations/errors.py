@@ -33,9 +33,14 @@ def no_vm() -> RestError:
     return RestError(Code.VM_NOT_FOUND, Code.VM_NOT_FOUND.text)
 
 
-def no_host(refusal: Refusal) -> RestError:
-    """Return that no host takes a VM, for the reason that is most likely to pass."""
-    message = f"no host takes it: {refusal.message}"
+def no_host(refusal: Refusal, host: str = "") -> RestError:
+    """Return that no host takes a VM, for the reason that is most likely to pass.
+
+    Args:
+        refusal: the reason.
+        host: name of the one host that was asked for; empty: any.
+    """
+    message = f"{f'host {host} does not take' if host else 'no host takes'} it: {refusal.message}"
     code = Code.parse(refusal.code)
     if code is not None:
         status = code.status

@@ -55,12 +55,12 @@ def reserve(
     host = decision.host
     if host is None:
         refusal = decision.why_not()
-        cluster.ledger.log_only(reserve_entry("", request, spec.owner, excluded, refusal.code))
+        cluster.ledger.log_only(reserve_entry("", request, excluded, refusal.code))
         raise NoHostError(refusal)
     reservation = Reservation(spec, host, _new_key())
     cluster.ledger.write_durably(
         lambda lines: cluster.store.reserve(reservation.stored, lines),
-        reserve_entry(host.name, request, spec.owner, excluded),
+        reserve_entry(host.name, request, excluded),
     )
     host.reservations[spec.name] = reservation
     cluster.changed(host)
@@ -97,11 +97,14 @@ def confirm(
     with cluster.lock:
         host = reservation.host
         if host.reservations.get(reservation.name) is reservation:
+            facts = host.facts() if reservation.repeated else {}
             del host.reservations[reservation.name]
             host.vms[vm.name] = vm
-            entries = [
-                reservation.entry(op) for op in ("deploy", "confirm") if not reservation.repeated
-            ]
+            if reservation.repeated:
+                # Of a VM on a host that keeps no group, the request says which group it is in.
+                entries = host.change_entries(facts)
+            else:
+                entries = [reservation.entry(op) for op in ("deploy", "confirm")]
             cluster.ledger.write_eventually(
                 lambda lines: cluster.store.confirm(host.ordinal, vm.to_stored(), lines), *entries
             )

@@ -18,11 +18,11 @@ def plan(cluster: Cluster, request: PlacementRequest, policy: Policy) -> Cluster
 
     Args:
         cluster: the hosts.
-        request: the VM, its labels, and the labels that its host must have.
+        request: the VM, and what it demands of its host.
         policy: chooses one of the hosts that take the VM.
 
     Raises:
-        RestError: the policy fails.
+        RestError: the policy fails, or the request names a host that is not in the cluster.
     """
     with cluster.lock:
         decision = choose(cluster, policy, request)

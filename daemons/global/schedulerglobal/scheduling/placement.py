@@ -1,17 +1,30 @@
 """The host of a VM, and why the others are not chosen."""
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from schedulerglobal.state.cluster import Cluster
 from schedulerglobal.state.host import HostRecord
 from slackvm.api.errors import RestError
 from slackvm.model.codes import Code
-from slackvm.model.placement import Fleet, Placement, PlacementRequest, Policy, PolicyError, place
+from slackvm.model.placement import (
+    Fleet,
+    Group,
+    Placement,
+    PlacementRequest,
+    Policy,
+    PolicyError,
+    not_apart,
+    not_the_host,
+    place,
+)
 from slackvm.model.refusal import Refusal, most_transient
 
 LABELS_SINCE = 2
 """The first version of the REST interface whose hosts keep labels of VMs."""
+
+MOST_SHOWN = 10
+"""Hosts whose reasons one message tells."""
 
 
 @dataclass(frozen=True)
@@ -43,7 +56,11 @@ class Decision:
     def why_not(self) -> Refusal:
         """Return why no host takes the VM: the reason that is most likely to pass."""
         refusals = [refusal for host in self.hosts if (refusal := self.refusal(host))]
-        return most_transient(refusals)
+        refusal = most_transient(refusals)
+        if refusal.code == Code.AFFINITY:
+            reasons = [each.reason for each in refusals if each.code == Code.AFFINITY]
+            return replace(refusal, reason=_in_short(reasons))
+        return refusal
 
 
 def choose(
@@ -57,14 +74,25 @@ def choose(
     Args:
         cluster: the hosts.
         policy: chooses one of the hosts that take the VM.
-        request: the VM, its labels, and the labels that its host must have.
+        request: the VM, and what it demands of its host.
         refused: hosts that already refused it.
 
     Raises:
-        RestError: the policy fails.
+        RestError: the policy fails, or the request names a host that is not in the cluster.
     """
+    if request.host and cluster.find_host(request.host) is None:
+        raise RestError(
+            Code.HOST_NOT_FOUND, f"there is no host {request.host} in the cluster", field="host"
+        )
     taken = {host: Refusal(Code.NAME_TAKEN) for host in cluster.unmanaged_holders(request.vm.name)}
-    refused = {**_outdated(cluster, request), **taken, **(refused or {}), **_others(cluster)}
+    refused = {
+        **_outdated(cluster, request),
+        **_not_apart(cluster, request),
+        **taken,
+        **_other_hosts(cluster, request),
+        **(refused or {}),
+        **_others(cluster),
+    }
     excluded = [host.index for host in refused if not host.forgotten]
     placement = place_by(policy, cluster.fleet, request, excluded)
     return Decision(cluster.hosts, placement, refused, cluster.fleet)
@@ -95,6 +123,27 @@ def place_by(
 def policy_failed(policy: Policy, error: PolicyError) -> RestError:
     """Return the error of a request whose policy fails."""
     return RestError(Code.POLICY_FAILED, f"policy {policy.name}: {error}")
+
+
+def _not_apart(cluster: Cluster, request: PlacementRequest) -> dict[HostRecord, Refusal]:
+    """Return the hosts that have a VM of the request's anti-affinity group, or a reservation."""
+    group = Group.of(request.owner, request.anti_affinity)
+    hosts = cluster.group_hosts(group) if group else []
+    refusals = {host: not_apart(request, host.name, host.groups) for host in hosts}
+    return {host: refusal for host, refusal in refusals.items() if refusal}
+
+
+def _other_hosts(cluster: Cluster, request: PlacementRequest) -> dict[HostRecord, Refusal]:
+    """Return the hosts that are not the one that the request names."""
+    if not request.host:
+        return {}
+    refusals = {host: not_the_host(request, host.name) for host in cluster.hosts}
+    return {host: refusal for host, refusal in refusals.items() if refusal}
+
+
+def _in_short(reasons: Sequence[str]) -> str:
+    more = len(reasons) - MOST_SHOWN
+    return ", ".join([*reasons[:MOST_SHOWN], *([f"and {more} more"] if more > 0 else [])])
 
 
 def _outdated(cluster: Cluster, request: PlacementRequest) -> dict[HostRecord, Refusal]:

@@ -9,6 +9,7 @@ import structlog
 from schedulerglobal.hosts.url import HostUrl, parse_host_url
 from schedulerglobal.state.host import HostRecord, Reservation
 from schedulerglobal.state.identity import Identity
+from schedulerglobal.state.index import HostIndex
 from schedulerglobal.state.listed import ListedHosts
 from schedulerglobal.state.vms import VMRecord, VMSpec
 from schedulerglobal.store.base import Store
@@ -16,7 +17,7 @@ from schedulerglobal.store.ledger import Ledger, entry
 from schedulerglobal.store.records import Stored, StoredHost
 from slackvm.formats.operations import Operation
 from slackvm.model.labels import check_labels
-from slackvm.model.placement import Fleet
+from slackvm.model.placement import Fleet, Group
 
 log = structlog.get_logger()
 
@@ -55,8 +56,9 @@ class Cluster:
         self._boot_id = secrets.token_hex(4)
         self._revision = 0
         self._ordinal = 0
-        self._holders = _NameIndex()
-        self._unmanaged = _NameIndex()
+        self._holders = HostIndex[str]()
+        self._unmanaged = HostIndex[str]()
+        self._groups = HostIndex[Group]()
 
     @property
     def revision(self) -> str:
@@ -160,6 +162,7 @@ class Cluster:
                 other.index = index
             self._holders.update(host, ())
             self._unmanaged.update(host, ())
+            self._groups.update(host, ())
             self.listed.note_forgotten(host)
             self.identity.note_taken(host.ordinal)
             self.obeying_others.discard(host)
@@ -222,6 +225,10 @@ class Cluster:
         """Return the hosts with a VM of that name that SlackVM does not manage."""
         return self._unmanaged.find(name)
 
+    def group_hosts(self, group: Group) -> list[HostRecord]:
+        """Return the hosts that have a VM or reservation of an anti-affinity group."""
+        return self._groups.find(group)
+
     def changed(self, host: HostRecord) -> None:
         """Update everything that is computed from a host record."""
         if host.forgotten:
@@ -235,6 +242,7 @@ class Cluster:
             self.obeying_others.discard(host)
         self._holders.update(host, host.vm_names)
         self._unmanaged.update(host, host.resources.unmanaged)
+        self._groups.update(host, host.groups.values())
         self.fleet.update(host.index, host.summary())
 
     def _restore_host(self, stored: StoredHost, everything: Stored) -> None:
@@ -270,27 +278,3 @@ class Cluster:
         self.hosts.append(host)
         host.index = self.fleet.add(host.summary())
         self.changed(host)
-
-
-class _NameIndex:
-    """Hosts by the names of VMs on them."""
-
-    def __init__(self) -> None:
-        self._hosts: dict[str, set[HostRecord]] = {}
-        self._names: dict[HostRecord, set[str]] = {}
-
-    def find(self, name: str) -> list[HostRecord]:
-        """Return the hosts that have a VM of that name, in the order of their ordinals."""
-        return sorted(self._hosts.get(name, ()), key=lambda host: host.ordinal)
-
-    def update(self, host: HostRecord, names: Iterable[str]) -> None:
-        """Replace the names of a host; without any it leaves the index."""
-        before, after = self._names.pop(host, set()), set(names)
-        for name in before - after:
-            self._hosts[name].remove(host)
-            if not self._hosts[name]:
-                del self._hosts[name]
-        for name in after - before:
-            self._hosts.setdefault(name, set()).add(host)
-        if after:
-            self._names[host] = after

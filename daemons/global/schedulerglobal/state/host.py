@@ -19,6 +19,7 @@ from slackvm.api.vms import ChangedReply, VMReply
 from slackvm.formats.operations import Operation
 from slackvm.formats.origin import Origin, current_origin
 from slackvm.model.labels import Labels
+from slackvm.model.placement import Group
 from slackvm.model.summary import HostSummary
 from slackvm.model.vm import VM
 
@@ -165,6 +166,18 @@ class HostRecord:
         return {**reserved, **{name: each.vm for name, each in self.vms.items()}}
 
     @property
+    def groups(self) -> dict[str, Group]:
+        """Anti-affinity groups of VMs that are or will be on it, by the VMs' names."""
+        # Where a VM exists, it counts, and not the repeated request for it.
+        reserved = {name: each.spec for name, each in self.reservations.items()}
+        there: Mapping[str, VMSpec | VMRecord] = {**reserved, **self.vms}
+        return {
+            name: Group(each.owner, each.anti_affinity)
+            for name, each in there.items()
+            if each.anti_affinity
+        }
+
+    @property
     def stored(self) -> StoredHost:
         """What must not be forgotten of it."""
         return StoredHost(
@@ -186,7 +199,11 @@ class HostRecord:
 
     def facts(self) -> dict[str, Any]:
         """Return all that placements depend on, as the operations log has it."""
-        return self.resources.facts(self.placed_vms.values(), self.labels)
+        groups = sorted([name, *group] for name, group in self.groups.items())
+        return {
+            **self.resources.facts(self.placed_vms.values(), self.labels),
+            "groups": groups,
+        }
 
     def change_entries(self, before: Mapping[str, Any] | None) -> list[Operation]:
         """Return the log entry of the facts that have changed; none where nothing has.

@@ -147,6 +147,7 @@ class VMSpec:
         owner: name of the token that deploys it; empty: nobody's.
         anti_affinity: name of the group whose VMs are on different hosts; empty: none.
         require: labels that its host must have; no part of the VM.
+        host: name of the host that it must be on; empty: any; no part of the VM.
     """
 
     vm: VM
@@ -156,6 +157,7 @@ class VMSpec:
     owner: str = ""
     anti_affinity: str = ""
     require: Mapping[str, str] = field(default_factory=dict, compare=False)
+    host: str = field(default="", compare=False)
 
     @property
     def name(self) -> str:
@@ -166,19 +168,33 @@ class VMSpec:
     def placement_request(self) -> PlacementRequest:
         """What placements decide on; a policy cannot change it."""
         return PlacementRequest(
-            self.vm, MappingProxyType(self.labels), MappingProxyType(self.require)
+            self.vm,
+            MappingProxyType(self.labels),
+            MappingProxyType(self.require),
+            self.host,
+            self.owner,
+            self.anti_affinity,
         )
 
     @classmethod
-    def from_request(cls, request: ClusterVMRequest) -> Self:
-        """Return what a client requests."""
+    def from_request(cls, request: ClusterVMRequest, default_level: float | None) -> Self:
+        """Return what a client requests.
+
+        Args:
+            request: the request.
+            default_level: the level of a request without one; None: it must have one.
+
+        Raises:
+            RestError: the level is missing.
+        """
         return cls(
-            request.vm(),
+            request.vm(default_level),
             request.image,
             request.clone,
             request.labels,
             anti_affinity=request.anti_affinity,
             require=request.require,
+            host=request.host,
         )
 
     @classmethod

@@ -186,18 +186,13 @@ def vm_entry(op: str, host: str, vm: VM, owner: str, **fields: Any) -> Operation
 
 
 def reserve_entry(
-    host: str,
-    request: PlacementRequest,
-    owner: str,
-    excluded: list[str],
-    code: str | None = None,
+    host: str, request: PlacementRequest, excluded: list[str], code: str | None = None
 ) -> Operation:
     """Return the entry of a placement: the chosen host, or the reason of the refusal.
 
     Args:
         host: name of the host; empty: no host takes the VM.
         request: what was to be placed.
-        owner: owner of the VM; empty: it has none.
         excluded: names of hosts that refused the request before, or whose release cannot take it.
         code: why no host takes it.
     """
@@ -205,10 +200,12 @@ def reserve_entry(
         "reserve",
         host,
         request.vm,
-        owner,
+        request.owner,
         outcome=ACCEPTED if host else REFUSED,
         code=code,
         excluded=excluded or None,
         labels=dict(request.labels) or None,
         require=dict(request.require) or None,
+        required_host=request.host or None,
+        anti_affinity=request.anti_affinity or None,
     )

@@ -121,6 +121,9 @@ class HostAgent:
                 return live.view, False
             if same is not None or vm.name in {each.name for each in live.unmanaged}:
                 raise RefusedError(Refusal(Code.NAME_TAKEN))
+            if others := live.names_of_group(requested.group):
+                reason = f"{others[0]} of the same group is on this host"
+                raise RefusedError(Refusal(Code.AFFINITY, reason=reason))
             self._keys.check(idempotency_key)
             plan = live.host.plan_deploy(vm)
             if plan.refusal:

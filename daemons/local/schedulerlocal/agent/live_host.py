@@ -13,6 +13,7 @@ from schedulerlocal.hypervisor import HypervisorError, ObservedVM
 from slackvm.formats.origin import NO_REQUEST, originating
 from slackvm.model.host import Host
 from slackvm.model.labels import Labels
+from slackvm.model.placement import Group
 from slackvm.model.plan import Plan
 
 log = structlog.get_logger()
@@ -55,6 +56,12 @@ class LiveHost:
     def is_unaccommodated(self, name: str) -> bool:
         """Return whether the host has a managed VM without room for it."""
         return name in self.vms and name not in self.host.vms
+
+    def names_of_group(self, group: Group | None) -> list[str]:
+        """Return the names of the VMs of an anti-affinity group, in the order of creation."""
+        if group is None:
+            return []
+        return [name for name, vm in self.vms.items() if vm.spec and vm.spec.group == group]
 
     def creation_time(self) -> float:
         """Return a time later than that of all VMs, even if the machine's clock was set back."""

@@ -12,6 +12,7 @@ if TYPE_CHECKING:
         VNodeNumbers,
     )
     from slackvm.model.placement.choice import Placement, place
+    from slackvm.model.placement.constraints import Group, not_apart, not_the_host
     from slackvm.model.placement.fleet import Fleet
     from slackvm.model.placement.policy import Policy, PolicyError
 else:
@@ -21,6 +22,7 @@ else:
             "candidates": "Candidates HostLabels PlacementRequest VNodeNumbers",
             "fleet": "Fleet",
             "choice": "Placement place",
+            "constraints": "Group not_apart not_the_host",
             "policy": "Policy PolicyError",
         },
     )
@@ -28,11 +30,14 @@ else:
 __all__ = [
     "Candidates",
     "Fleet",
+    "Group",
     "HostLabels",
     "Placement",
     "PlacementRequest",
     "Policy",
     "PolicyError",
     "VNodeNumbers",
+    "not_apart",
+    "not_the_host",
     "place",
 ]

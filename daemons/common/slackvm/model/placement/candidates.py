@@ -27,11 +27,17 @@ class PlacementRequest:
         vm: the VM.
         labels: the VM's own labels.
         require: labels that its host must have, with these values.
+        host: name of the host that it must be on; empty: any.
+        owner: whose VM it is; empty: nobody's.
+        anti_affinity: name of its owner's group whose VMs are on different hosts; empty: none.
     """
 
     vm: VM
     labels: Labels = field(default_factory=dict)
     require: Labels = field(default_factory=dict)
+    host: str = ""
+    owner: str = ""
+    anti_affinity: str = ""
 
 
 class HostNames(Sequence[str]):
