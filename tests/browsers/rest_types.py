@@ -13,6 +13,7 @@ from pydantic.json_schema import models_json_schema
 
 from slackvm.api.cluster import ClusterVMsReply, HostsReply
 from slackvm.api.errors import ErrorReply
+from slackvm.api.events import EventsReply
 from slackvm.api.scheduling import (
     CapacityReply,
     CapacityRequest,
@@ -20,7 +21,7 @@ from slackvm.api.scheduling import (
     ClusterPlanRequest,
 )
 
-REPLIES = (HostsReply, ClusterVMsReply, ClusterPlanReply, CapacityReply, ErrorReply)
+REPLIES = (HostsReply, ClusterVMsReply, ClusterPlanReply, CapacityReply, EventsReply, ErrorReply)
 REQUESTS = (ClusterPlanRequest, CapacityRequest)
 
 _NAMES = {"string": "string", "integer": "number", "number": "number", "boolean": "boolean"}

@@ -558,6 +558,21 @@ def test_capacity_is_counted(visit: Visit, controller: Controller) -> None:
     expect(page.locator("#capacity-error")).to_contain_text("VCPUS:GIB:LEVEL")
 
 
+def test_events_are_shown_the_newest_first_and_filtered(
+    visit: Visit, controller: Controller
+) -> None:
+    visit.go("#/events")
+    page = visit.page
+    rows = page.locator("#view-events tbody tr")
+    expect(rows.first).to_contain_text("VM exists")
+    controller.call("POST", "/v1/hosts/host1/cordon")
+    expect(rows.first).to_contain_text("host cordoned")
+    controller.call("POST", "/v1/hosts/host1/uncordon")
+    page.locator("#view-events").get_by_label("VM").fill("web")
+    expect(page.locator("#view-events tbody td:nth-child(3)").first).to_have_text("web")
+    expect(page.locator("#view-events")).not_to_contain_text("cordoned")
+
+
 def test_a_controller_that_hangs_is_not_live(browser: Browser, tmp_path: Path) -> None:
     """It accepts connections and answers none: ages go on, and the time of the state is said."""
     with (
@@ -664,6 +679,7 @@ VIEWS = {
     "vm": "#/vms/web",
     "deploy": "#/deploy",
     "capacity": "#/capacity",
+    "events": "#/events",
     "nothing": "#/nothing",
 }
 

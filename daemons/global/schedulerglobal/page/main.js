@@ -5,6 +5,7 @@ import { CapacityView } from "./capacity.js";
 import { Cluster } from "./cluster.js";
 import { askToken, notify } from "./dialogs.js";
 import { byId, say } from "./elements.js";
+import { EventsView } from "./events.js";
 import { HostView } from "./host.js";
 import { HostsView } from "./hosts.js";
 import { DeployView } from "./plan.js";
@@ -22,6 +23,7 @@ const views = {
   vm: new VmView(cluster),
   deploy: new DeployView(cluster),
   capacity: new CapacityView(),
+  events: new EventsView(cluster),
   nothing: { title: "No such page" },
 };
 /** How far each address was scrolled. @type {Map<string, number>} */
@@ -34,7 +36,7 @@ let current = "";
  */
 function viewOf(hash) {
   const [path] = hash.split("?");
-  const named = path.match(/^#\/(hosts|vms|deploy|capacity)(?:\/([^/]+))?$/);
+  const named = path.match(/^#\/(hosts|vms|deploy|capacity|events)(?:\/([^/]+))?$/);
   const [, first = "hosts", name] = named ?? [];
   if (path && path !== "#/" && !path.startsWith(`#/${first}`)) return ["nothing"];
   if (!name) return [first];
