@@ -1,5 +1,6 @@
 """The client when a server is gone, hangs, or answers something invalid."""
 
+import gzip
 import json
 import socket
 import time
@@ -10,6 +11,7 @@ import pytest
 from client.impostor import SILENCE, answering, error, http, ok
 from client.running import run, table
 from command import slackvm
+from schedulerclient.session.server import MAX_ANSWER
 
 VM: dict[str, Any] = {
     "name": "web",
@@ -98,6 +100,25 @@ class TestOtherServers:
             output, errors = run(server.url, *arguments, expect=1)
         assert output == ""
         assert errors.startswith(f"Error: {server.url}/v1/vms answered ")
+
+    @pytest.mark.parametrize(
+        ("content", "coding", "reason"),
+        [
+            (gzip.compress(bytes(MAX_ANSWER + 1), 1), "gzip", f"larger than {MAX_ANSWER} bytes"),
+            (gzip.compress(b'{"vms": []}')[:-9], "gzip", "incomplete gzip"),
+            (b'{"vms": []}', "gzip", "damaged gzip"),
+            (b'{"vms": []}', "br", "compressed as 'br', not as gzip"),
+        ],
+        ids=["a bomb", "cut off", "not gzip", "not asked for"],
+    )
+    def test_an_answer_that_cannot_be_decompressed_is_an_error(
+        self, content: bytes, coding: str, reason: str
+    ) -> None:
+        answer = http("200 OK", content, Content_Encoding=coding)
+        with answering(answer) as server:
+            output, errors = run(server.url, "list", "--json", expect=1)
+        assert output == ""
+        assert reason in errors
 
     def test_a_redirect_is_an_error_and_not_followed(self) -> None:
         with answering(ok({"vms": []})) as elsewhere:

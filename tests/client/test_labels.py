@@ -91,6 +91,11 @@ class TestOtherReleases:
             errors = run(server.url, "hosts", "label", "host1", "rack=b", expect=2)[1]
         assert "runs SlackVM 0.1.0 and does not accept labels of hosts: a controller of" in errors
 
+    def test_a_controller_without_digests_lists_its_hosts(self, controller: Controller) -> None:
+        listed = ok(controller.get("/v1/hosts"))
+        with answering(refusal("topologies"), listed) as server:
+            assert len(rows_of(server.url, "hosts")) == len(controller.hosts())
+
     def test_a_controller_without_labels_is_named_with_its_release(self) -> None:
         page = ok({"total": 0, "vms": [], "after": None})
         health = ok({"status": "ok", "version": "0.1.0", "reason": ""})

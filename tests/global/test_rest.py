@@ -170,6 +170,18 @@ class TestHosts:
             assert (reported[name]["cordoned"], reported[name]["pending"]) == (False, [])
         assert [host["url"] for host in reported.values()] == [wire.url for wire in cluster.wires]
 
+    def test_equal_topologies_are_listed_once(self, controller: Controller) -> None:
+        whole = controller.hosts()
+        short = controller.get("/v1/hosts?topologies=digest")
+        for host in short["hosts"]:
+            assert host["topology"] == []
+            cpus = short["topologies"][host["topology_digest"]]
+            assert cpus == whole[host["name"]]["topology"]
+        assert len(short["topologies"]) == len({str(host["topology"]) for host in whole.values()})
+        since = controller.get(f"/v1/hosts?topologies=digest&since={short['revision']}")
+        assert (since["hosts"], since["topologies"]) == ([], {})
+        assert controller.call("GET", "/v1/hosts?topologies=all").status_code == 400
+
     def test_only_changed_hosts_are_listed_again(self, controller: Controller) -> None:
         wait_until(lambda: self.is_quiet(controller))
         before = controller.get("/v1/hosts")

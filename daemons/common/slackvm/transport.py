@@ -7,6 +7,7 @@ them.
 import http.client
 import io
 import socket
+import zlib
 from types import TracebackType
 from typing import Any, Self
 
@@ -14,7 +15,7 @@ from requests.adapters import HTTPAdapter
 from urllib3 import BaseHTTPResponse
 from urllib3.connection import HTTPConnection, HTTPSConnection
 from urllib3.connectionpool import ConnectionPool, HTTPConnectionPool, HTTPSConnectionPool
-from urllib3.exceptions import MaxRetryError, ResponseError
+from urllib3.exceptions import DecodeError, MaxRetryError, ResponseError
 from urllib3.util import Retry
 
 from slackvm.deadline import Deadline
@@ -23,6 +24,40 @@ _LOST = 2
 """How often a request is sent again after its answer was lost."""
 
 _MANY = 1000
+
+_PIECE = 1 << 16
+
+
+class TooLargeError(Exception):
+    """An answer has more bytes than allowed."""
+
+
+def read_content(response: BaseHTTPResponse, most: int) -> bytes:
+    """Return the content of an answer whose content was not read yet, decompressed if it is gzip.
+
+    Args:
+        response: the answer.
+        most: bytes that it may have, decompressed. No more than that is ever in memory.
+
+    Raises:
+        TooLargeError: it has more.
+        HTTPError: it does not arrive completely, or its compression is unknown or damaged.
+    """
+    coding = response.headers.get("Content-Encoding", "identity").lower()
+    if coding not in ("gzip", "identity"):
+        raise DecodeError(f"compressed as {coding[:40]!r}, not as gzip")
+    gunzip = zlib.decompressobj(16 + zlib.MAX_WBITS) if coding == "gzip" else None
+    content = bytearray()
+    for piece in response.stream(_PIECE, decode_content=False):
+        try:
+            content += gunzip.decompress(piece, most + 1 - len(content)) if gunzip else piece
+        except zlib.error as error:
+            raise DecodeError(f"damaged gzip: {error}") from error
+        if len(content) > most:
+            raise TooLargeError(f"larger than {most} bytes")
+    if gunzip and not gunzip.eof and content:
+        raise DecodeError("incomplete gzip")
+    return bytes(content)
 
 
 class TotalTimeoutAdapter(HTTPAdapter):

@@ -7,12 +7,11 @@ import click
 from pydantic import BaseModel, TypeAdapter, ValidationError
 
 from schedulerclient.output.failures import Failed
-from schedulerclient.session.inventory import find_vms
+from schedulerclient.session.inventory import cluster_hosts, find_vms
 from schedulerclient.session.server import Server
 from schedulerclient.session.session import server_of
-from slackvm.api import controller_api
 from slackvm.api.base import Level, MemoryGib, Vcpus
-from slackvm.api.cluster import HostsQuery, HostsReply, VMsQuery
+from slackvm.api.cluster import HostsReply, VMsQuery
 from slackvm.api.patterns import reason
 from slackvm.api.vms import VMsReply
 
@@ -137,7 +136,7 @@ def _vms(server: Server, incomplete: str) -> list[str]:
 
 
 def _hosts(server: Server, _: str) -> list[str]:
-    answer = server.send(controller_api.LIST_HOSTS, None, HostsQuery())
+    answer = cluster_hosts(server, with_topology=False)
     return [host.name for host in answer.read(HostsReply).hosts]
 
 

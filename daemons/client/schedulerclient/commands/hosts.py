@@ -7,6 +7,7 @@ from schedulerclient.commands.labels import fields_explained, label_changes
 from schedulerclient.output import output
 from schedulerclient.output.failures import Failed, about
 from schedulerclient.output.text import age, amount
+from schedulerclient.session.inventory import cluster_hosts
 from schedulerclient.session.server import Answer
 from schedulerclient.session.session import Client, client_command
 from slackvm.api import controller_api
@@ -17,7 +18,6 @@ from slackvm.api.cluster import (
     HostPath,
     HostRemoval,
     HostRequest,
-    HostsQuery,
     HostsReply,
 )
 from slackvm.api.hosts import UNKNOWN
@@ -45,7 +45,7 @@ def hosts(client: Client, wide: bool) -> None:
     """List, add, move, label or forget hosts of the cluster."""
     if click.get_current_context().invoked_subcommand is not None:
         return
-    answer = client.server.send(controller_api.LIST_HOSTS, None, HostsQuery())
+    answer = cluster_hosts(client.server, with_topology=client.as_json)
     if client.printed_json(answer):
         return
     output.show_table(

@@ -143,7 +143,7 @@ def _console(server: Server, vm: VMReply) -> str:
 
 def _host(server: Server, name: str) -> HostReply | None:
     """Return a host of the cluster, or the host whose own daemon answers; None: it is unknown."""
-    answer = host_answer(server)
+    answer = host_answer(server, with_topology=False)
     hosts = answer.read(HostsReply).hosts if answer.has("hosts") else [answer.read(HostReply)]
     return next((host for host in hosts if host.name == name), None)
 

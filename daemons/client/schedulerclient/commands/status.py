@@ -33,7 +33,7 @@ def status(client: Client, wide: bool) -> None:
     memory per CPU. The closer they are, the less CPU or memory stays unused. With --json the
     output is that of `slackvm hosts --json`.
     """
-    answer = host_answer(client.server)
+    answer = host_answer(client.server, with_topology=client.as_json)
     if client.printed_json(answer):
         return
     hosts: Sequence[HostReply] = (

@@ -40,10 +40,27 @@ def find_vms(server: Server, query: VMsQuery) -> Answer:
         answer = _page(server, query, after)
 
 
-def host_answer(server: Server) -> Answer:
+def cluster_hosts(server: Server, *, with_topology: bool) -> Answer:
+    """Return all hosts of a controller's cluster.
+
+    Args:
+        server: the controller.
+        with_topology: whether the reply lists the CPUs of each host, which is most of it.
+    """
+    if not with_topology:
+        try:
+            by_digest = HostsQuery(topologies="digest")
+            return server.send(controller_api.LIST_HOSTS, None, by_digest)
+        except BadInput:
+            # A controller of an earlier release does not know this field.
+            pass
+    return server.send(controller_api.LIST_HOSTS, None, HostsQuery())
+
+
+def host_answer(server: Server, *, with_topology: bool) -> Answer:
     """Return all hosts of a controller's cluster; or, of a host's daemon, this host."""
     try:
-        return server.send(controller_api.LIST_HOSTS, None, HostsQuery())
+        return cluster_hosts(server, with_topology=with_topology)
     except Failed as failure:
         if failure.code != Code.NOT_FOUND:
             raise

@@ -13,7 +13,7 @@ import requests
 from pydantic import BaseModel, ValidationError
 from requests.adapters import HTTPAdapter
 from requests.exceptions import InvalidURL
-from urllib3.exceptions import LocationValueError
+from urllib3.exceptions import DecodeError, HTTPError, LocationValueError, ReadTimeoutError
 
 from schedulerclient.output.failures import BadInput, Denied, Failed, Interrupted, Unreachable
 from schedulerclient.output.waiting import Waiting
@@ -27,9 +27,12 @@ from slackvm.deadline import Deadline
 from slackvm.http.auth import is_loopback
 from slackvm.model.codes import Code
 from slackvm.settings import ClientSettings
-from slackvm.transport import retries
+from slackvm.transport import TooLargeError, read_content, retries
 
 Model = TypeVar("Model", bound=BaseModel)
+
+MAX_ANSWER = 1 << 27
+"""Bytes that an answer may have, decompressed: 10,000 hosts, each with its CPUs, have less."""
 
 _REQUEST_ID = re.compile(r"[A-Za-z0-9._-]{1,64}")
 
@@ -109,6 +112,7 @@ class Server:
         # A proxy could not reach this machine's own loopback address.
         self._session.trust_env = not is_loopback(self.host)
         self._session.headers["User-Agent"] = f"slackvm/{__version__}"
+        self._session.headers["Accept-Encoding"] = "gzip"
         for scheme in ("http://", "https://"):
             self._session.mount(scheme, self._adapter)
 
@@ -140,13 +144,17 @@ class Server:
         repeatable = repeatable or not endpoint.changes
         self._adapter.max_retries = retries(Deadline(self._timeout) if repeatable else None)
 
-        def request() -> requests.Response:
-            return self._session.request(endpoint.method, url, json=body, **self._options)
+        def request() -> tuple[requests.Response, bytes]:
+            response = self._session.request(
+                endpoint.method, url, json=body, stream=True, **self._options
+            )
+            with response:
+                return response, read_content(response.raw, MAX_ANSWER)
 
         try:
             with self._waiting.seen():
-                response = within(self._timeout, request)
-        except (TimeoutError, requests.Timeout):
+                response, content = within(self._timeout, request)
+        except (TimeoutError, requests.Timeout, ReadTimeoutError):
             self._time_is_over(target, changes=endpoint.changes)
         except KeyboardInterrupt:
             if not endpoint.changes:
@@ -155,13 +163,15 @@ class Server:
             raise Interrupted(f"interrupted: {message}; check with `{_check(target)}`") from None
         except (InvalidURL, LocationValueError) as error:
             raise BadInput(f"SLACKVM_URL: {self.url!r} is not allowed: {error}") from error
-        except requests.RequestException as error:
+        except (TooLargeError, DecodeError) as error:
+            raise Failed(f"{url} answered with a reply that cannot be read: {error}") from error
+        except (requests.RequestException, HTTPError) as error:
             raise self._no_answer(error) from error
         if self._verbose:
             took = (time.monotonic() - begun) * 1000
             line = f"{endpoint.method} {url}: {response.status_code} in {took:.0f} ms"
             click.echo(line + _request_id(response), err=True)
-        return self._judged(url, response)
+        return self._judged(url, response, content)
 
     def version(self) -> str:
         """Return the release that the server runs; empty: it does not say."""
@@ -177,7 +187,7 @@ class Server:
             request.headers["Authorization"] = f"Bearer {self._token.value.get_secret_value()}"
         return request
 
-    def _judged(self, url: str, response: requests.Response) -> Answer:
+    def _judged(self, url: str, response: requests.Response, content: bytes) -> Answer:
         """Return a successful answer; raise the error of another one."""
         status = response.status_code
         if 300 <= status < 400:
@@ -186,7 +196,7 @@ class Server:
                 f"{url} redirects to {where!r}; slackvm does not follow it, so as not to send the "
                 "token there: give --url that address itself"
             )
-        document = _json(response)
+        document = _json(content)
         if 200 <= status < 300 and document is not None:
             return Answer(url, status, document)
         try:
@@ -219,7 +229,7 @@ class Server:
             f"{self.url} did not answer within {self._timeout:g} s (--timeout){doubt}"
         )
 
-    def _no_answer(self, error: requests.RequestException) -> Unreachable:
+    def _no_answer(self, error: Exception) -> Unreachable:
         message = f"{self.url} cannot be reached: {_reason(error)}"
         if isinstance(error, requests.exceptions.SSLError):
             message += (
@@ -238,10 +248,10 @@ def _check(target: str) -> str:
     return "slackvm hosts" if target.startswith("/v1/hosts") else "slackvm show NAME"
 
 
-def _json(response: requests.Response) -> Any:
+def _json(content: bytes) -> Any:
     """Return the JSON of an answer; None: it is not JSON."""
     try:
-        return json.loads(response.content, parse_float=_finite, parse_constant=_finite)
+        return json.loads(content, parse_float=_finite, parse_constant=_finite)
     except (ValueError, RecursionError):
         return None
 

@@ -1,6 +1,6 @@
 """Requests to the controller about its hosts and VMs, and its replies."""
 
-from typing import Annotated, Self
+from typing import Annotated, Literal, Self
 
 from pydantic import Field, RootModel, model_validator
 
@@ -17,7 +17,7 @@ from slackvm.api.base import (
     memory_mib,
 )
 from slackvm.api.errors import RestError
-from slackvm.api.hosts import HostReply
+from slackvm.api.hosts import CPUReply, HostReply
 from slackvm.api.prototype import StatusReply
 from slackvm.api.vms import VMFields, VMReply
 from slackvm.model.codes import Code
@@ -86,9 +86,16 @@ class HostPath(Inputs):
 
 
 class HostsQuery(Inputs):
-    """Which hosts to return: those that have changed since a revision; without one, all."""
+    """Which hosts to return, and how.
+
+    Attributes:
+        since: those that have changed since this revision; empty: all.
+        topologies: `digest` returns each topology once, beside the hosts, which name it by its
+            digest. Without it each host has its own.
+    """
 
     since: str = Field(default="", max_length=100)
+    topologies: Literal["", "digest"] = ""
 
 
 class HostRemoval(Inputs):
@@ -141,6 +148,9 @@ class ClusterHostReply(HostReply):
 
     Attributes:
         label_overrides: labels that were set in the controller; `labels` has them too.
+        topology: its CPUs; empty if the request asks for digests.
+        topology_digest: names its topology; hosts with equal ones have the same. Empty: the host
+            has not answered yet.
         url: URL of its daemon, as it was given.
         age_s: seconds since the host last answered; None: it never did.
         cordoned: whether it gets no VMs.
@@ -148,6 +158,8 @@ class ClusterHostReply(HostReply):
     """
 
     label_overrides: dict[str, str] = Field(default_factory=dict)
+    topology: list[CPUReply] = Field(default_factory=list)
+    topology_digest: str = ""
     url: str
     age_s: float | None
     cordoned: bool
@@ -161,12 +173,14 @@ class HostsReply(Reply):
         api_version: version of the REST interface that the controller speaks.
         revision: the value of `since` for the next request.
         hosts: those that have changed.
+        topologies: the topologies of these hosts by digest, if the request asks for digests.
         ages: seconds since each host last answered, all hosts by name, in the cluster's order.
     """
 
     api_version: int = 1
     revision: str
     hosts: list[ClusterHostReply]
+    topologies: dict[str, list[CPUReply]] = Field(default_factory=dict)
     ages: dict[str, float | None]
 
 

@@ -17,6 +17,7 @@ from slackvm.formats.origin import Origin, originating
 from slackvm.http import auth, inputs
 from slackvm.http import responses as replies
 from slackvm.http.auth import Tokens
+from slackvm.http.compression import compressed
 from slackvm.http.inputs import Environ
 from slackvm.http.metrics import NO_ROUTE, Metrics, known_method
 from slackvm.http.openapi import openapi_route
@@ -195,7 +196,8 @@ class _Resource:
                     headers=self._allow,
                 )
             response = self._respond(route, environ, parameters)
-            return _http(replies.of_response(response, route.endpoint, environ))
+            reply = replies.of_response(response, route.endpoint, environ)
+            return _http(compressed(reply, environ))
         except RestError as error:
             return _http(replies.of_error(error, failure))
         except Exception:  # noqa: BLE001 - every exception of a handler is logged and answered

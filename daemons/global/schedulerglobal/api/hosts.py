@@ -18,6 +18,7 @@ from slackvm.api.cluster import (
     HostsReply,
 )
 from slackvm.api.errors import RestError
+from slackvm.api.hosts import CPUReply
 from slackvm.http.routes import AnyRoute, Request, Response, Route
 from slackvm.model.codes import Code
 
@@ -26,13 +27,17 @@ def routes(cluster: Cluster, membership: Membership) -> list[AnyRoute]:
     """Return the routes about hosts."""
 
     def list_hosts(request: Request[None, HostsQuery]) -> Response:
+        by_digest = request.input.topologies == "digest"
         with cluster.lock:
-            revision = cluster.revision
-            hosts = [host.reply() for host in cluster.changed_since(request.input.since)]
-            ages = {host.name: host.age_s for host in cluster.hosts}
-        return Response(
-            200, HostsReply(api_version=API_VERSION, revision=revision, hosts=hosts, ages=ages)
-        )
+            changed = cluster.changed_since(request.input.since)
+            reply = HostsReply(
+                api_version=API_VERSION,
+                revision=cluster.revision,
+                hosts=[host.reply(with_topology=not by_digest) for host in changed],
+                topologies=_topologies(changed) if by_digest else {},
+                ages={host.name: host.age_s for host in cluster.hosts},
+            )
+        return Response(200, reply)
 
     def add(request: Request[None, HostRequest]) -> Response:
         given = request.input
@@ -93,6 +98,11 @@ def routes(cluster: Cluster, membership: Membership) -> list[AnyRoute]:
 def _response(cluster: Cluster, host: HostRecord, status: int = 200) -> Response:
     with cluster.lock:
         return Response(status, host.reply())
+
+
+def _topologies(hosts: list[HostRecord]) -> dict[str, list[CPUReply]]:
+    """Return the topologies of hosts by digest."""
+    return {host.topology.digest: host.topology.cpus for host in hosts if host.topology.digest}
 
 
 def _url(text: str) -> HostUrl:

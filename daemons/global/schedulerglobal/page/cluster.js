@@ -93,9 +93,10 @@ export class Cluster extends EventTarget {
 
   async #ask() {
     try {
-      const since = this.revision === null ? "" : `?since=${encodeURIComponent(this.revision)}`;
       const limit = this.revision === null ? {} : { timeoutMs: TIMEOUT_MS };
-      this.#take(await call("GET", `/v1/hosts${since}`, undefined, limit));
+      const since = encodeURIComponent(this.revision ?? "");
+      const path = `/v1/hosts?topologies=digest&since=${since}`;
+      this.#take(await call("GET", path, undefined, limit));
       this.failure = null;
       this.#failures = 0;
       this.answeredAt = Date.now();
@@ -108,8 +109,11 @@ export class Cluster extends EventTarget {
   }
 
   /** @param {HostsReply} reply */
-  #take({ revision, hosts, ages }) {
-    const known = new Map([...this.hosts, ...hosts.map((host) => entry(host))]);
+  #take({ revision, hosts, topologies, ages }) {
+    const changed = hosts.map((host) =>
+      entry({ ...host, topology: topologies[host.topology_digest] ?? [] }),
+    );
+    const known = new Map([...this.hosts, ...changed]);
     const present = Object.keys(ages).map((name) => known.get(name));
     this.hosts = new Map(present.flatMap((host) => (host ? [entry(host)] : [])));
     this.#ages = ages;

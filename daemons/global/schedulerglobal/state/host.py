@@ -8,6 +8,7 @@ from typing import Any
 from schedulerglobal.hosts.replies import HostReport
 from schedulerglobal.hosts.url import HostUrl
 from schedulerglobal.state.resources import HostResources
+from schedulerglobal.state.topologies import NO_TOPOLOGY, ReportedTopology, shared
 from schedulerglobal.state.vms import VMRecord, VMSpec
 from schedulerglobal.store.ledger import entry, vm_entry
 from schedulerglobal.store.records import StoredHost, StoredReservation
@@ -89,6 +90,7 @@ class HostRecord:
             given them up.
         revision: the cluster's revision in which it last changed.
         report: what it last reported of itself; None: nothing since the controller started.
+        topology: its CPUs, as it last reported them; `report` has the same list.
         etag: version of the last whole report; empty: the next one must be whole.
         vms: its VMs by name.
         reservations: VMs that are being deployed on it, or may have been, by name.
@@ -112,6 +114,7 @@ class HostRecord:
     fenced: bool = False
     revision: int = 0
     report: HostReply | None = None
+    topology: ReportedTopology = NO_TOPOLOGY
     etag: str = ""
     vms: dict[str, VMRecord] = field(default_factory=dict)
     reservations: dict[str, Reservation] = field(default_factory=dict)
@@ -236,7 +239,9 @@ class HostRecord:
 
     def take_report(self, report: HostReport, vms: Mapping[str, VMRecord]) -> None:
         """Replace what is known by a whole report, whose VMs are given as records."""
-        self.report, self.etag = report.host, report.etag
+        self.topology = shared(report.host.topology)
+        self.report = report.host.model_copy(update={"topology": self.topology.cpus})
+        self.etag = report.etag
         self.reported_name = report.host.name
         self.reported_labels = report.host.labels
         self.api_version = report.host.api_version
@@ -268,8 +273,8 @@ class HostRecord:
             self.resources = replace(self.resources, state=summary.state, reason=summary.reason)
         self.vms = {name: self._with_pins(vm) for name, vm in self.vms.items()}
 
-    def reply(self) -> ClusterHostReply:
-        """Return the host as clients see it."""
+    def reply(self, *, with_topology: bool = True) -> ClusterHostReply:
+        """Return the host as clients see it, with its CPUs or only with their digest."""
         return extend(
             ClusterHostReply,
             self.report or _NO_REPORT,
@@ -279,6 +284,8 @@ class HostRecord:
             reason=self.resources.reason or self.other_controller,
             labels=self.labels,
             label_overrides=self.label_overrides,
+            topology=self.topology.cpus if with_topology else [],
+            topology_digest=self.topology.digest,
             vms=list(self.vms),
             url=self.url.given,
             age_s=self.age_s,
