@@ -12,7 +12,16 @@ from urllib.parse import urlsplit
 from waiting import wait_until
 
 MAPS = frozenset(
-    ("ages", "label_overrides", "labels", "levels", "parts", "pins", "score_breakdown")
+    (
+        "ages",
+        "label_overrides",
+        "labels",
+        "levels",
+        "parts",
+        "pins",
+        "score_breakdown",
+        "topologies",
+    )
 )
 """Fields that map names to values: a later release does not add a name to these."""
 

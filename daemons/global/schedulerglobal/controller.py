@@ -20,6 +20,7 @@ from schedulerglobal.operations.claims import Claims
 from schedulerglobal.operations.deploy import Deployment
 from schedulerglobal.operations.membership import Membership
 from schedulerglobal.reservations.recovery import ReservationRecovery
+from schedulerglobal.scheduling.capacity import CapacityCounter
 from schedulerglobal.state.cluster import Cluster
 from schedulerglobal.store.base import StoreError
 from schedulerglobal.store.ledger import Ledger, entry
@@ -71,6 +72,7 @@ class Controller:
             self.cluster, self._client, recovery, metrics.registry, settings.scg_delay
         )
         self._thread = threading.Thread(target=self._poller.run, name="poller", daemon=True)
+        self._counter = CapacityCounter(self.cluster, settings.scg_policy)
         claims = Claims(self.cluster, self._client, self._poller, recovery)
         membership = Membership(self.cluster, self._client, self._poller)
         deployment = Deployment(claims, policy, metrics.registry)
@@ -83,7 +85,9 @@ class Controller:
                 *hosts_api.routes(self.cluster, membership),
                 *controller_routes.routes(self.cluster, membership),
                 *events_api.routes(self.events),
-                *scheduling_api.routes(self.cluster, policy, settings.scg_default_level),
+                *scheduling_api.routes(
+                    self.cluster, policy, settings.scg_default_level, self._counter
+                ),
                 *health_api.routes(self.cluster),
             ],
             title="SlackVM global scheduler",
@@ -113,6 +117,7 @@ class Controller:
         if self._thread.is_alive():
             self._thread.join(_TIMEOUT_S)
         self._client.close()
+        self._counter.close()
         with self.cluster.lock:
             self.cluster.ledger.close()
 

@@ -1,14 +1,12 @@
 """Where a VM would go, and how many more fit, over REST; nothing changes."""
 
-import threading
-
-from schedulerglobal.scheduling.capacity import capacity
+from schedulerglobal.scheduling.capacity import CapacityCounter
 from schedulerglobal.scheduling.explain import plan
 from schedulerglobal.state.cluster import Cluster
 from schedulerglobal.state.vms import VMSpec
 from slackvm import plugins
 from slackvm.api import controller_api
-from slackvm.api.errors import RestError, overloaded
+from slackvm.api.errors import RestError
 from slackvm.api.scheduling import CapacityRequest, ClusterPlanRequest
 from slackvm.http.routes import AnyRoute, Request, Response, Route
 from slackvm.model.codes import Code
@@ -16,16 +14,17 @@ from slackvm.model.placement import Policy
 from slackvm.model.policies import POLICIES
 
 
-def routes(cluster: Cluster, policy: Policy, default_level: float | None) -> list[AnyRoute]:
+def routes(
+    cluster: Cluster, policy: Policy, default_level: float | None, counter: CapacityCounter
+) -> list[AnyRoute]:
     """Return the routes.
 
     Args:
         cluster: the hosts.
         policy: the cluster's policy.
         default_level: the level of a request without one; None: it must have one.
+        counter: counts the capacity.
     """
-    # Each takes a whole CPU.
-    one_at_a_time = threading.Lock()
 
     def plan_vm(request: Request[None, ClusterPlanRequest]) -> Response:
         asked = request.input.policy
@@ -43,12 +42,7 @@ def routes(cluster: Cluster, policy: Policy, default_level: float | None) -> lis
         return Response(200, plan(cluster, requested, other))
 
     def count_capacity(request: Request[None, CapacityRequest]) -> Response:
-        if not one_at_a_time.acquire(blocking=False):
-            raise overloaded("another capacity request is running")
-        try:
-            return Response(200, capacity(cluster, policy, request.input))
-        finally:
-            one_at_a_time.release()
+        return Response(200, counter.capacity(request.input))
 
     return [
         Route(controller_api.PLAN, plan_vm),

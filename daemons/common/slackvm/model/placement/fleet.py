@@ -9,6 +9,7 @@ from collections.abc import Iterable
 from types import MappingProxyType
 
 import numpy as np
+from numpy.typing import NDArray
 
 from slackvm.model.codes import Code
 from slackvm.model.labels import Labels, format_labels, missing_labels
@@ -58,6 +59,11 @@ class Fleet:
     def __len__(self) -> int:
         """Return the number of hosts."""
         return len(self._summaries)
+
+    @property
+    def summaries(self) -> tuple[HostSummary, ...]:
+        """The summaries of all hosts as they are now, without the VMs taken since."""
+        return tuple(self._summaries)
 
     def add(self, summary: HostSummary) -> int:
         """Add a host and return its index, which is the last."""
@@ -115,6 +121,55 @@ class Fleet:
             self.labels,
             VNodes(self._hosts, self._levels, level, ()),
         )
+
+    def consider_some(self, request: PlacementRequest, index: NDArray[np.int64]) -> Candidates:
+        """Return what `consider` returns, of some hosts by their indexes, in this order."""
+        vm, hosts = request.vm, self._hosts
+        level = self._levels.get(vm.level, _NO_VNODE)
+        growth, fits = hosts.consider(level, vm, index)
+        fits &= np.array(
+            [_includes(self._offers[offer], vm.level) for offer in self._offer[index].tolist()]
+        )
+        cpus, memory_mib, cpus_free, memory_free_mib = (
+            read_only(numbers[index]) for numbers in self._shown
+        )
+        labels = HostLabels([self._label_maps[each] for each in index.tolist()])
+        if request.require:
+            fits &= labels.matching(request.require)
+        return Candidates(
+            request,
+            fits,
+            growth,
+            cpus,
+            memory_mib,
+            cpus_free,
+            memory_free_mib,
+            HostNames([self._names[each] for each in index.tolist()]),
+            labels,
+            VNodes(hosts, self._levels, level, (index,)),
+        )
+
+    def numbers(self, index: int) -> bytes:
+        """Return all numbers of a host; while they are the same, it takes the same VMs."""
+        hosts = self._hosts
+        own = (self._offer, hosts.cpus, hosts.memory_mib, hosts.cpus_free, hosts.memory_free_mib)
+        of_vnodes = (hosts.owned, hosts.allocation, hosts.largest)
+        return b"".join(
+            [each[index].tobytes() for each in own]
+            + [each[:, index].tobytes() for each in of_vnodes]
+        )
+
+    def fill(self, index: NDArray[np.int64], vm: VM) -> None:
+        """Put a VM like this one on each of some hosts that can take it; they cannot be given back.
+
+        Args:
+            index: the hosts; none occurs twice.
+            vm: the size.
+        """
+        vnodes = (self._level(vm.level), index)
+        allocation = self._hosts.allocation[vnodes] + vm.vcpus
+        largest = np.maximum(self._hosts.largest[vnodes], vm.vcpus)
+        self._hosts.resize(vnodes[0], (index,), vm.milli, allocation, largest, vm.memory_mib)
 
     def refusal(self, index: int, request: PlacementRequest) -> Refusal | None:
         """Return why a host refuses a VM; None if it takes the VM.
