@@ -2,7 +2,8 @@
 
 Run as a module. The steps are the moments before each thing that the controller does to its store,
 its log and its hosts while it changes VMs; what is after one is before the next. `KILL_AT` numbers
-the step. Steps that are reached are appended to the file `STEPS`; before it is there, none counts.
+the step, or `KILL_NAME` names it: then its first time counts. Steps that are reached are appended
+to the file `STEPS`; before it is there, none counts.
 """
 
 import functools
@@ -19,6 +20,7 @@ from slackvm.formats.operations import Journal
 
 STEPS = Path(os.environ["STEPS"])
 KILL_AT = int(os.environ.get("KILL_AT", "0"))
+KILL_NAME = os.environ.get("KILL_NAME", "")
 reached = 0
 
 
@@ -29,7 +31,7 @@ def step(name: str) -> None:
     reached += 1
     with STEPS.open("a") as steps:
         steps.write(f"{name}\n")
-    if reached == KILL_AT:
+    if reached == KILL_AT or name == KILL_NAME:
         os.kill(os.getpid(), signal.SIGKILL)
 
 
@@ -44,7 +46,10 @@ def stepping(owner: type, name: str) -> None:
     setattr(owner, name, wrapped)
 
 
-for name in ("reserve", "confirm", "release", "set_vms", "write_lines"):
+for name in (
+    *("reserve", "confirm", "release", "set_vms", "write_lines"),
+    *("set_lost", "drop_lost"),
+):
     stepping(SqliteStore, name)
 for name in ("deploy", "remove", "cancel"):
     stepping(HostClient, name)

@@ -49,7 +49,13 @@ class Controller(Served):
 
 
 class Running:
-    """A controller that runs, its hosts, and the wires between."""
+    """A controller that runs, its hosts, and the wires between.
+
+    Attributes:
+        log_start: where in the controller's log a test began, if it noted that.
+    """
+
+    log_start = 0
 
     def __init__(self, controller: Controller, hosts: list[Daemon], wires: list[Wire]) -> None:
         self.controller = controller

@@ -10,7 +10,7 @@ import jinja2
 import pytest
 import yaml
 
-from live.daemons import serving
+from clusters.processes import cluster
 from waiting import wait_until
 
 ROLE = Path(__file__).parents[2] / "roles/slackvm_monitoring"
@@ -35,6 +35,30 @@ CASES = [
         {'up{job="slackvm-global",host="controller"}': "1x5 0x10"},
         "8m",
         {"job": "slackvm-global", "host": "controller", "severity": "critical"},
+    ),
+    (
+        "SlackVMLostVMs",
+        {'slackvm_cluster_vms_lost{host="controller"}': "0x5 2x10"},
+        "6m",
+        {"host": "controller", "severity": "critical"},
+    ),
+    (
+        "SlackVMDuplicatedVMs",
+        {'slackvm_cluster_vms_duplicated{host="controller"}': "0x5 1x10"},
+        "6m",
+        {"host": "controller", "severity": "critical"},
+    ),
+    (
+        "SlackVMHostsNotReached",
+        {'slackvm_cluster_hosts{host="controller",state="unknown"}': "1x2 0x3 1x15"},
+        "13m",
+        {"host": "controller", "state": "unknown", "severity": "warning"},
+    ),
+    (
+        "SlackVMStoreBehind",
+        {'slackvm_store_behind{host="controller"}': "1x1 0x3 1x15"},
+        "10m",
+        {"host": "controller", "severity": "critical"},
     ),
     (
         "SlackVMHostOvercommitted",
@@ -154,11 +178,12 @@ def test_every_metric_of_rules_and_dashboard_is_exported(rules, tmp_path):
         [target["expr"] for panel in dashboard["panels"] for target in panel["targets"]]
     )
     named = set(re.findall(r"\bslackvm_\w+", asked))
-    with serving(tmp_path, "--topology=i7-1185g7") as daemon:
+    with cluster(tmp_path, ["i7-1185g7"]) as (controller, [daemon]):
         assert daemon.deploy("a", 2, 2.0).status_code == 201
 
         def exported():
-            return set(re.findall(r"^(slackvm_\w+)", daemon.call("GET", "/metrics").text, re.M))
+            text = "".join(each.call("GET", "/metrics").text for each in (controller, daemon))
+            return set(re.findall(r"^(slackvm_\w+)", text, re.M))
 
         wait_until(lambda: "slackvm_vm_cpu_wait_ratio" in exported())
         assert len(named) > 8

@@ -42,6 +42,7 @@ for name, place, summary in (
     ("start", "vms:start", "Start VMs that are stopped."),
     ("stop", "vms:stop", "Stop VMs; they keep their CPUs and memory until they are removed."),
     ("restart", "vms:restart", "Restart VMs."),
+    ("rebuild", "vms:rebuild", "Create lost VMs again, as they were deployed."),
     ("list", "listing:list_vms", "List the VMs."),
     (
         "show",

@@ -29,8 +29,19 @@ class ClusterCollector:
         with self._cluster.lock:
             hosts = self._cluster.hosts
             families = [*_hosts(hosts), *_sizes(hosts), *_levels(hosts)]
+            lost, duplicated = len(self._cluster.lost), len(self._cluster.duplicates)
             errors, is_behind = self._cluster.ledger.errors, self._cluster.ledger.is_behind
         yield from families
+        yield GaugeMetricFamily(
+            "slackvm_cluster_vms_lost",
+            "VMs that are gone although nobody removed them.",
+            value=lost,
+        )
+        yield GaugeMetricFamily(
+            "slackvm_cluster_vms_duplicated",
+            "Names of VMs that are on several hosts.",
+            value=duplicated,
+        )
         yield CounterMetricFamily(
             "slackvm_store_errors",
             "Attempts to write the store or the operations log that failed.",

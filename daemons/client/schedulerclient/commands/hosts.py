@@ -1,5 +1,7 @@
 """`slackvm hosts`, `cordon`, `uncordon`: the hosts of a cluster."""
 
+import sys
+
 import click
 
 from schedulerclient.commands.fields import checked, complete_host, request
@@ -7,20 +9,24 @@ from schedulerclient.commands.labels import fields_explained, label_changes
 from schedulerclient.output import output
 from schedulerclient.output.failures import Failed, about
 from schedulerclient.output.text import age, amount
-from schedulerclient.session.inventory import cluster_hosts
+from schedulerclient.session.inventory import cluster_hosts, find_vms
 from schedulerclient.session.server import Answer
 from schedulerclient.session.session import Client, client_command
 from slackvm.api import controller_api
 from slackvm.api.cluster import (
+    LOST,
     ClusterHostReply,
+    ForgottenHostReply,
     HostName,
     HostPatch,
     HostPath,
     HostRemoval,
     HostRequest,
     HostsReply,
+    VMsQuery,
 )
 from slackvm.api.hosts import UNKNOWN
+from slackvm.api.vms import VMsReply
 from slackvm.model.labels import format_labels
 
 name_argument = click.argument("name", type=checked(HostName), shell_complete=complete_host)
@@ -148,12 +154,38 @@ def _show_place(client: Client, answer: Answer, *, force: bool) -> None:
 @click.option("--force", is_flag=True, help="Also if the host has VMs: they are forgotten too.")
 @client_command
 def forget(client: Client, name: str, force: bool) -> None:
-    """Remove a host from the cluster; its daemon and its VMs keep running."""
+    """Remove a host from the cluster; its daemon and its VMs keep running.
+
+    A host that has VMs is shown with them, and on a terminal the command asks whether to go on.
+    """
     with about(name):
+        if not client.as_json:
+            force = _show_vms(client, name, force=force)
         given = HostRemoval(force=force)
         answer = client.server.send(controller_api.REMOVE_HOST, HostPath(name=name), given)
-    if not client.printed_json(answer):
-        output.show_line(f"{name} is forgotten")
+    if client.printed_json(answer):
+        return
+    forgotten = answer.read(ForgottenHostReply).forgotten
+    vms = f", with {amount(len(forgotten), 'VM')}" if forgotten else ""
+    output.show_line(f"{name} is forgotten{vms}")
+
+
+def _show_vms(client: Client, name: str, *, force: bool) -> bool:
+    """Show the VMs that a host has; return whether to forget them with it."""
+    found = find_vms(client.server, request(VMsQuery, host=name)).read(VMsReply).vms
+    vms = [vm for vm in found if vm.state != LOST]
+    if not vms:
+        return force
+    output.show_table(
+        ("NAME", "STATE", "IMAGE", "OWNER"),
+        [(vm.name, vm.state, vm.image, vm.owner) for vm in vms],
+        numbers=(),
+        optional=("OWNER",),
+    )
+    if force or not output.is_terminal(sys.stdin):
+        return force
+    question = f"Forget {name} and its {amount(len(vms), 'VM')}? The VMs keep running."
+    return click.confirm(question, abort=True)
 
 
 LABEL_EXAMPLES = """

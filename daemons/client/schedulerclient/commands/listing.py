@@ -7,6 +7,7 @@ import click
 
 from schedulerclient.commands.fields import checked, complete_host, complete_vm, request
 from schedulerclient.commands.labels import fields_explained, labels_option
+from schedulerclient.commands.vms import host_option
 from schedulerclient.output import output
 from schedulerclient.output.failures import about
 from schedulerclient.output.text import cpus, gib, moment
@@ -15,7 +16,15 @@ from schedulerclient.session.server import Server
 from schedulerclient.session.session import Client, client_command
 from slackvm.api import controller_api
 from slackvm.api.base import Level, VmName
-from slackvm.api.cluster import ClusterHostReply, HostName, HostsReply, VMsQuery
+from slackvm.api.cluster import (
+    LOST,
+    ClusterHostReply,
+    ClusterVMReply,
+    HostChoice,
+    HostName,
+    HostsReply,
+    VMsQuery,
+)
 from slackvm.api.hosts import HostReply
 from slackvm.api.vms import VMPath, VMReply, VMsReply
 from slackvm.http.auth import is_loopback
@@ -31,6 +40,7 @@ Examples:
   slackvm list --host host1 --level 2
   slackvm list --label app=shop --wide
   slackvm list --search web --json
+  slackvm list --lost
 """
 
 SHOW_EXAMPLES = """
@@ -56,6 +66,7 @@ Examples:
     metavar="TEXT",
     help="Only VMs with this text in name, image or labels, in upper or lower case.",
 )
+@click.option("--lost", is_flag=True, help="Only VMs that are gone although nobody removed them.")
 @click.option("--wide", is_flag=True, help="Show images and labels too, and every column.")
 @client_command
 def list_vms(
@@ -64,11 +75,19 @@ def list_vms(
     level: float | None,
     labels: dict[str, str],
     search: str | None,
+    lost: bool,
     wide: bool,
 ) -> None:
     """List the VMs."""
     label = format_labels(labels)
-    query = request(VMsQuery, host=host or "", level=level, label=label, search=search or "")
+    query = request(
+        VMsQuery,
+        host=host or "",
+        level=level,
+        label=label,
+        state=LOST if lost else "",
+        search=search or "",
+    )
     with fields_explained(client.server, labels):
         answer = find_vms(client.server, query)
     if client.printed_json(answer):
@@ -101,19 +120,27 @@ def list_vms(
 
 @click.command(epilog=SHOW_EXAMPLES)
 @click.argument("name", type=checked(VmName), shell_complete=complete_vm)
+@host_option
 @client_command
-def show(client: Client, name: str) -> None:
+def show(client: Client, name: str, host: str | None) -> None:
     """Show a VM: its CPUs, labels, addresses, and the command for its console."""
     with about(name):
-        answer = client.server.send(controller_api.SHOW_VM, VMPath(name=name), None)
+        given = request(HostChoice, host=host or "")
+        answer = client.server.send(controller_api.SHOW_VM, VMPath(name=name), given)
     if client.printed_json(answer):
         return
-    vm = answer.read(VMReply)
+    vm = answer.read(ClusterVMReply)
+    others = [("also on", ", ".join(vm.duplicates))] if vm.duplicates else []
+    reason = [("reason", vm.state_reason)] if vm.state_reason else []
+    lost = [("lost", moment(vm.lost))] if vm.lost is not None else []
     output.show_fields(
         [
             ("name", vm.name),
             ("state", vm.state),
+            *reason,
+            *lost,
             ("host", vm.host),
+            *others,
             ("level", str(vm.level)),
             ("vCPUs", str(vm.vcpus)),
             ("memory", f"{gib(vm.memory_mib)} GiB"),
@@ -123,7 +150,7 @@ def show(client: Client, name: str) -> None:
             ("image", vm.image + (", cloned" if vm.clone else "")),
             ("created", moment(vm.created)),
             ("addresses", ", ".join(vm.addresses)),
-            ("console", _console(client.server, vm)),
+            *([] if lost else [("console", _console(client.server, vm))]),
         ]
     )
 

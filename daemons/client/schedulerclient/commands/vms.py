@@ -4,13 +4,14 @@ from collections.abc import Callable
 
 import click
 
-from schedulerclient.commands.fields import checked, complete_vm
+from schedulerclient.commands.fields import checked, complete_host, complete_vm, request
 from schedulerclient.output import output
 from schedulerclient.output.failures import Denied, Failed, Unreachable, about
 from schedulerclient.session.server import Answer
 from schedulerclient.session.session import Client, client_command
 from slackvm.api import controller_api
 from slackvm.api.base import VmName
+from slackvm.api.cluster import HostChoice, HostName, VMRemoval
 from slackvm.api.vms import VMPath, VMReply
 
 names = click.argument(
@@ -22,27 +23,69 @@ names = click.argument(
     shell_complete=complete_vm,
 )
 
+host_option = click.option(
+    "--host",
+    type=checked(HostName),
+    metavar="NAME",
+    shell_complete=complete_host,
+    help="The VM on this host, where several hosts have one of that name.",
+)
+
 REMOVE_EXAMPLES = """
 \b
 Examples:
   slackvm remove web
   slackvm remove web-1 web-2 web-3
+  slackvm remove web --host host2
+      the VM on host2, where host1 has one of that name too
+  slackvm remove web --lost
+      a VM that is gone: nobody will rebuild it
+"""
+
+REBUILD_EXAMPLES = """
+\b
+Examples:
+  slackvm list --lost
+  slackvm rebuild web
+  slackvm rebuild web-1 web-2
 """
 
 
 @click.command(epilog=REMOVE_EXAMPLES)
 @names
+@host_option
+@click.option("--lost", is_flag=True, help="Let lost VMs go; VMs that exist are not removed.")
 @client_command
-def remove(client: Client, names: tuple[str, ...]) -> None:
+def remove(client: Client, names: tuple[str, ...], host: str | None, lost: bool) -> None:
     """Remove VMs; their images stay.
 
     What a clone has written is lost. If one VM cannot be removed, the others still are.
     """
+    given = request(VMRemoval, host=host or "", lost=lost)
     _each(
         client,
         names,
-        lambda name: client.server.send(controller_api.REMOVE_VM, VMPath(name=name), None),
-        lambda name, _: f"{name} is removed",
+        lambda name: client.server.send(controller_api.REMOVE_VM, VMPath(name=name), given),
+        lambda name, _: f"{name} is let go" if lost else f"{name} is removed",
+    )
+
+
+@click.command(epilog=REBUILD_EXAMPLES)
+@names
+@host_option
+@client_command
+def rebuild(client: Client, names: tuple[str, ...], host: str | None) -> None:
+    """Create lost VMs again, as they were deployed.
+
+    A clone begins with its image as it is; what the lost VM has written is gone. If one VM cannot
+    be rebuilt, the others still are.
+    """
+    given = request(HostChoice, host=host or "")
+    _each(
+        client,
+        names,
+        lambda name: client.server.send(controller_api.REBUILD_VM, VMPath(name=name), given),
+        _state,
     )
 
 
@@ -52,13 +95,15 @@ def _state_command(verb: str, help_text: str) -> click.Command:
 
     @click.command(verb, help=help_text, epilog=examples)
     @names
+    @host_option
     @client_command
-    def change(client: Client, names: tuple[str, ...]) -> None:
+    def change(client: Client, names: tuple[str, ...], host: str | None) -> None:
+        given = request(HostChoice, host=host or "")
         _each(
             client,
             names,
             lambda name: client.server.send(
-                controller_api.CHANGE_VM[verb], VMPath(name=name), None
+                controller_api.CHANGE_VM[verb], VMPath(name=name), given
             ),
             _state,
         )

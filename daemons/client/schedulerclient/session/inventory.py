@@ -78,6 +78,7 @@ def _matches(vm: VMReply, query: VMsQuery) -> bool:
     searched = (vm.name, vm.image, format_labels(vm.labels))
     return (
         query.host in ("", vm.host)
+        and query.state in ("", vm.state)
         and query.level in (None, vm.level)
         and any(text in each.lower() for each in searched)
         and query.matches(vm.labels)

@@ -1,6 +1,6 @@
 """Requests to the controller about its hosts and VMs, and its replies."""
 
-from typing import Annotated, Literal, Self
+from typing import Annotated, Any, Literal, Self
 
 from pydantic import Field, RootModel, model_validator
 
@@ -104,6 +104,48 @@ class HostRemoval(Inputs):
     force: bool = False
 
 
+LOST = "lost"
+"""State of a VM that is gone although nobody removed it; `host` is the one that had it."""
+
+
+def _is_empty(value: Any) -> bool:
+    return value is None or value in ("", [])
+
+
+class ClusterVMReply(VMReply):
+    """A VM as the controller knows it; its own fields are left out where they say nothing.
+
+    Attributes:
+        state_reason: why the VM is in its state; empty where that needs no reason.
+        lost: when it was found missing, in seconds since the epoch; None: it is not lost.
+        duplicates: names of the other hosts that have a VM of this name.
+    """
+
+    state_reason: str = Field(default="", exclude_if=_is_empty)
+    lost: float | None = Field(default=None, exclude_if=_is_empty)
+    duplicates: list[str] = Field(default_factory=list, exclude_if=_is_empty)
+
+
+class HostChoice(Inputs):
+    """Which VM of a name is meant.
+
+    Attributes:
+        host: the one on this host; empty: the only one.
+    """
+
+    host: str = Field(default="", max_length=300)
+
+
+class VMRemoval(HostChoice):
+    """What to remove of a VM.
+
+    Attributes:
+        lost: let a lost VM go, and not remove one that exists.
+    """
+
+    lost: bool = False
+
+
 class VMsQuery(Inputs):
     """Which VMs to return, by name in ascending order.
 
@@ -111,14 +153,17 @@ class VMsQuery(Inputs):
         host: those on this host; empty: on any.
         level: those of this level.
         label: those with all of these labels, `key=value,key=value`.
+        state: those in this state, such as `running` or `lost`; empty: in any.
         search: those whose name, image or labels contain this text, in any case.
         limit: at most so many.
-        after: those whose names come after this one.
+        after: those that come after this one, as the `after` of the page before says; a name stands
+            for all VMs of that name.
     """
 
     host: str = Field(default="", max_length=300)
     level: Level | None = None
     label: LabelList = ""
+    state: str = Field(default="", max_length=100)
     search: str = Field(default="", max_length=100)
     limit: Annotated[int, Field(ge=1, le=10_000), WHOLE] = 1000
     after: str = Field(default="", max_length=100)
@@ -134,12 +179,12 @@ class ClusterVMsReply(Reply):
 
     Attributes:
         total: how many match, on all pages.
-        vms: those of this page, by name in ascending order.
+        vms: those of this page, by name in ascending order; lost ones too.
         after: the value of `after` that returns the next page; None: this is the last one.
     """
 
     total: int
-    vms: list[VMReply]
+    vms: list[ClusterVMReply]
     after: str | None
 
 
@@ -164,6 +209,16 @@ class ClusterHostReply(HostReply):
     age_s: float | None
     cordoned: bool
     pending: list[str]
+
+
+class ForgottenHostReply(ClusterHostReply):
+    """A host that was removed from the cluster.
+
+    Attributes:
+        forgotten: its VMs, which keep running, as they were when it was removed.
+    """
+
+    forgotten: list[VMReply] = Field(default_factory=list)
 
 
 class HostsReply(Reply):

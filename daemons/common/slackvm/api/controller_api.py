@@ -6,14 +6,18 @@ from slackvm.api import host_api
 from slackvm.api.cluster import (
     ClusterHostReply,
     ClusterStatusReply,
+    ClusterVMReply,
     ClusterVMRequest,
     ClusterVMsReply,
+    ForgottenHostReply,
+    HostChoice,
     HostPatch,
     HostPath,
     HostRemoval,
     HostRequest,
     HostsQuery,
     HostsReply,
+    VMRemoval,
     VMsQuery,
 )
 from slackvm.api.controllers import ControllerReply
@@ -28,7 +32,7 @@ from slackvm.api.scheduling import (
     ClusterPlanReply,
     ClusterPlanRequest,
 )
-from slackvm.api.vms import ChangedReply, VMPath, VMReply
+from slackvm.api.vms import ChangedReply, VMPath
 from slackvm.model.codes import Code
 
 _STORE = (Code.STORAGE_FULL, Code.STORAGE_FAILED)
@@ -37,12 +41,13 @@ _NOT_NOW = (
     *(Code.NOT_READY, Code.HOST_UNREACHABLE, Code.OUTCOME_UNKNOWN, Code.HYPERVISOR_FAILED),
     *_STORE,
 )
-_CHANGE = (Code.VM_NOT_FOUND, Code.NAME_TAKEN, Code.OTHER_CONTROLLER, *_NOT_NOW)
+_CHANGE = (Code.VM_NOT_FOUND, Code.NAME_TAKEN, Code.VM_LOST, Code.OTHER_CONTROLLER, *_NOT_NOW)
 _DEPLOY = (
     *(Code.IMAGE_NOT_FOUND, Code.IMAGE_OUTSIDE, Code.IMAGE_INVALID, Code.IMAGE_IN_USE),
     *(Code.NO_CPU, Code.NO_MEMORY, Code.TOO_LARGE, Code.OVERCOMMITTED, Code.CORDONED),
     *(Code.NAME_TAKEN, Code.LEVEL_NOT_OFFERED, Code.LABELS_NOT_MATCHED, Code.OTHER_CONTROLLER),
     *(Code.AFFINITY, Code.HOST_OUTDATED, Code.EXCLUDED_BY_POLICY, Code.POLICY_FAILED),
+    Code.VM_LOST,
     *_NOT_NOW,
 )
 
@@ -67,30 +72,59 @@ LIST_VMS: Endpoint[None, VMsQuery] = Endpoint(
     tags=("vms",),
 )
 
-SHOW_VM: Endpoint[VMPath, None] = Endpoint(
+SHOW_VM: Endpoint[VMPath, HostChoice] = Endpoint(
     method="GET",
     path="/v1/vms/{name}",
-    summary="One VM.",
-    replies={200: VMReply},
+    summary="One VM; it may be lost.",
+    replies={200: ClusterVMReply},
     codes=(Code.VM_NOT_FOUND, Code.OUTCOME_UNKNOWN),
     parameters=VMPath,
+    input=HostChoice,
     tags=("vms",),
 )
 
-REMOVE_VM: Endpoint[VMPath, None] = Endpoint(
+REMOVE_VM: Endpoint[VMPath, VMRemoval] = Endpoint(
     method="DELETE",
     path="/v1/vms/{name}",
-    summary="Remove a VM; its image stays. Returns its host in numbers.",
+    summary="Remove a VM, or let a lost one go; its image stays. Returns its host in numbers.",
     replies={200: SummaryReply},
     codes=_CHANGE,
     parameters=VMPath,
+    input=VMRemoval,
     changes=True,
     role=Role.DEPLOY,
     tags=("vms",),
 )
 
-CHANGE_VM = {
-    verb: replace(endpoint, codes=_CHANGE) for verb, endpoint in host_api.CHANGE_VM.items()
+REBUILD_VM: Endpoint[VMPath, HostChoice] = Endpoint(
+    method="POST",
+    path="/v1/vms/{name}/rebuild",
+    summary="Create a lost VM again on the best host, as it was deployed.",
+    replies={201: ChangedReply, 200: ChangedReply},
+    codes=(Code.VM_NOT_FOUND, *_DEPLOY),
+    parameters=VMPath,
+    input=HostChoice,
+    input_in_query=True,
+    changes=True,
+    role=Role.DEPLOY,
+    tags=("vms",),
+)
+
+CHANGE_VM: dict[str, Endpoint[VMPath, HostChoice]] = {
+    verb: Endpoint(
+        method=endpoint.method,
+        path=endpoint.path,
+        summary=endpoint.summary,
+        replies=endpoint.replies,
+        codes=_CHANGE,
+        parameters=VMPath,
+        input=HostChoice,
+        input_in_query=True,
+        changes=True,
+        role=endpoint.role,
+        tags=endpoint.tags,
+    )
+    for verb, endpoint in host_api.CHANGE_VM.items()
 }
 
 LIST_HOSTS: Endpoint[None, HostsQuery] = Endpoint(
@@ -129,8 +163,8 @@ PATCH_HOST: Endpoint[HostPath, HostPatch] = Endpoint(
 REMOVE_HOST: Endpoint[HostPath, HostRemoval] = Endpoint(
     method="DELETE",
     path="/v1/hosts/{name}",
-    summary="Remove a host from the cluster; its VMs keep running.",
-    replies={200: ClusterHostReply},
+    summary="Remove a host from the cluster; its VMs keep running. Returns what is forgotten.",
+    replies={200: ForgottenHostReply},
     codes=(Code.HOST_NOT_FOUND, Code.HAS_VMS, *_STORE),
     parameters=HostPath,
     input=HostRemoval,

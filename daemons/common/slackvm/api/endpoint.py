@@ -44,6 +44,7 @@ class Endpoint(Generic[PathT, InputT]):
         codes: errors beside those of every endpoint.
         parameters: model of the segments in the path.
         input: model of the JSON body (POST, PUT, PATCH) or else of the query string.
+        input_in_query: whether `input` is the query string although the method can have a body.
         open: whether it needs no token.
         failure: model of the answer that is an error; the prototype's endpoints add fields.
         tags: groups in the OpenAPI document.
@@ -59,6 +60,7 @@ class Endpoint(Generic[PathT, InputT]):
     codes: Sequence[Code] = ()
     parameters: type[PathT] | None = None
     input: type[InputT] | None = None
+    input_in_query: bool = False
     open: bool = False
     failure: type[ErrorReply] = ErrorReply
     tags: Sequence[str] = field(default=(), kw_only=True)
@@ -92,7 +94,7 @@ class Endpoint(Generic[PathT, InputT]):
     @property
     def takes_body(self) -> bool:
         """Whether `input` is a JSON body and not a query string."""
-        return self.method in _WITH_BODY
+        return self.method in _WITH_BODY and not self.input_in_query
 
     def target(self, path: PathT, given: InputT) -> str:
         """Return the path of a request, quoted, with its query string."""

@@ -24,6 +24,7 @@ from slackvm.api.vms import (
     ChangedReply,
     HostVMRequest,
     RemovalQuery,
+    RemovalsReply,
     VMPath,
     VMReply,
     VMRequest,
@@ -85,6 +86,14 @@ REMOVE_VM: Endpoint[VMPath, RemovalQuery] = Endpoint(
     input=RemovalQuery,
     changes=True,
     role=Role.DEPLOY,
+    tags=("vms",),
+)
+
+LIST_REMOVALS: Endpoint[None, None] = Endpoint(
+    method="GET",
+    path="/v1/removals",
+    summary="The last VMs that were removed: what is gone and not among them is lost.",
+    replies={200: RemovalsReply},
     tags=("vms",),
 )
 

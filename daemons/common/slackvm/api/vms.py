@@ -160,6 +160,26 @@ class VMsReply(Reply):
     vms: list[VMReply]
 
 
+class RemovalReply(Reply):
+    """A VM that was removed.
+
+    Attributes:
+        name: its name.
+        created: when it was created, in seconds since the epoch.
+        time: when it was removed, in seconds since the epoch.
+    """
+
+    name: str
+    created: float
+    time: float
+
+
+class RemovalsReply(Reply):
+    """The last VMs that were removed from a host, the latest last."""
+
+    removals: list[RemovalReply]
+
+
 class CancelReply(Reply):
     """The result of cancelling requests to create a VM.
 

@@ -23,13 +23,15 @@ CLUSTER_OPERATIONS = (
     *("start", "host", "forget", "cordon", "uncordon"),
     *("reserve", "deploy", "confirm", "release", "remove"),
     *("add", "move", "vm_start", "vm_stop", "vm_restart"),
+    *("lost", "found", "let_go"),
 )
 """`start`: the controller starts with a policy, and knows no host's state yet. `host`: the facts
 about a host that differ from what the controller's own operations made of them. `forget`: a host
 was removed from the cluster. `reserve`: a host was chosen for a VM. `deploy`: the host's answer.
-`confirm`: the VM exists. `release`: the VM does not exist and will not be created. No decision
-depends on the last ones. `add`: a host was added. `move`: it got another address.
-`vm_start`, `vm_stop`, `vm_restart`: its host did this with a VM."""
+`confirm`: the VM exists. `release`: the VM does not exist and will not be created. `lost`: the host
+does not have the VM any more, and nobody removed it. No decision depends on the last ones. `add`: a
+host was added. `move`: it got another address. `vm_start`, `vm_stop`, `vm_restart`: its host did
+this with a VM. `found`: a host has a lost VM again. `let_go`: a client let a lost VM go."""
 
 OPERATIONS = tuple(dict.fromkeys([*HOST_OPERATIONS, *CLUSTER_OPERATIONS]))
 
@@ -42,7 +44,7 @@ OUTCOMES = (ACCEPTED, REFUSED, UNKNOWN)
 
 _OFTEN_ABSENT = (
     *("withheld", "policy", "room", "excluded", "labels", "require"),
-    *("owner", "by", "client", "required_host", "anti_affinity"),
+    *("owner", "by", "client", "required_host", "anti_affinity", "spec"),
 )
 
 Changes = Mapping[str, list[int]]
@@ -78,6 +80,7 @@ class Operation:
         client: IP address that the request came from; None as for `by`.
         required_host: of a `reserve`, the name of the host that the request is for; None: any.
         anti_affinity: of a `reserve`, the group whose VMs are on different hosts; None: no group.
+        spec: of a `lost`, what else the VM was: image, clone, labels, owner, group, creation time.
     """
 
     seq: int
@@ -103,6 +106,7 @@ class Operation:
     client: str | None = None
     required_host: str | None = None
     anti_affinity: str | None = None
+    spec: Mapping[str, Any] | None = None
 
     @classmethod
     def of(cls, plan: Plan, seq: int, time: float, host: str) -> "Operation":

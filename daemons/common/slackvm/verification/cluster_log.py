@@ -120,7 +120,7 @@ class _Replay:
             self._start(logged)
         elif logged.op == "host" and logged.room is not None:
             self._update(logged.host, logged.room)
-        elif logged.op in ("release", "remove") and logged.outcome == ACCEPTED:
+        elif logged.op in ("release", "remove", "lost") and logged.outcome == ACCEPTED:
             position = self._position(logged.host)
             self.hosts[position].give_back(logged.name)
             self._changed(position)

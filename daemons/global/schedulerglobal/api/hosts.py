@@ -8,8 +8,9 @@ from schedulerglobal.operations.membership import Membership
 from schedulerglobal.state.cluster import Cluster
 from schedulerglobal.state.host import HostRecord
 from slackvm.api import controller_api
-from slackvm.api.base import API_VERSION
+from slackvm.api.base import API_VERSION, extend
 from slackvm.api.cluster import (
+    ForgottenHostReply,
     HostPatch,
     HostPath,
     HostRemoval,
@@ -21,6 +22,9 @@ from slackvm.api.errors import RestError
 from slackvm.api.hosts import CPUReply
 from slackvm.http.routes import AnyRoute, Request, Response, Route
 from slackvm.model.codes import Code
+
+_MOST_SHOWN = 10
+"""VMs that the error names when a host with VMs is to be forgotten."""
 
 
 def routes(cluster: Cluster, membership: Membership) -> list[AnyRoute]:
@@ -65,14 +69,12 @@ def routes(cluster: Cluster, membership: Membership) -> list[AnyRoute]:
         with errors.from_store():
             host = _find(cluster, request.path.name)
             if host.vm_names and not request.input.force:
-                message = (
-                    f"the host has {len(host.vm_names)} VMs; with force=true the controller "
-                    "forgets them, and they keep running"
-                )
-                raise RestError(Code.HAS_VMS, message)
-            response = _response(cluster, host)
+                raise RestError(Code.HAS_VMS, _why_has_vms(host))
+            with cluster.lock:
+                forgotten = [host.vm_reply(vm) for vm in host.vms.values()]
+                reply = extend(ForgottenHostReply, host.reply(), forgotten=forgotten)
             membership.forget(host)
-        return response
+        return Response(200, reply)
 
     def cordoning(*, cordoned: bool) -> Callable[[Request[HostPath, None]], Response]:
         def cordon(request: Request[HostPath, None]) -> Response:
@@ -103,6 +105,20 @@ def _response(cluster: Cluster, host: HostRecord, status: int = 200) -> Response
 def _topologies(hosts: list[HostRecord]) -> dict[str, list[CPUReply]]:
     """Return the topologies of hosts by digest."""
     return {host.topology.digest: host.topology.cpus for host in hosts if host.topology.digest}
+
+
+def _why_has_vms(host: HostRecord) -> str:
+    """Return why a host is not forgotten: its VMs, or the first of them."""
+    names = [
+        f"{name} ({host.vms[name].image})" if name in host.vms else f"{name} (pending)"
+        for name in sorted(host.vm_names)
+    ]
+    shown = ", ".join(names[:_MOST_SHOWN])
+    more = f" and {len(names) - _MOST_SHOWN} more" if len(names) > _MOST_SHOWN else ""
+    return (
+        f"the host has {len(names)} VMs: {shown}{more}. With force=true the controller forgets "
+        "them, and they keep running"
+    )
 
 
 def _url(text: str) -> HostUrl:

@@ -36,6 +36,7 @@ from slackvm.api.vms import (
     ChangedReply,
     HostVMRequest,
     RemovalQuery,
+    RemovalsReply,
     VMPath,
     VMReply,
     VMsReply,
@@ -171,6 +172,17 @@ class HostClient:
             HostError: it does not.
         """
         self._send(url, host_api.RELEASE, None, None, min(self.timeout_s, POLL_S))
+
+    def removals(self, url: HostUrl) -> frozenset[tuple[str, float]]:
+        """Return the VMs that were last removed from a host, each with its time of creation.
+
+        Raises:
+            HostError: it did not answer, or not as a host's daemon does.
+        """
+        timeout_s = min(self.timeout_s, POLL_S)
+        answer = self._send(url, host_api.LIST_REMOVALS, None, None, timeout_s)
+        listed = answer.parsed(RemovalsReply).removals
+        return frozenset((removal.name, removal.created) for removal in listed)
 
     def deadline(self) -> Deadline:
         """Return until when to work on an operation that begins now, with repeated requests."""

@@ -1,6 +1,7 @@
 """URLs of the hosts' daemons as users give them."""
 
 import re
+from ipaddress import IPv6Address
 from typing import NamedTuple
 
 from slackvm.http.auth import is_loopback
@@ -50,7 +51,7 @@ def parse_host_url(given: str) -> HostUrl:
     """
     text = given.strip()
     match = _URL.fullmatch(text)
-    if match is None or int(match[3] or 0) > _LAST_PORT:
+    if match is None or int(match[3] or 0) > _LAST_PORT or not _is_host(match[2]):
         example = f"http://192.0.2.7:{DEFAULT_PORT}"
         raise ValueError(
             f"{given!r} is not the URL of a host's daemon: give http or https, host and port, "
@@ -65,6 +66,17 @@ def as_known(url: HostUrl, known: HostUrl) -> HostUrl:
     if url.has_scheme or not known.is_https:
         return url
     return parse_host_url(f"https://{url.place}")
+
+
+def _is_host(text: str) -> bool:
+    """Return whether a name is not in brackets, or an address of IPv6 is."""
+    if not text.startswith("["):
+        return True
+    try:
+        IPv6Address(text[1:-1])
+    except ValueError:
+        return False
+    return True
 
 
 def parse_host_list(text: str) -> list[HostUrl]:

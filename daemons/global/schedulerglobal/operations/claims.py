@@ -40,22 +40,30 @@ class Claims:
         self.poller = poller
         self.recovery = recovery
 
-    def find_vm(self, name: str, deadline: Deadline) -> tuple[HostRecord, VMRecord]:
+    def find_vm(
+        self, name: str, deadline: Deadline, host_name: str = ""
+    ) -> tuple[HostRecord, VMRecord]:
         """Return a VM and its host, once no reservation of its name is left.
 
+        Args:
+            name: of the VM.
+            deadline: until when to wait for that.
+            host_name: the host that has the VM; empty: the only one.
+
         Raises:
-            RestError: there is no such VM, it is on several hosts, or it takes too long.
+            RestError: there is no such VM, it is lost or on several hosts, or it takes too long.
         """
         while True:
             with self.cluster.lock:
                 holders = self.cluster.holders(name)
+                if host_name:
+                    holders = [host for host in holders if host.name == host_name]
+                if not holders and (lost := self.cluster.lost.find(name, host_name)):
+                    raise errors.vm_lost(lost[0])
                 if not holders and self.cluster.is_known:
                     raise errors.no_vm()
                 if len(holders) > 1:
-                    names = " and ".join(host.name for host in holders)
-                    raise errors.name_taken(
-                        f"VMs of this name are on {names}; send the request to one of these hosts"
-                    )
+                    raise errors.which_host([host.name for host in holders])
                 if not holders:
                     self.wait(deadline, "not every host was polled yet")
                     continue

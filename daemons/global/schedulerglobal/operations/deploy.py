@@ -7,6 +7,7 @@ request whose key was cancelled.
 """
 
 import time
+from collections.abc import Sequence
 
 from prometheus_client import CollectorRegistry, Counter, Histogram
 
@@ -15,6 +16,7 @@ from schedulerglobal.operations import errors
 from schedulerglobal.operations.claims import FIRST_PAUSE_S, LONGEST_PAUSE_S, Claims
 from schedulerglobal.reservations import reservations
 from schedulerglobal.state.host import HostRecord, Reservation
+from schedulerglobal.state.lost import LostVM
 from schedulerglobal.state.vms import VMRecord, VMSpec
 from schedulerglobal.store.base import StoreError
 from schedulerglobal.sync.reports import mark_unreachable
@@ -52,8 +54,12 @@ class Deployment:
             registry=registry,
         )
 
-    def deploy(self, spec: VMSpec) -> tuple[ChangedReply, bool]:
+    def deploy(self, spec: VMSpec, lost: LostVM | None = None) -> tuple[ChangedReply, bool]:
         """Create a VM on the best host; where it exists already, return it.
+
+        Args:
+            spec: the VM.
+            lost: the lost VM that it replaces; None: it is a new one.
 
         Returns:
             The VM, and whether it is new.
@@ -63,7 +69,7 @@ class Deployment:
         """
         refused: dict[HostRecord, Refusal] = {}
         try:
-            reply, is_new = self._try_hosts(spec, refused)
+            reply, is_new = self._try_hosts(spec, refused, lost)
         except RestError as error:
             outcome = "failed" if error.status == 503 else "refused"
             self._count(outcome, error.detail.code, len(refused))
@@ -78,12 +84,12 @@ class Deployment:
         self._hosts_asked.observe(hosts_asked)
 
     def _try_hosts(
-        self, spec: VMSpec, refused: dict[HostRecord, Refusal]
+        self, spec: VMSpec, refused: dict[HostRecord, Refusal], lost: LostVM | None
     ) -> tuple[ChangedReply, bool]:
         """Ask one host after another; those that refuse are put into `refused`."""
         deadline = self._claims.client.deadline()
         while True:
-            reservation = self._claim(spec, refused, deadline)
+            reservation = self._claim(spec, refused, deadline, lost)
             host, api_version = reservation.host, reservation.host.api_version
             try:
                 with reservations.given_back_on_failure(self._cluster, reservation):
@@ -104,20 +110,26 @@ class Deployment:
                 raise errors.not_now(Code.NOT_READY, "several hosts refused it in turn; try again")
 
     def _claim(
-        self, spec: VMSpec, refused: dict[HostRecord, Refusal], deadline: Deadline
+        self,
+        spec: VMSpec,
+        refused: dict[HostRecord, Refusal],
+        deadline: Deadline,
+        lost: LostVM | None,
     ) -> Reservation:
         """Return a reservation for a VM, claimed by this thread.
 
         Raises:
-            RestError: there is another VM of that name, or no host takes it.
+            RestError: there is another VM of that name, it is lost, or no host takes it.
         """
         cluster = self._cluster
         with cluster.lock:
             while True:
                 holders = cluster.holders(spec.name)
+                self._check_lost(spec.name, holders, lost)
                 if not holders and cluster.is_known:
+                    rebuilds = lost.created if lost else None
                     try:
-                        return reservations.reserve(cluster, self._policy, spec, refused)
+                        return reservations.reserve(cluster, self._policy, spec, refused, rebuilds)
                     except reservations.NoHostError as error:
                         raise errors.no_host(error.refusal, spec.host) from error
                     except StoreError as error:
@@ -137,6 +149,19 @@ class Deployment:
                     reservation.claimed = True
                     return reservation
                 self._claims.wait(deadline, f"host {host.name} is still creating it")
+
+    def _check_lost(self, name: str, holders: Sequence[HostRecord], lost: LostVM | None) -> None:
+        """Check that a request rebuilds a VM that is still lost, or one of a name that is not.
+
+        Raises:
+            RestError: it does not.
+        """
+        found = self._cluster.lost.find(name)
+        if lost is None:
+            if found and not holders:
+                raise errors.vm_lost(found[0])
+        elif lost not in found or any(name in host.vms for host in holders):
+            raise errors.not_lost(name, holders)
 
     def _create(self, reservation: Reservation, deadline: Deadline) -> ChangedReply:
         """Let the host create a reserved VM; ask it again once it replies where it did not.

@@ -1,11 +1,12 @@
 """Errors of operations, as REST clients see them."""
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 
 from schedulerglobal.hosts.replies import HostError, RefusedError
 from schedulerglobal.state.host import HostRecord
+from schedulerglobal.state.lost import LostVM
 from schedulerglobal.store.base import StoreError
 from slackvm.api.errors import RestError
 from slackvm.model.codes import Code
@@ -26,6 +27,38 @@ class HostRefusal(Refusal):
 def name_taken(message: str) -> RestError:
     """Return that there is another VM of that name."""
     return RestError(Code.NAME_TAKEN, message)
+
+
+def vm_lost(lost: LostVM) -> RestError:
+    """Return that a VM is lost, and what to do."""
+    name = lost.name
+    message = (
+        f"the VM {name} is lost: {lost.reason}. `slackvm rebuild {name}` creates it again as it "
+        f"was deployed, `slackvm remove {name} --lost` lets it go"
+    )
+    return RestError(Code.VM_LOST, message)
+
+
+def not_lost(name: str, holders: Sequence[HostRecord]) -> RestError:
+    """Return that a VM is to be rebuilt that is not lost."""
+    if not holders:
+        return RestError(Code.VM_NOT_FOUND, f"no VM {name} is lost, and none exists")
+    host = holders[0]
+    if host.is_unknown:
+        message = (
+            f"the VM {name} is on host {host.name}, which does not answer "
+            f"({host.resources.reason}). It is not lost: it may still run there"
+        )
+        return not_now(Code.HOST_UNREACHABLE, message)
+    return name_taken(f"the VM {name} is not lost: it is on host {host.name}")
+
+
+def which_host(hosts: Sequence[str]) -> RestError:
+    """Return that several hosts have a VM of that name."""
+    return name_taken(
+        f"VMs of this name are on {' and '.join(hosts)}; name one of these hosts with `host` "
+        "(`--host`)"
+    )
 
 
 def no_vm() -> RestError:

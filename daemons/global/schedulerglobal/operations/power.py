@@ -9,13 +9,19 @@ from schedulerglobal.sync.changes import apply_change
 from slackvm.api.vms import ChangedReply
 
 
-def change_state(claims: Claims, name: str, verb: str) -> ChangedReply:
+def change_state(claims: Claims, name: str, verb: str, host_name: str = "") -> ChangedReply:
     """Start, stop or restart a VM.
+
+    Args:
+        claims: the cluster and its hosts.
+        name: of the VM.
+        verb: `start`, `stop` or `restart`.
+        host_name: the host that has the VM; empty: the only one.
 
     Raises:
         RestError: there is no such VM, its host cannot be reached, or the outcome is unknown.
     """
-    host, _ = claims.find_vm(name, claims.client.deadline())
+    host, _ = claims.find_vm(name, claims.client.deadline(), host_name)
     asked_at = time.monotonic()
     try:
         reply = claims.client.change_state(host.url, name, verb)

@@ -7,30 +7,42 @@ from schedulerglobal.operations import errors
 from schedulerglobal.operations.claims import FIRST_PAUSE_S, LONGEST_PAUSE_S, Claims
 from schedulerglobal.state.host import HostRecord
 from schedulerglobal.state.vms import VMRecord
-from schedulerglobal.sync.changes import apply_removal, log_no_vm
+from schedulerglobal.sync.changes import apply_removal, log_no_vm, mark_removal
 from schedulerglobal.sync.reports import mark_unreachable
 from slackvm.api.errors import RestError
 from slackvm.api.hosts import SummaryReply
 from slackvm.deadline import Deadline
+from slackvm.model.codes import Code
 
 
-def remove_vm(claims: Claims, name: str) -> SummaryReply:
+def remove_vm(claims: Claims, name: str, host_name: str = "") -> SummaryReply:
     """Remove a VM; return its host in numbers.
+
+    Args:
+        claims: the cluster and its hosts.
+        name: of the VM.
+        host_name: the host that has the VM; empty: the only one.
 
     Raises:
         RestError: there is no such VM, its host cannot be reached, or the outcome is unknown.
     """
     cluster, deadline = claims.cluster, claims.client.deadline()
     try:
-        host, vm = claims.find_vm(name, deadline)
+        host, vm = claims.find_vm(name, deadline, host_name)
     except RestError as error:
         if error.status == 404:
             log_no_vm(cluster, name)
         raise
     with cluster.lock:
         host.removing[name] = host.removing.get(name, 0) + 1
+        # Whatever becomes of the request and of this process: the VM will not be lost.
+        mark_removal(cluster, host, vm, requested=True)
     try:
         return _remove(claims, host, vm, deadline)
+    except RestError as error:
+        if error.detail.code != Code.OUTCOME_UNKNOWN:
+            mark_removal(cluster, host, vm, requested=False)
+        raise
     finally:
         with cluster.lock:
             host.removing[name] -= 1

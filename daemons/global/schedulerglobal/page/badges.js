@@ -13,6 +13,7 @@ const STATES = new Map([
   ["stopped", ["", "■ stopped"]],
   ["paused", ["warn", "‖ paused"]],
   ["crashed", ["bad", "✕ crashed"]],
+  ["lost", ["bad", "✕ lost"]],
 ]);
 
 /** @param {string} state of a host or of a VM */

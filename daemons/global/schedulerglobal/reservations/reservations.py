@@ -4,7 +4,7 @@ Each function changes the cluster under its lock and writes down what it did.
 """
 
 import secrets
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 
 from schedulerglobal.scheduling.placement import choose
@@ -28,7 +28,11 @@ class NoHostError(Exception):
 
 
 def reserve(
-    cluster: Cluster, policy: Policy, spec: VMSpec, refused: Mapping[HostRecord, Refusal]
+    cluster: Cluster,
+    policy: Policy,
+    spec: VMSpec,
+    refused: Mapping[HostRecord, Refusal],
+    rebuilds: float | None = None,
 ) -> Reservation:
     """Choose a host for a VM and reserve its resources there.
 
@@ -37,6 +41,7 @@ def reserve(
         policy: scores the hosts.
         spec: the VM.
         refused: hosts that refused the same request already.
+        rebuilds: when the lost VM was created that it makes again; None: it makes a new one.
 
     Raises:
         NoHostError: no host takes it.
@@ -57,7 +62,7 @@ def reserve(
         refusal = decision.why_not()
         cluster.ledger.log_only(reserve_entry("", request, excluded, refusal.code))
         raise NoHostError(refusal)
-    reservation = Reservation(spec, host, _new_key())
+    reservation = Reservation(spec, host, _new_key(), rebuilds=rebuilds)
     cluster.ledger.write_durably(
         lambda lines: cluster.store.reserve(reservation.stored, lines),
         reserve_entry(host.name, request, excluded),
@@ -97,21 +102,43 @@ def confirm(
     with cluster.lock:
         host = reservation.host
         if host.reservations.get(reservation.name) is reservation:
-            facts = host.facts() if reservation.repeated else {}
-            del host.reservations[reservation.name]
-            host.vms[vm.name] = vm
-            if reservation.repeated:
-                # Of a VM on a host that keeps no group, the request says which group it is in.
-                entries = host.change_entries(facts)
-            else:
-                entries = [reservation.entry(op) for op in ("deploy", "confirm")]
-            cluster.ledger.write_eventually(
-                lambda lines: cluster.store.confirm(host.ordinal, vm.to_stored(), lines), *entries
-            )
+            take_confirmed(cluster, reservation, vm)
         reservation.confirmed = True
         take_summary(cluster, host, summary, asked_at, steps=int(is_new))
         cluster.changed(host)
         cluster.progress.notify_all()
+
+
+def take_confirmed(
+    cluster: Cluster,
+    reservation: Reservation,
+    vm: VMRecord,
+    ops: Sequence[str] = ("deploy", "confirm"),
+) -> None:
+    """Replace a reservation by its VM; the cluster's lock is held.
+
+    Args:
+        cluster: the cluster.
+        reservation: the reservation, which has not ended.
+        vm: the VM.
+        ops: operations of the log that say so; of a repeated reservation there are none.
+    """
+    host, rebuilt = reservation.host, reservation.rebuilds
+    facts = host.facts() if reservation.repeated else {}
+    del host.reservations[reservation.name]
+    host.vms[vm.name] = vm
+    if reservation.repeated:
+        # Of a VM on a host that keeps no group, the request says which group it is in.
+        entries = host.change_entries(facts)
+    else:
+        entries = [reservation.entry(op) for op in ops]
+    cluster.ledger.write_eventually(
+        lambda lines: cluster.store.confirm(host.ordinal, vm.to_stored(), lines, rebuilt=rebuilt),
+        *entries,
+    )
+    if rebuilt is not None:
+        cluster.lost.end_rebuilt(vm.name, rebuilt, host.name)
+    cluster.lost.end_found(host.name, {vm.name: vm})
 
 
 def release(cluster: Cluster, reservation: Reservation, code: str) -> None:

@@ -33,6 +33,8 @@ def plan(cluster: Cluster, request: PlacementRequest, policy: Policy) -> Cluster
         if cluster.holders(request.vm.name):
             # The name is checked first, as in a deploy.
             best, why = None, Refusal(Code.NAME_TAKEN)
+        elif cluster.lost.find(request.vm.name):
+            best, why = None, Refusal(Code.VM_LOST)
         scores = decision.placement.scores.tolist()
         explanation = _explanation(policy, decision.placement.candidates)
         score_breakdown = {part: values.tolist() for part, values in explanation.items()}

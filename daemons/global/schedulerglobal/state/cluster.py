@@ -2,15 +2,17 @@
 
 import secrets
 import threading
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Set
 
 import structlog
 
 from schedulerglobal.hosts.url import HostUrl, parse_host_url
+from schedulerglobal.state.duplicates import log_duplicates
 from schedulerglobal.state.host import HostRecord, Reservation
 from schedulerglobal.state.identity import Identity
 from schedulerglobal.state.index import HostIndex
 from schedulerglobal.state.listed import ListedHosts
+from schedulerglobal.state.lost import LostVM, LostVMs
 from schedulerglobal.state.vms import VMRecord, VMSpec
 from schedulerglobal.store.base import Store
 from schedulerglobal.store.ledger import Ledger, entry
@@ -40,7 +42,9 @@ class Cluster:
         identity: the controller's claim on its hosts.
         obeying_others: the hosts that obey another controller. While there is one, this controller
             places nothing.
-        listed: which addresses of the setting are hosts that have moved.
+        listed: which addresses of the setting are hosts that have moved, or were forgotten.
+        lost: VMs that are lost.
+        duplicates: names of VMs that are on several hosts.
     """
 
     def __init__(self, store: Store, ledger: Ledger) -> None:
@@ -48,6 +52,8 @@ class Cluster:
         self.progress = threading.Condition(self.lock)
         self.fleet = Fleet([])
         self.hosts: list[HostRecord] = []
+        self.lost = LostVMs(store, ledger)
+        self.duplicates: Set[str] = frozenset()
         self.store = store
         self.ledger = ledger
         self.identity = Identity(store, ledger)
@@ -58,6 +64,7 @@ class Cluster:
         self._ordinal = 0
         self._holders = HostIndex[str]()
         self._unmanaged = HostIndex[str]()
+        self._vms = HostIndex[str]()
         self._groups = HostIndex[Group]()
 
     @property
@@ -109,12 +116,13 @@ class Cluster:
             for each in stored.hosts:
                 self._restore_host(each, stored)
             self.listed.restore(stored.values)
-            for url in urls:
+            for url in self.listed.without_forgotten(urls, self.hosts):
                 known = self.listed.find(url, self.hosts)
                 if known is None:
                     self.add(url)
                 elif url.is_https and known.url.base != url.base and known.url.place == url.place:
                     self.move(known, url)
+            self.lost.restore(stored.lost)
 
     def add(self, url: HostUrl) -> HostRecord:
         """Add a host to the cluster.
@@ -123,8 +131,10 @@ class Cluster:
             StoreError: it cannot be written.
         """
         with self.lock:
+            self.listed.note_added(url)
             host = HostRecord(url, self._ordinal + 1)
-            self._write_host(host.stored, entry("add", host=host.name))
+            # Until it answers, its name in the log is host and port.
+            self._write_host(host.stored, entry("add", host=host.name), *host.change_entries(None))
             self._insert(host)
             return host
 
@@ -152,6 +162,7 @@ class Cluster:
             StoreError: it cannot be written.
         """
         with self.lock:
+            self.listed.note_forgetting(host)
             self.ledger.write_durably(
                 lambda lines: self.store.forget_host(host.ordinal, lines),
                 entry("forget", host=host.name),
@@ -160,7 +171,7 @@ class Cluster:
             self.fleet.remove(host.index)
             for index, other in enumerate(self.hosts):
                 other.index = index
-            self._holders.update(host, ())
+            self._update_names(host, (), ())
             self._unmanaged.update(host, ())
             self._groups.update(host, ())
             self.listed.note_forgotten(host)
@@ -169,6 +180,26 @@ class Cluster:
             host.forgotten = True
             self._revision += 1
             self.progress.notify_all()
+            log.info(
+                "host_forgotten",
+                host=host.name,
+                url=host.url.given,
+                vms=[
+                    {"name": vm.name, "image": vm.image, "clone": vm.clone, "owner": vm.owner}
+                    for vm in host.vms.values()
+                ],
+                reservations=list(host.reservations),
+            )
+
+    def let_go(self, lost: LostVM) -> None:
+        """Forget a lost VM, as a client requests.
+
+        Raises:
+            StoreError: it cannot be written.
+        """
+        with self.lock:
+            self.lost.let_go(lost)
+            self._revision += 1
 
     def cordon(self, host: HostRecord, *, cordoned: bool) -> None:
         """Let a host get no new VMs, or again.
@@ -221,6 +252,12 @@ class Cluster:
         """Return the hosts that have a VM or reservation of that name."""
         return self._holders.find(name)
 
+    def other_holders(self, name: str, host: HostRecord) -> list[str]:
+        """Return the names of the other hosts that have a VM of that name."""
+        if name not in self.duplicates:
+            return []
+        return [each.name for each in self._vms.find(name) if each is not host]
+
     def unmanaged_holders(self, name: str) -> list[HostRecord]:
         """Return the hosts with a VM of that name that SlackVM does not manage."""
         return self._unmanaged.find(name)
@@ -240,7 +277,7 @@ class Cluster:
             self.obeying_others.add(host)
         else:
             self.obeying_others.discard(host)
-        self._holders.update(host, host.vm_names)
+        self._update_names(host, host.vm_names, host.vms)
         self._unmanaged.update(host, host.resources.unmanaged)
         self._groups.update(host, host.groups.values())
         self.fleet.update(host.index, host.summary())
@@ -267,8 +304,15 @@ class Cluster:
                     each.idempotency_key,
                     claimed=False,
                     outcome_unknown=True,
+                    rebuilds=each.rebuilds,
                 )
         self._insert(host)
+
+    def _update_names(self, host: HostRecord, reserved: Iterable[str], vms: Iterable[str]) -> None:
+        """Update where names are, and log VMs that are on several hosts from now on."""
+        self._holders.update(host, reserved)
+        self._vms.update(host, vms)
+        self.duplicates = log_duplicates(self._vms, self.duplicates)
 
     def _write_host(self, stored: StoredHost, *operations: Operation) -> None:
         self.ledger.write_durably(lambda lines: self.store.set_host(stored, lines), *operations)

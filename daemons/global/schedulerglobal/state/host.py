@@ -1,7 +1,7 @@
 """A host of the cluster as the controller knows it."""
 
 import time
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from typing import Any
 
@@ -13,10 +13,10 @@ from schedulerglobal.state.vms import VMRecord, VMSpec
 from schedulerglobal.store.ledger import entry, vm_entry
 from schedulerglobal.store.records import StoredHost, StoredReservation
 from slackvm.api.base import extend, fields_of
-from slackvm.api.cluster import ClusterHostReply
+from slackvm.api.cluster import ClusterHostReply, ClusterVMReply
 from slackvm.api.controllers import ControllerClaim
 from slackvm.api.hosts import UNKNOWN, HostReply, LevelReply, SummaryReply
-from slackvm.api.vms import ChangedReply, VMReply
+from slackvm.api.vms import ChangedReply
 from slackvm.formats.operations import Operation
 from slackvm.formats.origin import Origin, current_origin
 from slackvm.model.labels import Labels
@@ -38,6 +38,7 @@ class Reservation:
         outcome_unknown: a reply was lost, so a request may still be on its way to the host.
         confirmed: the VM exists.
         origin: of the request to deploy it, as long as the controller runs.
+        rebuilds: when the lost VM was created that it makes again; None: it makes a new one.
     """
 
     spec: VMSpec
@@ -48,6 +49,7 @@ class Reservation:
     outcome_unknown: bool = False
     confirmed: bool = False
     origin: Origin = field(default_factory=current_origin)
+    rebuilds: float | None = None
 
     @property
     def name(self) -> str:
@@ -57,7 +59,7 @@ class Reservation:
     @property
     def stored(self) -> StoredReservation:
         """What must not be forgotten of it."""
-        return self.spec.to_stored(self.host.ordinal, self.idempotency_key)
+        return self.spec.to_stored(self.host.ordinal, self.idempotency_key, self.rebuilds)
 
     def entry(self, op: str, **fields: Any) -> Operation:
         """Return an operation on its VM, with its own origin: other requests may end it.
@@ -300,14 +302,28 @@ class HostRecord:
         state = {"name": self.name, "state": self.resources.state, "reason": self.resources.reason}
         return SummaryReply(**{**fields, **state})
 
-    def vm_reply(self, vm: VMRecord) -> VMReply:
-        """Return one of its VMs as clients see it; while the host does not answer, as `unknown`."""
-        return vm.to_reply(self.name, UNKNOWN if self.is_unknown else vm.state)
+    def state_of(self, vm: VMRecord) -> str:
+        """Return the state of one of its VMs; while the host does not answer, it is `unknown`."""
+        return UNKNOWN if self.is_unknown else vm.state
+
+    def vm_reply(self, vm: VMRecord, duplicates: Sequence[str] = ()) -> ClusterVMReply:
+        """Return one of its VMs as clients see it.
+
+        Args:
+            vm: the VM.
+            duplicates: names of the other hosts that have a VM of this name.
+        """
+        reason = self.resources.reason if self.is_unknown else ""
+        own = vm.to_reply(self.name, self.state_of(vm))
+        return extend(
+            ClusterVMReply, own, state_reason=reason, lost=None, duplicates=list(duplicates)
+        )
 
     def changed_reply(self, name: str) -> ChangedReply:
         """Return a VM and its host as clients see them after a change."""
-        vm = self.vm_reply(self.vms[name])
-        return extend(ChangedReply, vm, summary=self.summary_reply())
+        vm = self.vms[name]
+        reply = vm.to_reply(self.name, self.state_of(vm))
+        return extend(ChangedReply, reply, summary=self.summary_reply())
 
     def _with_pins(self, vm: VMRecord) -> VMRecord:
         """Return a VM with the CPUs that its vNode uses now."""
@@ -316,6 +332,13 @@ class HostRecord:
         if vnode is None or vm.cpu_list == vnode.pin_list:
             return vm
         return replace(vm, cpu_list=vnode.pin_list)
+
+
+def no_summary(name: str) -> SummaryReply:
+    """Return what is known of a host that is no longer part of the cluster: its name."""
+    fields = fields_of(_NO_REPORT)
+    kept = {key: value for key, value in fields.items() if key not in _NOT_IN_SUMMARY}
+    return SummaryReply(**{**kept, "name": name})
 
 
 _NOT_IN_SUMMARY = HostReply.model_fields.keys() - SummaryReply.model_fields.keys()

@@ -9,9 +9,14 @@ Key = TypeVar("Key", bound=Hashable)
 
 
 class HostIndex(Generic[Key]):
-    """Hosts by the keys of what is on them."""
+    """Hosts by the keys of what is on them.
+
+    Attributes:
+        shared: keys that several hosts have.
+    """
 
     def __init__(self) -> None:
+        self.shared: set[Key] = set()
         self._hosts: dict[Key, set[HostRecord]] = {}
         self._keys: dict[HostRecord, set[Key]] = {}
 
@@ -24,9 +29,18 @@ class HostIndex(Generic[Key]):
         before, after = self._keys.pop(host, set()), set(keys)
         for key in before - after:
             self._hosts[key].remove(host)
-            if not self._hosts[key]:
-                del self._hosts[key]
+            self._note_shared(key)
         for key in after - before:
             self._hosts.setdefault(key, set()).add(host)
+            self._note_shared(key)
         if after:
             self._keys[host] = after
+
+    def _note_shared(self, key: Key) -> None:
+        hosts = self._hosts[key]
+        if len(hosts) > 1:
+            self.shared.add(key)
+        else:
+            self.shared.discard(key)
+        if not hosts:
+            del self._hosts[key]

@@ -1,7 +1,10 @@
-"""The hosts that a setting lists: it adds hosts, and neither moves nor weakens those that exist."""
+"""The hosts that a setting lists: it adds hosts, and neither moves nor weakens those that exist.
+
+A host that was forgotten is not added again because it is still listed.
+"""
 
 import json
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 
 import structlog
 
@@ -13,6 +16,7 @@ from schedulerglobal.store.ledger import Ledger
 log = structlog.get_logger()
 
 _KEY = "former_addresses"
+_FORGOTTEN = "forgotten_addresses"
 
 
 class ListedHosts:
@@ -30,6 +34,8 @@ class ListedHosts:
         self._store = store
         self._ledger = ledger
         self._former: dict[str, int] = {}
+        self._listed: set[str] = set()
+        self._forgotten: set[str] = set()
 
     def restore(self, values: Mapping[str, str]) -> None:
         """Read the former addresses that the store has."""
@@ -38,6 +44,45 @@ class ListedHosts:
             self._former = {str(place): int(ordinal) for place, ordinal in known.items()}
         except (ValueError, TypeError, AttributeError) as error:
             log.error("store_row_skipped", table="controller", key=_KEY, reason=str(error)[:300])
+        self._forgotten = set(values.get(_FORGOTTEN, "").split())
+
+    def without_forgotten(
+        self, urls: Iterable[HostUrl], hosts: Sequence[HostRecord]
+    ) -> list[HostUrl]:
+        """Return the listed URLs without those of hosts that were forgotten since.
+
+        An address that is not listed any more may be listed again later.
+        """
+        given = list(urls)
+        self._listed = {url.place for url in given}
+        self._forgotten &= self._listed - {host.url.place for host in hosts}
+        for url in given:
+            if url.place in self._forgotten:
+                log.warning("listed_host_stays_forgotten", listed=url.given)
+        return [url for url in given if url.place not in self._forgotten]
+
+    def note_forgetting(self, host: HostRecord) -> None:
+        """Note that a host is about to be forgotten.
+
+        Raises:
+            StoreError: it cannot be written.
+        """
+        former = {place for place, who in self._former.items() if who == host.ordinal}
+        self._write_forgotten(self._forgotten | (self._listed & {host.url.place, *former}))
+
+    def note_added(self, url: HostUrl) -> None:
+        """Note that a host is about to be added.
+
+        Raises:
+            StoreError: it cannot be written.
+        """
+        self._write_forgotten(self._forgotten - {url.place})
+
+    def _write_forgotten(self, places: set[str]) -> None:
+        if places != self._forgotten:
+            text = " ".join(sorted(places))
+            self._ledger.write_durably(lambda lines: self._store.set_value(_FORGOTTEN, text, lines))
+            self._forgotten = places
 
     def note_move(self, host: HostRecord, url: HostUrl) -> None:
         """Note that a host is about to get another address.

@@ -5,7 +5,7 @@ from dataclasses import dataclass, field
 from types import MappingProxyType
 from typing import Any, Self
 
-from schedulerglobal.store.records import StoredReservation, StoredVM
+from schedulerglobal.store.records import StoredLostVM, StoredReservation, StoredVM
 from slackvm.api.base import MIB_PER_GIB
 from slackvm.api.cluster import ClusterVMRequest
 from slackvm.api.vms import HostVMRequest, VMReply
@@ -26,6 +26,9 @@ class VMRecord:
         labels: short texts by key.
         owner: name of the token that deployed it; empty: nobody's.
         anti_affinity: name of the group whose VMs are on different hosts; empty: none.
+        require: labels that its host had to have; its host does not report them.
+        removal_requested: whether a client asked to remove it, so that it is not lost when it is
+            gone.
         addresses: network addresses, as far as they are known.
         cpu_list: CPUs that it may use, ascending.
         unknown_fields: what a host of a later release reports beside; handed on to clients.
@@ -39,6 +42,8 @@ class VMRecord:
     labels: Mapping[str, str] = field(default_factory=dict)
     owner: str = ""
     anti_affinity: str = ""
+    require: Mapping[str, str] = field(default_factory=dict)
+    removal_requested: bool = False
     addresses: Sequence[str] = ()
     cpu_list: Sequence[int] = ()
     unknown_fields: Mapping[str, Any] = field(default_factory=dict)
@@ -55,7 +60,7 @@ class VMRecord:
         Args:
             reply: what it reports.
             known: what is known of the same VM. A host of an earlier release does not report its
-                owner and its group.
+                owner and its group, and none reports what its host had to have.
 
         Raises:
             ValueError: a number is out of range.
@@ -69,6 +74,8 @@ class VMRecord:
             labels=reply.labels,
             owner=reply.owner or (known.owner if known else ""),
             anti_affinity=reply.anti_affinity or (known.anti_affinity if known else ""),
+            require=known.require if known else {},
+            removal_requested=isinstance(known, VMRecord) and known.removal_requested,
             addresses=reply.addresses,
             cpu_list=reply.cpu_list,
             unknown_fields=reply.model_extra or {},
@@ -86,6 +93,8 @@ class VMRecord:
             labels=stored.labels,
             owner=stored.owner,
             anti_affinity=stored.anti_affinity,
+            require=stored.require,
+            removal_requested=stored.removal_requested,
             addresses=stored.addresses,
             unknown_fields=stored.reported,
         )
@@ -102,6 +111,8 @@ class VMRecord:
             labels=dict(self.labels),
             owner=self.owner,
             anti_affinity=self.anti_affinity,
+            require=dict(self.require),
+            removal_requested=self.removal_requested,
             created=self.created,
             state=self.state,
             addresses=list(self.addresses),
@@ -198,8 +209,13 @@ class VMSpec:
         )
 
     @classmethod
-    def from_stored(cls, stored: StoredReservation) -> Self:
-        """Return what a reservation in the store is for."""
+    def of(cls, vm: VMRecord) -> Self:
+        """Return what makes a VM again that exists, or existed."""
+        return cls(vm.vm, vm.image, vm.clone, vm.labels, vm.owner, vm.anti_affinity, vm.require)
+
+    @classmethod
+    def from_stored(cls, stored: StoredReservation | StoredLostVM) -> Self:
+        """Return what a reservation in the store is for, or what a lost VM was."""
         return cls(
             stored.vm(),
             stored.image,
@@ -210,12 +226,15 @@ class VMSpec:
             stored.require,
         )
 
-    def to_stored(self, host: int, idempotency_key: str) -> StoredReservation:
+    def to_stored(
+        self, host: int, idempotency_key: str, rebuilds: float | None = None
+    ) -> StoredReservation:
         """Return a reservation of it for the store.
 
         Args:
             host: ordinal of the host.
             idempotency_key: what the requests to the host carry.
+            rebuilds: when the lost VM was created that it makes again; None: it makes a new one.
         """
         return StoredReservation(
             name=self.vm.name,
@@ -230,6 +249,7 @@ class VMSpec:
             require=dict(self.require),
             host=host,
             idempotency_key=idempotency_key,
+            rebuilds=rebuilds,
         )
 
     def to_request(self) -> HostVMRequest:

@@ -56,8 +56,17 @@ class Store(ABC):
         """
 
     @abstractmethod
-    def confirm(self, host: int, vm: StoredVM, lines: Lines) -> None:
-        """Replace the reservation of a VM by the VM."""
+    def confirm(
+        self, host: int, vm: StoredVM, lines: Lines, *, rebuilt: float | None = None
+    ) -> None:
+        """Replace the reservation of a VM by the VM.
+
+        Args:
+            host: ordinal of the host.
+            vm: the VM.
+            lines: of the log.
+            rebuilt: when the lost VM was created that this one replaces; None: it replaces none.
+        """
 
     @abstractmethod
     def release(self, name: str, lines: Lines) -> None:
@@ -82,8 +91,8 @@ class Store(ABC):
         """Write VMs that are lost, and remove them from the VMs of the host."""
 
     @abstractmethod
-    def drop_lost(self, name: str, lines: Lines) -> None:
-        """Remove a lost VM."""
+    def drop_lost(self, name: str, created: float, lines: Lines) -> None:
+        """Remove the lost VM of a name that was created at this time."""
 
     @abstractmethod
     def set_value(self, key: str, value: str, lines: Lines) -> None:

@@ -53,12 +53,16 @@ class StoredVM(_VMFields):
         created: when, in seconds since the epoch.
         state: whether it runs.
         addresses: network addresses.
+        require: labels that its host had to have, as far as they are known.
+        removal_requested: whether a client asked to remove it.
         reported: fields that its host reports and that this release does not know.
     """
 
     created: float
     state: str
     addresses: list[str] = Field(default_factory=list)
+    require: dict[str, str] = Field(default_factory=dict)
+    removal_requested: bool = False
     reported: dict[str, Any] = Field(default_factory=dict)
 
 
@@ -69,11 +73,13 @@ class StoredReservation(_VMFields):
         host: ordinal of the host.
         idempotency_key: what the requests to the host carry.
         require: labels that its host must have.
+        rebuilds: when the lost VM was created that it makes again; None: it makes a new one.
     """
 
     host: int
     idempotency_key: str
     require: dict[str, str] = Field(default_factory=dict)
+    rebuilds: float | None = None
 
 
 class StoredHost(NamedTuple):

@@ -11,7 +11,7 @@ from schedulerglobal.store.records import StoredHost, StoredLostVM, StoredReserv
 log = structlog.get_logger()
 
 Record = TypeVar("Record")
-VMRecordT = TypeVar("VMRecordT", StoredVM, StoredReservation)
+VMRecordT = TypeVar("VMRecordT", StoredVM, StoredReservation, StoredLostVM)
 
 UNREADABLE = (ValueError, TypeError, AttributeError, KeyError, OverflowError, RecursionError)
 """Errors of a row that cannot be read."""
@@ -64,9 +64,10 @@ def vm_of(name: str, host: int, record: str) -> tuple[int, StoredVM]:
     return host, _checked(StoredVM.model_validate(_object(record) | {"name": name}))
 
 
-def lost_of(name: str, record: str) -> StoredLostVM:
+def lost_of(name: str, created: float, record: str) -> StoredLostVM:
     """Return a lost VM."""
-    return StoredLostVM.model_validate(_object(record) | {"name": name})
+    fields = {"name": name, "created": created}
+    return _checked(StoredLostVM.model_validate(_object(record) | fields))
 
 
 def reservation_of(name: str, host: int, key: str, record: str) -> StoredReservation:

@@ -79,7 +79,9 @@ class SqliteStore(Store):
                 "SELECT name, host, idempotency_key, record FROM reservations ORDER BY name",
                 reservation_of,
             )
-            lost = self._read("lost", "SELECT name, record FROM lost ORDER BY name", lost_of)
+            lost = self._read(
+                "lost", "SELECT name, created, record FROM lost ORDER BY name, created", lost_of
+            )
             values = self._read("controller", "SELECT key, value FROM controller", _pair)
             lines = list(self._database.execute("SELECT seq, line FROM log ORDER BY seq"))
         return Stored(hosts, vms, reservations, lines, lost, dict(values))
@@ -99,9 +101,13 @@ class SqliteStore(Store):
                 (name, host, reservation.idempotency_key, record),
             )
 
-    def confirm(self, host: int, vm: StoredVM, lines: Lines) -> None:
-        """Replace the reservation of a VM by the VM."""
+    def confirm(
+        self, host: int, vm: StoredVM, lines: Lines, *, rebuilt: float | None = None
+    ) -> None:
+        """Replace the reservation of a VM by the VM, which may have been rebuilt."""
         with self._transaction(lines):
+            if rebuilt is not None:
+                self._drop_lost(vm.name, rebuilt)
             self._database.execute("DELETE FROM reservations WHERE name = ?", (vm.name,))
             self._put(host, [vm])
 
@@ -146,17 +152,17 @@ class SqliteStore(Store):
         with self._transaction(lines, durable=True):
             for vm in lost:
                 self._database.execute(
-                    "INSERT OR REPLACE INTO lost (name, record) VALUES (?, ?)",
-                    (vm.name, vm.model_dump_json(exclude={"name"})),
+                    "INSERT OR REPLACE INTO lost (name, created, record) VALUES (?, ?, ?)",
+                    (vm.name, vm.created, vm.model_dump_json(exclude={"name", "created"})),
                 )
                 self._database.execute(
                     "DELETE FROM vms WHERE name = ? AND host = ?", (vm.name, host)
                 )
 
-    def drop_lost(self, name: str, lines: Lines) -> None:
+    def drop_lost(self, name: str, created: float, lines: Lines) -> None:
         """Remove a lost VM."""
         with self._transaction(lines, durable=True):
-            self._database.execute("DELETE FROM lost WHERE name = ?", (name,))
+            self._drop_lost(name, created)
 
     def set_value(self, key: str, value: str, lines: Lines) -> None:
         """Write what the controller keeps about itself."""
@@ -196,6 +202,9 @@ class SqliteStore(Store):
     def _read(self, table: str, query: str, read: Callable[..., Record]) -> list[Record]:
         """Return the rows that can be read."""
         return readable_rows(table, self._database.execute(query), read)
+
+    def _drop_lost(self, name: str, created: float) -> None:
+        self._database.execute("DELETE FROM lost WHERE name = ? AND created = ?", (name, created))
 
     def _put(self, host: int, vms: Sequence[StoredVM]) -> None:
         self._database.executemany(

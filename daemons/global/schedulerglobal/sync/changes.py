@@ -1,5 +1,7 @@
 """Changes of VMs that a host carried out, applied to the cluster."""
 
+from dataclasses import replace
+
 from schedulerglobal.reservations.reservations import take_summary
 from schedulerglobal.state.cluster import Cluster
 from schedulerglobal.state.host import HostRecord
@@ -25,6 +27,18 @@ def apply_change(
         )
         take_summary(cluster, host, reply.summary, asked_at)
         cluster.changed(host)
+
+
+def mark_removal(cluster: Cluster, host: HostRecord, vm: VMRecord, *, requested: bool) -> None:
+    """Note whether a client asked to remove a VM, as long as the host has it."""
+    with cluster.lock:
+        known = host.vms.get(vm.name)
+        if known is None or known.created != vm.created or known.removal_requested == requested:
+            return
+        marked = host.vms[vm.name] = replace(known, removal_requested=requested)
+        cluster.ledger.write_eventually(
+            lambda lines: cluster.store.set_vms(host.ordinal, [marked.to_stored()], (), lines)
+        )
 
 
 def apply_removal(

@@ -10,11 +10,13 @@ import structlog
 from prometheus_client import CollectorRegistry, Histogram
 
 from schedulerglobal.hosts.client import POLL_S, HostClient
-from schedulerglobal.hosts.replies import HostError
+from schedulerglobal.hosts.replies import HostError, HostReport
+from schedulerglobal.hosts.url import HostUrl
 from schedulerglobal.reservations.recovery import ReservationRecovery
 from schedulerglobal.state.cluster import Cluster
 from schedulerglobal.state.host import HostRecord
 from schedulerglobal.sync.claiming import claim_host
+from schedulerglobal.sync.losses import REMOVALS_SINCE
 from schedulerglobal.sync.reports import apply_report, mark_unreachable
 
 log = structlog.get_logger()
@@ -114,10 +116,8 @@ class Poller:
                 report = self._client.report(url, host.etag)
                 if report is not None and claim_host(self._cluster, self._client, host, report):
                     continue
-                with self._cluster.lock:
-                    # What a former address of the host reports does not count.
-                    if host.url == url and apply_report(self._cluster, host, report, asked_at):
-                        break
+                if self._is_applied(host, url, report, asked_at):
+                    break
         except HostError as error:
             with self._cluster.lock:
                 if host.url == url:
@@ -128,6 +128,22 @@ class Poller:
         self._durations.labels(result).observe(time.monotonic() - begun)
         self._recovery.recover_all(host)
         return True
+
+    def _is_applied(
+        self, host: HostRecord, url: HostUrl, report: HostReport | None, asked_at: float
+    ) -> bool:
+        """Apply a report; return False where the host should be asked again."""
+        with self._cluster.lock:
+            # What a former address of the host reports does not count.
+            is_current = host.url == url
+            if is_current and apply_report(self._cluster, host, report, asked_at):
+                return True
+        if not is_current or report is None or report.host.api_version < REMOVALS_SINCE:
+            return False
+        # VMs are gone. Asked after the report, the host lists every removal before it.
+        removals = self._client.removals(url)
+        with self._cluster.lock:
+            return host.url == url and apply_report(self._cluster, host, report, asked_at, removals)
 
     def _next(self, now: float) -> HostRecord | None:
         """Return a host that is due and take it from the schedule."""

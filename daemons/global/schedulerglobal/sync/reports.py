@@ -8,11 +8,13 @@ from dataclasses import replace
 import structlog
 
 from schedulerglobal.hosts.replies import HostReport
+from schedulerglobal.reservations.reservations import take_confirmed
 from schedulerglobal.state.cluster import Cluster
-from schedulerglobal.state.host import HostRecord, Reservation
+from schedulerglobal.state.host import HostRecord
 from schedulerglobal.state.resources import HostResources
 from schedulerglobal.state.vms import VMRecord, VMSpec
 from schedulerglobal.store.ledger import vm_entry
+from schedulerglobal.sync.losses import Removals, sort_gone
 from slackvm.api.hosts import UNKNOWN
 from slackvm.api.vms import VMReply
 from slackvm.formats.operations import Operation
@@ -22,7 +24,11 @@ log = structlog.get_logger()
 
 
 def apply_report(
-    cluster: Cluster, host: HostRecord, report: HostReport | None, asked_at: float
+    cluster: Cluster,
+    host: HostRecord,
+    report: HostReport | None,
+    asked_at: float,
+    removals: Removals | None = None,
 ) -> bool:
     """Apply a report of a host; None: nothing has changed since the last one.
 
@@ -31,9 +37,12 @@ def apply_report(
         host: the host.
         report: what it reports.
         asked_at: when it was asked, on the monotonic clock.
+        removals: VMs that were removed from it, as it says after the report; None: it was not
+            asked.
 
     Returns:
-        False where the report is older than what is known, and the host should be asked again.
+        False where the host should be asked again: the report is older than what is known, or VMs
+        are gone and the removals are needed.
     """
     with cluster.lock, _polling(cluster, host), originating(NO_REQUEST):
         if host.forgotten:
@@ -49,9 +58,8 @@ def apply_report(
         reason = _why_another_host(cluster, host, report.host.name)
         if reason:
             _set_unreachable(cluster, host, reason)
-        else:
-            _take(cluster, host, report)
-        return True
+            return True
+        return _take(cluster, host, report, removals)
 
 
 def mark_unreachable(cluster: Cluster, host: HostRecord, reason: str) -> None:
@@ -61,32 +69,37 @@ def mark_unreachable(cluster: Cluster, host: HostRecord, reason: str) -> None:
             _set_unreachable(cluster, host, reason)
 
 
-def _take(cluster: Cluster, host: HostRecord, report: HostReport) -> None:
+def _take(
+    cluster: Cluster, host: HostRecord, report: HostReport, removals: Removals | None
+) -> bool:
+    """Replace what is known of a host; return False where the removals are needed for that."""
+    gone = sort_gone(host, report, removals)
+    if gone is None:
+        return False
     vms = {vm.name: VMRecord.from_reply(vm, _known(host, vm)) for vm in report.vms.vms}
     state_before = (host.resources.state, host.resources.reason)
     for name, reservation in list(host.reservations.items()):
         if name in vms and not reservation.repeated and reservation.spec.describes(vms[name]):
-            del host.reservations[name]
-            host.vms[name] = vms[name]
+            take_confirmed(cluster, reservation, vms[name], ("confirm",))
             reservation.confirmed = True
-            _write_confirmed(cluster, reservation, vms[name])
-    removed = [name for name in host.removing if name in host.vms and name not in vms]
-    operations = [
-        vm_entry("remove", host.name, host.vms[name].vm, host.vms[name].owner) for name in removed
-    ]
-    known = host.vms
-    host.vms = {name: vm for name, vm in host.vms.items() if name not in removed}
+    cluster.lost.add(host.ordinal, gone.lost)
+    operations = [vm_entry("remove", host.name, vm.vm, vm.owner) for vm in gone.removed]
+    lost, removed = {vm.name for vm in gone.lost}, {vm.name for vm in gone.removed}
+    known = {name: vm for name, vm in host.vms.items() if name not in lost}
+    host.vms = {name: vm for name, vm in known.items() if name not in removed}
     facts = host.facts() if host.report else None
     stored = host.stored
     host.take_report(report, vms)
     operations += host.change_entries(facts)
     _write_vms(cluster, host, known, operations)
+    cluster.lost.end_found(host.name, vms)
     if host.stored != stored:
         cluster.ledger.write_eventually(lambda lines: cluster.store.set_host(host.stored, lines))
     if state_before != (host.resources.state, host.resources.reason):
         _log_state(host)
     cluster.changed(host)
     cluster.progress.notify_all()
+    return True
 
 
 def _known(host: HostRecord, reported: VMReply) -> VMSpec | VMRecord | None:
@@ -95,14 +108,6 @@ def _known(host: HostRecord, reported: VMReply) -> VMSpec | VMRecord | None:
         return reservation.spec
     vm = host.vms.get(reported.name)
     return vm if vm and vm.created == reported.created else None
-
-
-def _write_confirmed(cluster: Cluster, reservation: Reservation, vm: VMRecord) -> None:
-    host = reservation.host
-    cluster.ledger.write_eventually(
-        lambda lines: cluster.store.confirm(host.ordinal, vm.to_stored(), lines),
-        reservation.entry("confirm"),
-    )
 
 
 def _write_vms(

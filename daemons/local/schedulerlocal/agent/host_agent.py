@@ -7,7 +7,7 @@ to the log. If it is interrupted anywhere, `reconcile` takes what the hypervisor
 
 import threading
 import uuid
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import replace
 
@@ -19,6 +19,7 @@ from schedulerlocal.agent.operation_lock import OperationLock
 from schedulerlocal.agent.pins import Pins, mispinned
 from schedulerlocal.agent.reconciler import Reconciler
 from schedulerlocal.agent.records import Records
+from schedulerlocal.agent.state_file import Removal
 from schedulerlocal.agent.view import NOT_READY, OVERCOMMITTED, View
 from schedulerlocal.clock import Clock
 from schedulerlocal.hypervisor import (
@@ -72,6 +73,11 @@ class HostAgent:
     def view(self) -> View:
         """The host as it is now."""
         return self._live.view
+
+    @property
+    def removals(self) -> Sequence[Removal]:
+        """The last VMs that were removed, the latest last; complete as to what `view` lacks."""
+        return self._live.removals
 
     @property
     def changed(self) -> threading.Event:
@@ -191,6 +197,7 @@ class HostAgent:
                 raise RefusedError(plan.refusal)
             with self._operation_lock.external_wait():
                 self._hypervisor.remove(name)
+            live.note_removal(live.vms[name])
             live.commit(plan)
             del live.vms[name]
             live.publish()

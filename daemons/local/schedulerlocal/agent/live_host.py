@@ -7,6 +7,7 @@ import structlog
 
 from schedulerlocal.agent.drift import Drift
 from schedulerlocal.agent.records import Records
+from schedulerlocal.agent.state_file import Removal
 from schedulerlocal.agent.view import NOT_READY, View, view_of
 from schedulerlocal.clock import Clock
 from schedulerlocal.hypervisor import HypervisorError, ObservedVM
@@ -53,6 +54,11 @@ class LiveHost:
         """Whether something that was done could not be recorded yet."""
         return self._records.is_behind
 
+    @property
+    def removals(self) -> tuple[Removal, ...]:
+        """The last VMs that were removed, the latest last."""
+        return self._records.removals
+
     def is_unaccommodated(self, name: str) -> bool:
         """Return whether the host has a managed VM without room for it."""
         return name in self.vms and name not in self.host.vms
@@ -74,12 +80,21 @@ class LiveHost:
         self.host.commit(plan)
         self._records.commit(plan, self.host, self.vms, self._clock.now())
 
+    def note_removal(self, vm: ObservedVM) -> None:
+        """Remember that a managed VM was removed; it is written with the next operation."""
+        if vm.spec:
+            self._records.note_removal(Removal(vm.name, vm.spec.created, self._clock.now()))
+
     def log_refusal(self, plan: Plan, labels: Labels, owner: str) -> None:
         """Record a plan that was refused."""
         self._records.log_refusal(plan, self._clock.now(), labels, owner)
 
     def correct(self, drift: Drift) -> None:
         """Make the host agree with what the hypervisor has."""
+        # A VM that disappeared while no daemon ran is not among them: its removal was not seen.
+        for vm in self.vms.values():
+            if vm.spec and not _has(drift, vm):
+                self.note_removal(vm)
         # The VMs that are gone keep their UUIDs in the records until their plans are committed
         self.vms.update(drift.vms)
         for plan in drift.plans:
@@ -114,3 +129,9 @@ class LiveHost:
         generation = self.view.generation
         if replace(view, generation=generation) != self.view:
             self.view = replace(view, generation=generation + 1)
+
+
+def _has(drift: Drift, vm: ObservedVM) -> bool:
+    """Return whether the hypervisor still has a managed VM, and not another one of its name."""
+    there = drift.vms.get(vm.name)
+    return bool(there and there.spec and vm.spec and there.spec.created == vm.spec.created)

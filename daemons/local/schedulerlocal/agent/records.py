@@ -7,7 +7,14 @@ from pathlib import Path
 
 import structlog
 
-from schedulerlocal.agent.state_file import VERSION, State, StateError, read_state, write_state
+from schedulerlocal.agent.state_file import (
+    VERSION,
+    Removal,
+    State,
+    StateError,
+    read_state,
+    write_state,
+)
 from schedulerlocal.agent.state_folder import StateFolder
 from schedulerlocal.hypervisor import ObservedVM
 from slackvm.formats.files import remove_leftovers
@@ -18,6 +25,9 @@ from slackvm.model.labels import Labels
 from slackvm.model.plan import Plan
 
 log = structlog.get_logger()
+
+KEPT_REMOVALS = 512
+"""Removed VMs that a host remembers. A controller asks for them after an outage."""
 
 
 class Records:
@@ -33,10 +43,12 @@ class Records:
 
     Attributes:
         is_behind: whether something could not be written yet.
+        removals: the last VMs that were removed, the latest last.
     """
 
     def __init__(self, folder: StateFolder, host_name: str) -> None:
         self.is_behind = False
+        self.removals: tuple[Removal, ...] = ()
         self._state_path = folder.path / "state.json"
         self._journal = Journal(folder.path / "operations.jsonl")
         self._host_name = host_name
@@ -73,6 +85,11 @@ class Records:
         if not self.is_behind:
             self._flush()
 
+    def note_removal(self, removal: Removal) -> None:
+        """Remember that a VM was removed; it is written with the next operation."""
+        self.removals = (*self.removals, removal)[-KEPT_REMOVALS:]
+        self.is_behind = True
+
     def commit(self, plan: Plan, host: Host, vms: Mapping[str, ObservedVM], time: float) -> None:
         """Record an operation that led to the host's present state."""
         spec = vms[plan.name].spec if plan.name in vms else None
@@ -97,6 +114,7 @@ class Records:
             except OSError as error:
                 log.error("state_file_not_copied", path=str(copy), error=str(error))
             log.warning("state_file_of_later_release", version=state.version, kept_as=str(copy))
+        self.removals = tuple(state.removals)
         self._pending = [each for each in state.unlogged if each[0] > self._journal.seq]
         self._flush()
         self._seq = max(self._seq, state.seq)
@@ -129,7 +147,7 @@ class Records:
 
     def _write(self, host: Host, vms: Mapping[str, ObservedVM]) -> None:
         try:
-            write_state(self._state_path, host, vms, self._seq, self._pending)
+            write_state(self._state_path, host, vms, self._seq, self._pending, self.removals)
         except OSError as error:
             self.is_behind = True
             log.error("state_file_not_written", error=str(error))

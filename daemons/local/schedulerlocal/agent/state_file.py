@@ -13,7 +13,7 @@ import os
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 from schedulerlocal.hypervisor import ObservedVM
 from slackvm.formats.files import atomic_write
@@ -27,6 +27,20 @@ READABLE_BY = 1
 
 LogLines = Sequence[tuple[int, bytes]]
 """Lines of the operations log with their numbers."""
+
+
+class Removal(NamedTuple):
+    """A managed VM that was removed.
+
+    Attributes:
+        name: its name.
+        created: when it was created, in seconds since the epoch.
+        time: when it was removed, in seconds since the epoch.
+    """
+
+    name: str
+    created: float
+    time: float
 
 
 class StateError(ValueError):
@@ -44,6 +58,7 @@ class State:
         vnodes: level, CPUs in the order taken, VMs.
         reserved: CPUs reserved for unmanaged VMs.
         reserved_mib: memory of those VMs.
+        removals: the last VMs that were removed, the latest last.
     """
 
     version: int
@@ -52,6 +67,7 @@ class State:
     vnodes: list[tuple[float, list[int], list[VM]]]
     reserved: list[int]
     reserved_mib: int
+    removals: Sequence[Removal] = ()
 
     def restore(self, host: Host) -> None:
         """Put a host into this state.
@@ -63,7 +79,12 @@ class State:
 
 
 def write_state(
-    path: Path, host: Host, vms: Mapping[str, ObservedVM], seq: int, unlogged: LogLines
+    path: Path,
+    host: Host,
+    vms: Mapping[str, ObservedVM],
+    seq: int,
+    unlogged: LogLines,
+    removals: Sequence[Removal] = (),
 ) -> None:
     """Write a host's state; once this returns, it survives a loss of power.
 
@@ -73,6 +94,7 @@ def write_state(
         vms: its VMs by name, for their UUIDs.
         seq: number of the last operation.
         unlogged: operations that the log may lack.
+        removals: the last VMs that were removed.
 
     Raises:
         OSError: it cannot be written; the old file is still there.
@@ -92,6 +114,7 @@ def write_state(
         ],
         "withheld": list(host.reserved_for_unmanaged),
         "withheld_mib": host.reserved_for_unmanaged_mib,
+        "removals": [list(removal) for removal in removals],
     }
     with atomic_write(path) as temporary:
         temporary.write_text(json.dumps(document, indent=1))
@@ -148,4 +171,8 @@ def _parsed(document: dict[str, Any], version: int) -> State:
     memory_mib = int(document["withheld_mib"])
     lines = str(document["last"]).encode().splitlines(keepends=True)
     unlogged = [(int(json.loads(line)["seq"]), line) for line in lines]
-    return State(version, int(document["seq"]), unlogged, vnodes, reserved, memory_mib)
+    removals = [
+        Removal(str(name), float(created), float(time))
+        for name, created, time in document.get("removals", [])
+    ]
+    return State(version, int(document["seq"]), unlogged, vnodes, reserved, memory_mib, removals)

@@ -6,7 +6,7 @@ from schedulerlocal.api.replies import plan_reply
 from slackvm import __version__
 from slackvm.api import host_api
 from slackvm.api.base import HealthReply
-from slackvm.api.vms import VMRequest
+from slackvm.api.vms import RemovalReply, RemovalsReply, VMRequest
 from slackvm.http.routes import AnyRoute, Request, Response, Route
 
 
@@ -17,6 +17,10 @@ def routes(host: LocalHost) -> list[AnyRoute]:
     def plan(request: Request[None, VMRequest]) -> Response:
         vm = request.input.vm()
         return Response(200, plan_reply(agent.plan(vm), agent.progress(vm)))
+
+    def removals(_: Request[None, None]) -> Response:
+        removed = [RemovalReply(**removal._asdict()) for removal in agent.removals]
+        return Response(200, RemovalsReply(removals=removed))
 
     def liveness(_: Request[None, None]) -> Response:
         return Response(200, HealthReply(status="ok", version=__version__, reason=""))
@@ -31,6 +35,7 @@ def routes(host: LocalHost) -> list[AnyRoute]:
     return [
         Route(host_api.PLAN, plan),
         Route(host_api.SHOW_HOST, lambda _: host.state()),
+        Route(host_api.LIST_REMOVALS, removals),
         Route(host_api.LIVENESS, liveness),
         Route(host_api.READINESS, readiness),
     ]
