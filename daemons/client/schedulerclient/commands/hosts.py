@@ -182,7 +182,7 @@ def _show_vms(client: Client, name: str, *, force: bool) -> bool:
         numbers=(),
         optional=("OWNER",),
     )
-    if force or not output.is_terminal(sys.stdin):
+    if force or sys.stdin is None or not sys.stdin.isatty():
         return force
     question = f"Forget {name} and its {amount(len(vms), 'VM')}? The VMs keep running."
     return click.confirm(question, abort=True)
