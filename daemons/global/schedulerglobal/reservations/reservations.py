@@ -121,7 +121,7 @@ def take_confirmed(
         cluster: the cluster.
         reservation: the reservation, which has not ended.
         vm: the VM.
-        ops: operations of the log that say so; of a repeated reservation there are none.
+        ops: operations of the log that say so; not used for a repeated reservation.
     """
     host, rebuilt = reservation.host, reservation.rebuilds
     facts = host.facts() if reservation.repeated else {}
