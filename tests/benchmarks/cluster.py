@@ -137,8 +137,19 @@ def _large(controller: Controller) -> Iterator[Result]:
     begin = time.perf_counter()
     message = controller.call("POST", "/v1/capacity", json={"mix": mix}).json()
     yield Result(
-        f"capacity by {what}, {message['vms']:,} VMs placed", time.perf_counter() - begin, "s"
+        f"capacity by {what}, {message['vms']:,} VMs placed",
+        time.perf_counter() - begin,
+        "s",
+        goal=2,
+        limit=10,
     )
+    gzip = {"Accept-Encoding": "gzip"}
+    url = f"{controller.url}/v1/hosts?topologies=digest"
+    with requests.get(url, headers=gzip, stream=True, timeout=60) as answer:
+        size = len(answer.raw.read(decode_content=False))
+    # Half a MiB for 1,000 hosts.
+    most = MANY_HOSTS * 0.512
+    yield Result(f"all hosts for the page of {what}", size / 1024, "KiB", goal=most, limit=most)
 
 
 @contextmanager

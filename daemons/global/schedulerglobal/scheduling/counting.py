@@ -18,11 +18,14 @@ from slackvm.model.refusal import most_transient
 from slackvm.model.summary import HostSummary
 from slackvm.model.vm import VM
 
-MOST_PLACED = 1_000_000
+MOST_PLACED = 2_000_000
 """VMs of several sizes that are placed one by one, about; more are refused at once."""
 
 MOST_SCORED = 400_000_000
 """Hosts that are scored for one answer, each as often as it is scored."""
+
+Counts = tuple[int, ...]
+"""VMs of a host, of each part of the mix."""
 
 _SELECTED_PER_SCORED = 64
 """Of so many scores that are known the highest is found in the time that scoring a host takes."""
@@ -142,8 +145,9 @@ def _place_by_numbers(
 ) -> list[int]:
     """Count by a policy that looks at nothing but the request's size and a host's numbers.
 
-    After a VM, only its host is scored again, and not even that where a host with the same numbers
-    was scored before.
+    After a VM, only its host is scored again, and not even that if a host that had the same numbers
+    at the beginning was scored with as many VMs of each size. The fleet gets the VMs of a host when
+    it is scored.
     """
     _check_number(fleet, mix)
     requests = [
@@ -154,8 +158,11 @@ def _place_by_numbers(
     scores = _scores(fleet, policy, requests, everywhere)
     budget.spend(scores.size)
     in_use = np.array([each.cpus_free < each.cpus for each in fleet.summaries], dtype=np.bool_)
-    known: dict[bytes, NDArray[np.float64]] = {}
-    taken = [0] * len(fleet)
+    kinds: dict[bytes, int] = {}
+    kind = [kinds.setdefault(fleet.numbers(host), len(kinds)) for host in everywhere.tolist()]
+    known: dict[tuple[int, Counts], NDArray[np.float64]] = {}
+    none: Counts = (0,) * len(mix)
+    taken, in_fleet = [none] * len(fleet), [none] * len(fleet)
     for part, _ in dealt_parts(mix):
         if not taken:
             break
@@ -166,18 +173,21 @@ def _place_by_numbers(
         host = int(of_part.argmax())
         if of_part.item(host) == -np.inf:
             break
-        fleet.fill(everywhere[host : host + 1], requests[part].vm)
-        taken[host] += 1
+        before = taken[host]
+        now = taken[host] = (*before[:part], before[part] + 1, *before[part + 1 :])
         in_use[host] = True
-        numbers = fleet.numbers(host)
-        again = known.get(numbers)
+        again = known.get((kind[host], now))
         if again is None:
-            again = _scores(fleet, policy, requests, everywhere[host : host + 1])[:, 0]
-            known[numbers] = again
+            here = everywhere[host : host + 1]
+            for request, wanted, there in zip(requests, now, in_fleet[host], strict=True):
+                if wanted > there:
+                    fleet.fill(here, request.vm, wanted - there)
+            in_fleet[host] = now
+            again = known[kind[host], now] = _scores(fleet, policy, requests, here)[:, 0]
             budget.spend(_SELECTED_PER_SCORED)
         scores[:, host] = again
         budget.spend(1 + len(fleet) // _SELECTED_PER_SCORED)
-    return taken
+    return [sum(counts) for counts in taken]
 
 
 def _scores(
@@ -213,7 +223,7 @@ def _check_number(fleet: Fleet, mix: list[MixPart]) -> None:
     by_memory = sum(each.memory_free_mib for each in free) / memory
     by_cpus = sum(each.cpus_free for each in free) / cpus
     if min(by_memory, by_cpus) > MOST_PLACED:
-        raise _too_much("more than a million fit")
+        raise _too_much(f"more than {MOST_PLACED:,} fit")
 
 
 def _check_numbers(scores: NDArray[np.float64], fleet: Fleet) -> None:

@@ -159,17 +159,20 @@ class Fleet:
             + [each[:, index].tobytes() for each in of_vnodes]
         )
 
-    def fill(self, index: NDArray[np.int64], vm: VM) -> None:
-        """Put a VM like this one on each of some hosts that can take it; they cannot be given back.
+    def fill(self, index: NDArray[np.int64], vm: VM, count: int = 1) -> None:
+        """Put VMs like this one on each of some hosts that can take them, for good.
 
         Args:
             index: the hosts; none occurs twice.
             vm: the size.
+            count: how many on each host, at least one.
         """
         vnodes = (self._level(vm.level), index)
-        allocation = self._hosts.allocation[vnodes] + vm.vcpus
+        allocation = self._hosts.allocation[vnodes] + count * vm.vcpus
         largest = np.maximum(self._hosts.largest[vnodes], vm.vcpus)
-        self._hosts.resize(vnodes[0], (index,), vm.milli, allocation, largest, vm.memory_mib)
+        self._hosts.resize(
+            vnodes[0], (index,), vm.milli, allocation, largest, count * vm.memory_mib
+        )
 
     def refusal(self, index: int, request: PlacementRequest) -> Refusal | None:
         """Return why a host refuses a VM; None if it takes the VM.
