@@ -94,8 +94,8 @@ export class Cluster extends EventTarget {
   async #ask() {
     try {
       const limit = this.revision === null ? {} : { timeoutMs: TIMEOUT_MS };
-      const since = encodeURIComponent(this.revision ?? "");
-      const path = `/v1/hosts?topologies=digest&since=${since}`;
+      const since = this.revision === null ? "" : `&since=${encodeURIComponent(this.revision)}`;
+      const path = `/v1/hosts?topologies=digest${since}`;
       this.#take(await call("GET", path, undefined, limit));
       this.failure = null;
       this.#failures = 0;
@@ -111,7 +111,7 @@ export class Cluster extends EventTarget {
   /** @param {HostsReply} reply */
   #take({ revision, hosts, topologies, ages }) {
     const changed = hosts.map((host) =>
-      entry({ ...host, topology: topologies[host.topology_digest] ?? [] }),
+      entry({ ...host, topology: topologies[host.topology_digest] ?? host.topology }),
     );
     const known = new Map([...this.hosts, ...changed]);
     const present = Object.keys(ages).map((name) => known.get(name));
