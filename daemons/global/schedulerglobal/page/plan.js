@@ -128,7 +128,7 @@ export class DeployView {
     if (!this.#request) return;
     this.#button.disabled = true;
     try {
-      /** @type {VMReply} */
+      /** @type {ClusterVMReply} */
       const vm = await call("POST", "/v1/vms", this.#request);
       notify(`${vm.name} runs on ${vm.host}.`);
       this.#form.reset();

@@ -31,7 +31,7 @@ const FACTS = [
 
 export class VmView {
   title = "";
-  /** @type {VMReply | null} */
+  /** @type {ClusterVMReply | null} */
   #vm = null;
   #asked = "";
   /** The labels that are shown. */
@@ -86,6 +86,7 @@ export class VmView {
       const vm = await call("GET", vmPath(name));
       if (name !== this.title) return;
       this.#vm = vm;
+      problem = noteAbout(vm);
     } catch (error) {
       if (name !== this.title) return;
       const status = error instanceof ApiError ? error.status : 0;
@@ -131,10 +132,11 @@ export class VmView {
     const isOff = vm.state === "stopped" || vm.state === "crashed";
     const busy = busyWith(this.#key);
     const isRunning = vm.state === "running";
+    const isLost = vm.state === "lost";
     /** @type {Record<string, boolean>} */
     const isPointless = { start: isRunning, stop: isOff, restart: isOff, remove: false };
     for (const [verb, button] of Object.entries(this.#buttons)) {
-      button.disabled = busy !== "" || isPointless[verb];
+      button.disabled = busy !== "" || isLost || isPointless[verb];
       button.ariaBusy = busy === verb ? "true" : null;
     }
     say(this.#gridTitle, `Its CPUs on ${vm.host}`);
@@ -167,9 +169,18 @@ export class VmView {
   }
 }
 
+/** What must be known of a VM before anything else. @param {ClusterVMReply} vm */
+function noteAbout({ name, state, state_reason: reason, duplicates = [] }) {
+  const others = duplicates.join(", ");
+  if (others) return `VMs of this name are also on ${others}: use slackvm with --host.`;
+  if (state !== "lost") return "";
+  const commands = `slackvm rebuild ${name}, or slackvm remove ${name} --lost`;
+  return `The VM is lost: ${reason}. To create it again or let it go: ${commands}.`;
+}
+
 /**
  * The command that opens a VM's console; the host's machine is where its daemon listens.
- * @param {VMReply} vm @param {ClusterHostReply | undefined} host
+ * @param {ClusterVMReply} vm @param {ClusterHostReply | undefined} host
  */
 function consoleCommand(vm, host) {
   const machine = host ? new URL(host.url).hostname : vm.host;

@@ -13,14 +13,14 @@ const LARGEST_PAGE = 10_000;
 
 /** The VMs that a query of `/v1/vms` finds, at first as many as can be read at once. */
 export class VmTable {
-  /** @type {Table<VMReply>} */
+  /** @type {Table<ClusterVMReply>} */
   #table = new Table(
     "VMs",
     [
       ...["Name", "State", "Level", "#vCPUs", "#Memory", "Host", "Owner", "Created", "Addresses"],
       ...["Labels", "Image"],
     ],
-    (vm) => [vm.host, vm.name, vm.level].join(),
+    (vm) => [vm.host, vm.name, vm.level, vm.created].join(),
     ({ name, level, host }) =>
       [linkTo("vms", name), null, levelTag(level), null, null, linkTo("hosts", host)],
     (vm) => [
@@ -106,10 +106,10 @@ export class VmTable {
 /**
  * The VMs that a query finds, page by page.
  * @param {string} query @param {number} limit how many are needed
- * @returns {Promise<{vms: VMReply[], total: number}>}
+ * @returns {Promise<{vms: ClusterVMReply[], total: number}>}
  */
 async function found(query, limit) {
-  /** @type {VMReply[]} */
+  /** @type {ClusterVMReply[]} */
   const vms = [];
   let after = "";
   for (;;) {
