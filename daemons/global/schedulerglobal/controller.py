@@ -6,6 +6,7 @@ from importlib.resources import files
 from pathlib import Path
 
 from schedulerglobal.api import controller as controller_routes
+from schedulerglobal.api import evacuation as evacuation_api
 from schedulerglobal.api import events as events_api
 from schedulerglobal.api import health as health_api
 from schedulerglobal.api import hosts as hosts_api
@@ -18,6 +19,7 @@ from schedulerglobal.hosts.url import HostUrl, parse_host_list
 from schedulerglobal.metrics import ClusterCollector
 from schedulerglobal.operations.claims import Claims
 from schedulerglobal.operations.deploy import Deployment
+from schedulerglobal.operations.evacuation import Evacuation
 from schedulerglobal.operations.membership import Membership
 from schedulerglobal.reservations.recovery import ReservationRecovery
 from schedulerglobal.scheduling.capacity import CapacityCounter
@@ -83,6 +85,7 @@ class Controller:
                 *prototype_api.routes(claims, deployment),
                 *vms_api.routes(claims, deployment, settings.scg_default_level),
                 *hosts_api.routes(self.cluster, membership),
+                *evacuation_api.routes(self.cluster, Evacuation(claims, deployment)),
                 *controller_routes.routes(self.cluster, membership),
                 *events_api.routes(self.events),
                 *scheduling_api.routes(

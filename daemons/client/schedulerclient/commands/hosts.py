@@ -16,6 +16,8 @@ from slackvm.api import controller_api
 from slackvm.api.cluster import (
     LOST,
     ClusterHostReply,
+    EvacuationReply,
+    EvacuationRequest,
     ForgottenHostReply,
     HostName,
     HostPatch,
@@ -186,6 +188,55 @@ def _show_vms(client: Client, name: str, *, force: bool) -> bool:
         return force
     question = f"Forget {name} and its {amount(len(vms), 'VM')}? The VMs keep running."
     return click.confirm(question, abort=True)
+
+
+@hosts.command(epilog="\n\b\nExamples:\n  slackvm hosts evacuate host4 --fenced\n")
+@name_argument
+@click.option(
+    "--fenced",
+    is_flag=True,
+    required=True,
+    help="You vouch that the host is off and stays off: its VMs run nowhere.",
+)
+@client_command
+def evacuate(client: Client, name: str, fenced: bool) -> None:  # noqa: ARG001 - always set
+    """Create the VMs of a host that is off again on other hosts.
+
+    When the host answers again, it is refused until it has given up these VMs.
+    """
+    with about(name):
+        given = request(EvacuationRequest, fenced=True)
+        answer = client.server.send(
+            controller_api.EVACUATE_HOST, HostPath(name=name), given, repeatable=True
+        )
+    reply = answer.read(EvacuationReply)
+    if not client.printed_json(answer):
+        for vm, host in reply.rebuilt.items():
+            output.show_line(f"{vm} is on {host} now")
+        for lost in reply.lost:
+            output.show_line(f"{lost.name} is lost: {lost.message} ({lost.code})")
+        rebuilt = amount(len(reply.rebuilt), "VM")
+        output.show_line(f"{name} is fenced; {rebuilt} rebuilt, {len(reply.lost)} lost")
+    if reply.lost:
+        raise Failed(f"{amount(len(reply.lost), 'VM')} of {name} found no host; see slackvm list")
+
+
+@hosts.command(epilog="\n\b\nExamples:\n  slackvm hosts unfence host4\n")
+@name_argument
+@client_command
+def unfence(client: Client, name: str) -> None:
+    """Accept a host again that was evacuated and answers.
+
+    Copies of VMs that are on other hosts by now are removed from it; its other VMs are VMs of the
+    cluster again.
+    """
+    with about(name):
+        answer = client.server.send(
+            controller_api.UNFENCE_HOST, HostPath(name=name), None, repeatable=True
+        )
+    if not client.printed_json(answer):
+        host = answer.read(ClusterHostReply)
+        output.show_line(f"{host.name} is {host.state}; {amount(len(host.vms), 'VM')} on it")
 
 
 LABEL_EXAMPLES = """

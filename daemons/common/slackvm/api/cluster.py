@@ -14,6 +14,7 @@ from slackvm.api.base import (
     Level,
     OptionalName,
     Reply,
+    Word,
     memory_mib,
 )
 from slackvm.api.errors import RestError
@@ -83,6 +84,40 @@ class HostPath(Inputs):
     """A host by name."""
 
     name: HostName
+
+
+class EvacuationRequest(Inputs):
+    """Says that a host is off, so that its VMs may run elsewhere."""
+
+    fenced: Literal[True]
+
+
+class NotRebuilt(Reply):
+    """A VM that no host has taken; it is lost.
+
+    Attributes:
+        name: its name.
+        code: why, for programs.
+        message: why, for people.
+    """
+
+    name: str
+    code: Word
+    message: str
+
+
+class EvacuationReply(Reply):
+    """What became of the VMs of a host that was evacuated.
+
+    Attributes:
+        name: the host.
+        rebuilt: names of the VMs that were created again, each with the name of its host.
+        lost: the VMs that no host has taken.
+    """
+
+    name: str
+    rebuilt: dict[str, str]
+    lost: list[NotRebuilt]
 
 
 class HostsQuery(Inputs):

@@ -9,6 +9,8 @@ from slackvm.api.cluster import (
     ClusterVMReply,
     ClusterVMRequest,
     ClusterVMsReply,
+    EvacuationReply,
+    EvacuationRequest,
     ForgottenHostReply,
     HostChoice,
     HostPatch,
@@ -189,6 +191,31 @@ CORDON_HOST: dict[str, Endpoint[HostPath, None]] = {
         ("uncordon", "Place VMs on a host again."),
     )
 }
+
+EVACUATE_HOST: Endpoint[HostPath, EvacuationRequest] = Endpoint(
+    method="POST",
+    path="/v1/hosts/{name}/evacuate",
+    summary="Create the VMs of a host that is off again elsewhere; the host is fenced.",
+    replies={200: EvacuationReply},
+    codes=(Code.HOST_NOT_FOUND, Code.HOST_ANSWERS, *_STORE),
+    parameters=HostPath,
+    input=EvacuationRequest,
+    changes=True,
+    role=Role.OPERATE,
+    tags=("hosts",),
+)
+
+UNFENCE_HOST: Endpoint[HostPath, None] = Endpoint(
+    method="POST",
+    path="/v1/hosts/{name}/unfence",
+    summary="Accept an evacuated host again; copies of VMs that are elsewhere are removed from it.",
+    replies={200: ClusterHostReply},
+    codes=(Code.HOST_NOT_FOUND, *_CHANGE),
+    parameters=HostPath,
+    changes=True,
+    role=Role.OPERATE,
+    tags=("hosts",),
+)
 
 PLAN: Endpoint[None, ClusterPlanRequest] = Endpoint(
     method="POST",

@@ -12,8 +12,12 @@ OVERCOMMITTED = "overcommitted"
 UNKNOWN = "unknown"
 """State, in the controller, of a host that does not answer."""
 
+FENCED = "fenced"
+"""State, in the controller, of a host that was evacuated and has not given up its VMs yet."""
+
 HostState = Word
-"""`READY`, `NOT_READY`, `OVERCOMMITTED` or `UNKNOWN`; a host in any other state takes no VMs."""
+"""`READY`, `NOT_READY`, `OVERCOMMITTED`, `UNKNOWN` or `FENCED`. A host in another state takes no
+VMs."""
 
 HypervisorKind = Word
 """Name of a backend; with `memory` the VMs are simulated."""

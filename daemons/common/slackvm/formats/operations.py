@@ -22,7 +22,7 @@ here on."""
 CLUSTER_OPERATIONS = (
     *("start", "host", "forget", "cordon", "uncordon"),
     *("reserve", "deploy", "confirm", "release", "remove"),
-    *("add", "move", "vm_start", "vm_stop", "vm_restart"),
+    *("add", "move", "fence", "unfence", "vm_start", "vm_stop", "vm_restart"),
     *("lost", "found", "let_go"),
 )
 """`start`: the controller starts with a policy, and knows no host's state yet. `host`: the facts
@@ -30,7 +30,8 @@ about a host that differ from what the controller's own operations made of them.
 was removed from the cluster. `reserve`: a host was chosen for a VM. `deploy`: the host's answer.
 `confirm`: the VM exists. `release`: the VM does not exist and will not be created. `lost`: the host
 does not have the VM any more, and nobody removed it. No decision depends on the last ones. `add`: a
-host was added. `move`: it got another address. `vm_start`, `vm_stop`, `vm_restart`: its host did
+host was added. `move`: it got another address. `fence`,
+`unfence`: it was evacuated, and accepted again. `vm_start`, `vm_stop`, `vm_restart`: its host did
 this with a VM. `found`: a host has a lost VM again. `let_go`: a client let a lost VM go."""
 
 OPERATIONS = tuple(dict.fromkeys([*HOST_OPERATIONS, *CLUSTER_OPERATIONS]))

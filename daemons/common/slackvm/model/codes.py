@@ -89,6 +89,12 @@ class Code(StrEnum):
     VM_LOST = "vm_lost", 409, _NAME, "a VM of this name is lost; rebuild it, or let it go", "name"
     QUOTA_EXCEEDED = "quota_exceeded", 409, _CAPACITY, "the token's quota is used up"
     OTHER_CONTROLLER = "other_controller", 409, _STATE, "the host obeys another controller"
+    HOST_ANSWERS = (
+        "host_answers",
+        409,
+        _STATE,
+        "the host answers, so it is not off",
+    )
     HOST_EXISTS = (
         *("host_exists", 409, _REQUEST, "a host of this name or address is in the cluster"),
         "url",

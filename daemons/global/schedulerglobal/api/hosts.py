@@ -55,7 +55,7 @@ def routes(cluster: Cluster, membership: Membership) -> list[AnyRoute]:
 
     def patch(request: Request[HostPath, HostPatch]) -> Response:
         given = request.input
-        host = _find(cluster, request.path.name)
+        host = find_host(cluster, request.path.name)
         if given.url is not None:
             membership.move(host, _url(given.url), force=given.force, insecure=given.insecure)
         with cluster.lock, errors.from_store():
@@ -67,7 +67,7 @@ def routes(cluster: Cluster, membership: Membership) -> list[AnyRoute]:
 
     def remove(request: Request[HostPath, HostRemoval]) -> Response:
         with errors.from_store():
-            host = _find(cluster, request.path.name)
+            host = find_host(cluster, request.path.name)
             if host.vm_names and not request.input.force:
                 raise RestError(Code.HAS_VMS, _why_has_vms(host))
             with cluster.lock:
@@ -79,7 +79,7 @@ def routes(cluster: Cluster, membership: Membership) -> list[AnyRoute]:
     def cordoning(*, cordoned: bool) -> Callable[[Request[HostPath, None]], Response]:
         def cordon(request: Request[HostPath, None]) -> Response:
             with cluster.lock, errors.from_store():
-                host = _find(cluster, request.path.name)
+                host = find_host(cluster, request.path.name)
                 cluster.cordon(host, cordoned=cordoned)
                 return _response(cluster, host)
 
@@ -128,7 +128,12 @@ def _url(text: str) -> HostUrl:
         raise RestError(Code.INVALID, str(error), field="url") from None
 
 
-def _find(cluster: Cluster, name: str) -> HostRecord:
+def find_host(cluster: Cluster, name: str) -> HostRecord:
+    """Return a host by its name.
+
+    Raises:
+        RestError: no host has it.
+    """
     host = cluster.find_host(name)
     if host is None:
         raise RestError(Code.HOST_NOT_FOUND, Code.HOST_NOT_FOUND.text)

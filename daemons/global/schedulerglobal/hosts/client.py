@@ -26,7 +26,7 @@ from schedulerglobal.hosts.replies import (
 )
 from schedulerglobal.hosts.url import HostUrl
 from slackvm.api import host_api
-from slackvm.api.controllers import HEADER, ControllerClaim, ObeyReply, ObeyRequest
+from slackvm.api.controllers import HEADER, HOLD, ControllerClaim, ObeyReply, ObeyRequest
 from slackvm.api.endpoint import Endpoint, InputT, PathT
 from slackvm.api.errors import ErrorReply
 from slackvm.api.hosts import HostReply, SummaryReply
@@ -119,8 +119,13 @@ class HostClient:
         for scheme in ("http://", "https://"):
             self._session.mount(scheme, adapter)
 
-    def report(self, url: HostUrl, known: str = "") -> HostReport | None:
+    def report(self, url: HostUrl, known: str = "", *, is_held: bool = False) -> HostReport | None:
         """Return all that a host reports; None if its ETag is still `known`.
+
+        Args:
+            url: the host.
+            known: its ETag.
+            is_held: whether it must not start VMs after its boot: it was evacuated.
 
         Raises:
             HostError: it did not answer, or not as a host's daemon does.
@@ -128,10 +133,12 @@ class HostClient:
         timeout_s = min(self.timeout_s, POLL_S)
         # Both replies must be of the same generation.
         for _ in range(3):
-            host = self._send(url, host_api.SHOW_HOST, None, None, timeout_s, known)
+            host = self._send(
+                url, host_api.SHOW_HOST, None, None, timeout_s, known, is_held=is_held
+            )
             if host.status == 304:
                 return None
-            vms = self._send(url, host_api.LIST_VMS, None, None, timeout_s)
+            vms = self._send(url, host_api.LIST_VMS, None, None, timeout_s, is_held=is_held)
             if vms.etag == host.etag:
                 report = HostReport(host.etag, host.parsed(HostReply), vms.parsed(VMsReply))
                 check_report(report)
@@ -253,9 +260,10 @@ class HostClient:
         """Close all connections."""
         self._session.close()
 
-    def _headers(self, known: str) -> dict[str, str]:
+    def _headers(self, known: str, *, is_held: bool) -> dict[str, str]:
         match = {"If-None-Match": f'"{known}"'} if known else {}
-        return match | ({HEADER: str(self.claim)} if self.claim else {})
+        claim = f"{self.claim}{HOLD if is_held else ''}"
+        return match | ({HEADER: claim} if self.claim else {})
 
     @property
     def _has_token(self) -> bool:
@@ -273,6 +281,8 @@ class HostClient:
         given: InputT,
         timeout_s: float,
         known: str = "",
+        *,
+        is_held: bool = False,
     ) -> _Answer:
         """Return an answer that is not an error.
 
@@ -283,6 +293,7 @@ class HostClient:
             given: its query or body.
             timeout_s: seconds that the whole answer may take.
             known: an ETag; if the host still has it, it answers 304.
+            is_held: whether the host must not start VMs after its boot.
 
         Raises:
             ConnectError: no connection could be made.
@@ -299,7 +310,7 @@ class HostClient:
                 endpoint.method,
                 url.base + endpoint.target(path, given),
                 json=endpoint.body(given),
-                headers=self._headers(known),
+                headers=self._headers(known, is_held=is_held),
                 timeout=(min(CONNECT_S, timeout_s), timeout_s),
                 allow_redirects=False,
                 stream=True,

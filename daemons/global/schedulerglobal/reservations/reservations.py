@@ -55,7 +55,7 @@ def reserve(
     excluded = [
         host.name
         for host, refusal in decision.refused.items()
-        if host in refused or refusal.code == Code.HOST_OUTDATED
+        if host in refused or refusal.code in (Code.HOST_OUTDATED, Code.HOST_FENCED)
     ]
     host = decision.host
     if host is None:

@@ -87,6 +87,7 @@ def choose(
     taken = {host: Refusal(Code.NAME_TAKEN) for host in cluster.unmanaged_holders(request.vm.name)}
     refused = {
         **_outdated(cluster, request),
+        **_fenced(cluster),
         **_not_apart(cluster, request),
         **taken,
         **_other_hosts(cluster, request),
@@ -96,6 +97,10 @@ def choose(
     excluded = [host.index for host in refused if not host.forgotten]
     placement = place_by(policy, cluster.fleet, request, excluded)
     return Decision(cluster.hosts, placement, refused, cluster.fleet)
+
+
+def _fenced(cluster: Cluster) -> dict[HostRecord, Refusal]:
+    return {host: Refusal(Code.HOST_FENCED) for host in cluster.hosts if host.fenced}
 
 
 def _others(cluster: Cluster) -> dict[HostRecord, Refusal]:

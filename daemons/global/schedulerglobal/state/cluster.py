@@ -218,6 +218,23 @@ class Cluster:
             host.cordoned = cordoned
             self.changed(host)
 
+    def set_fenced(self, host: HostRecord, *, fenced: bool) -> None:
+        """Refuse a host that was evacuated, or accept it again.
+
+        Raises:
+            StoreError: it cannot be written.
+        """
+        with self.lock:
+            if host.fenced == fenced:
+                return
+            stored = host.stored._replace(fenced=fenced)
+            self.ledger.write_durably(
+                lambda lines: self.store.set_host(stored, lines),
+                entry("fence" if fenced else "unfence", host=host.name),
+            )
+            host.fenced, host.etag = fenced, ""
+            self.changed(host)
+
     def override_labels(self, host: HostRecord, labels: Mapping[str, str | None]) -> None:
         """Replace labels of a host in the controller; None gives the host's own value back.
 

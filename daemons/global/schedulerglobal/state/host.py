@@ -15,7 +15,7 @@ from schedulerglobal.store.records import StoredHost, StoredReservation
 from slackvm.api.base import extend, fields_of
 from slackvm.api.cluster import ClusterHostReply, ClusterVMReply
 from slackvm.api.controllers import ControllerClaim
-from slackvm.api.hosts import UNKNOWN, HostReply, LevelReply, SummaryReply
+from slackvm.api.hosts import FENCED, UNKNOWN, HostReply, LevelReply, SummaryReply
 from slackvm.api.vms import ChangedReply
 from slackvm.formats.operations import Operation
 from slackvm.formats.origin import Origin, current_origin
@@ -282,7 +282,7 @@ class HostRecord:
             self.report or _NO_REPORT,
             api_version=self.api_version,
             name=self.name,
-            state=self.resources.state,
+            state=FENCED if self.fenced else self.resources.state,
             reason=self.resources.reason or self.other_controller,
             labels=self.labels,
             label_overrides=self.label_overrides,

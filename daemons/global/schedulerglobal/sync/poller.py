@@ -113,7 +113,7 @@ class Poller:
             # The host may change meanwhile, so that its report is older than what is known.
             for _ in range(4):
                 asked_at, url = time.monotonic(), host.url
-                report = self._client.report(url, host.etag)
+                report = self._client.report(url, host.etag, is_held=host.fenced)
                 if report is not None and claim_host(self._cluster, self._client, host, report):
                     continue
                 if self._is_applied(host, url, report, asked_at):

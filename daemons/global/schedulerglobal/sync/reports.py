@@ -13,9 +13,9 @@ from schedulerglobal.state.cluster import Cluster
 from schedulerglobal.state.host import HostRecord
 from schedulerglobal.state.resources import HostResources
 from schedulerglobal.state.vms import VMRecord, VMSpec
-from schedulerglobal.store.ledger import vm_entry
+from schedulerglobal.store.ledger import entry, vm_entry
 from schedulerglobal.sync.losses import Removals, sort_gone
-from slackvm.api.hosts import UNKNOWN
+from slackvm.api.hosts import FENCED, UNKNOWN
 from slackvm.api.vms import VMReply
 from slackvm.formats.operations import Operation
 from slackvm.formats.origin import NO_REQUEST, originating
@@ -59,6 +59,21 @@ def apply_report(
         if reason:
             _set_unreachable(cluster, host, reason)
             return True
+        if host.fenced and report.vms.vms:
+            host.last_seen = time.monotonic()
+            names = ", ".join(vm.name for vm in report.vms.vms)
+            reason = (
+                f"it was evacuated, and has not given up its VMs: {names}. Remove them there, or "
+                "let the controller do it: slackvm hosts unfence"
+            )
+            _set_resources(cluster, host, replace(host.resources, state=FENCED, reason=reason))
+            return True
+        if host.fenced:
+            host.fenced = False
+            cluster.ledger.write_eventually(
+                lambda lines: cluster.store.set_host(host.stored, lines),
+                entry("unfence", host=host.name),
+            )
         return _take(cluster, host, report, removals)
 
 
