@@ -56,7 +56,7 @@ for name, place, summary in (
     (
         "controller",
         "controller:controller",
-        "Show which hosts obey the controller, or take them over.",
+        "Show the controller's ID, and which hosts obey it.",
     ),
     ("events", "events:events", "Show what happened: when, what, and who did it."),
     ("cordon", "hosts:cordon", "Cordon a host: it gets no new VMs; its VMs stay."),
