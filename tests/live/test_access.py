@@ -202,13 +202,33 @@ class TestPagesOfOtherSites:
             assert answer.json()["error"]["code"] == "forbidden"
         assert everything(open_daemon) == before
 
+    @pytest.mark.parametrize(
+        "followed",
+        [
+            {"Sec-Fetch-Site": "none", "Sec-Fetch-Mode": "navigate"},
+            {"Sec-Fetch-Site": "same-origin", "Sec-Fetch-Mode": "navigate"},
+            {"Sec-Purpose": "prefetch;prerender"},
+            {"Purpose": "prefetch"},
+        ],
+    )
+    def test_a_link_that_is_clicked_or_fetched_ahead_changes_nothing(
+        self, open_daemon: Daemon, followed: dict[str, str]
+    ) -> None:
+        before = everything(open_daemon)
+        for address in (f"/deploy?{QUERY}", "/remove?name=a"):
+            answer = open_daemon.call("GET", address, headers=followed)
+            assert answer.status_code == 403
+            assert answer.json()["error"]["code"] == "forbidden"
+        assert everything(open_daemon) == before
+        assert open_daemon.call("GET", "/listvm", headers=followed).json() == ["a"]
+
     @pytest.mark.parametrize("site", ["same-origin", "none"])
-    def test_its_own_page_and_the_address_bar_may_change_things(
+    def test_its_own_page_and_programs_may_change_things(
         self, open_daemon: Daemon, site: str
     ) -> None:
         own = {"Sec-Fetch-Site": site}
         if site == "same-origin":
-            own["Origin"] = open_daemon.url
+            own |= {"Origin": open_daemon.url, "Sec-Fetch-Mode": "cors"}
         for address in (f"/deploy?{QUERY}", "/remove?name=b"):
             answer = open_daemon.call("GET", address, headers=own)
             assert answer.json() == {"success": True, "reason": None}

@@ -118,9 +118,23 @@ class TestBrowsers:
         url = open_server.url
         own = {"Sec-Fetch-Site": "same-origin", "Origin": url}
         assert get(url, DEPLOY, **own).status_code == 200
-        # Typed into the address line.
-        typed = {"Sec-Fetch-Site": "none"}
-        assert get(url, "/remove?name=vm1", **typed).status_code == 200
+        assert get(url, "/remove?name=vm1", **own, **{"Sec-Fetch-Mode": "cors"}).status_code == 200
+
+    @pytest.mark.parametrize(
+        "headers",
+        [
+            {"Sec-Fetch-Site": "none", "Sec-Fetch-Mode": "navigate"},
+            {"Sec-Fetch-Site": "same-origin", "Sec-Fetch-Mode": "navigate"},
+            {"Sec-Purpose": "prefetch"},
+            {"Sec-Purpose": "prefetch;prerender"},
+            {"Purpose": "prefetch"},
+        ],
+    )
+    def test_a_link_that_is_clicked_or_fetched_ahead_changes_nothing(
+        self, open_server: RestServer, headers: dict[str, str]
+    ) -> None:
+        assert error(get(open_server.url, DEPLOY, **headers), 403)["code"] == "forbidden"
+        assert get(open_server.url, "/listvm", **headers).json() == []
 
     def test_a_proxy_may_speak_https_for_the_daemon(self, open_server: RestServer) -> None:
         behind = {"Host": "localhost", "Origin": "https://localhost:443"}

@@ -31,6 +31,7 @@ def test_a_request_is_one_line(capfd: pytest.CaptureFixture[str]) -> None:
     assert "method=GET route=/v1/vms/{name} status=400 ms=" in lines[0]
     assert f"request_id={answer.headers['X-Request-Id']}" in lines[0]
     assert "full-token" not in lines[0]
+    assert "by= client=127.0.0.1" in lines[0]
 
 
 def test_a_flood_of_unauthorized_requests_is_one_line_for_each_period(

@@ -5,6 +5,7 @@ import time
 from importlib.resources import files
 from pathlib import Path
 
+from schedulerglobal.api import caller as caller_api
 from schedulerglobal.api import controller as controller_routes
 from schedulerglobal.api import evacuation as evacuation_api
 from schedulerglobal.api import events as events_api
@@ -91,6 +92,7 @@ class Controller:
                 *scheduling_api.routes(
                     self.cluster, policy, settings.scg_default_level, self._counter
                 ),
+                *caller_api.routes(self.cluster),
                 *health_api.routes(self.cluster),
             ],
             title="SlackVM global scheduler",

@@ -27,7 +27,7 @@ from slackvm.api.endpoint import Endpoint
 from slackvm.api.events import EventsQuery, EventsReply
 from slackvm.api.hosts import SummaryReply
 from slackvm.api.lanes import Lane
-from slackvm.api.roles import Role
+from slackvm.api.roles import CallerReply, Role
 from slackvm.api.scheduling import (
     CapacityReply,
     CapacityRequest,
@@ -50,6 +50,7 @@ _DEPLOY = (
     *(Code.NAME_TAKEN, Code.LEVEL_NOT_OFFERED, Code.LABELS_NOT_MATCHED, Code.OTHER_CONTROLLER),
     *(Code.AFFINITY, Code.HOST_OUTDATED, Code.EXCLUDED_BY_POLICY, Code.POLICY_FAILED),
     Code.VM_LOST,
+    Code.QUOTA_EXCEEDED,
     *_NOT_NOW,
 )
 
@@ -69,6 +70,7 @@ LIST_VMS: Endpoint[None, VMsQuery] = Endpoint(
     method="GET",
     path="/v1/vms",
     summary="VMs by name, page by page.",
+    by_owner=True,
     replies={200: ClusterVMsReply},
     input=VMsQuery,
     tags=("vms",),
@@ -78,6 +80,7 @@ SHOW_VM: Endpoint[VMPath, HostChoice] = Endpoint(
     method="GET",
     path="/v1/vms/{name}",
     summary="One VM; it may be lost.",
+    by_owner=True,
     replies={200: ClusterVMReply},
     codes=(Code.VM_NOT_FOUND, Code.OUTCOME_UNKNOWN),
     parameters=VMPath,
@@ -133,6 +136,7 @@ LIST_HOSTS: Endpoint[None, HostsQuery] = Endpoint(
     method="GET",
     path="/v1/hosts",
     summary="Hosts that have changed since a revision; without one, all.",
+    by_owner=True,
     replies={200: HostsReply},
     input=HostsQuery,
     tags=("hosts",),
@@ -221,6 +225,7 @@ PLAN: Endpoint[None, ClusterPlanRequest] = Endpoint(
     method="POST",
     path="/v1/plan",
     summary="Where a VM would go: the score of every host, or why it refuses.",
+    by_owner=True,
     replies={200: ClusterPlanReply},
     codes=(Code.POLICY_NOT_FOUND, Code.HOST_NOT_FOUND, Code.POLICY_FAILED),
     input=ClusterPlanRequest,
@@ -231,6 +236,7 @@ CAPACITY: Endpoint[None, CapacityRequest] = Endpoint(
     method="POST",
     path="/v1/capacity",
     summary="How many more VMs of a mix fit, and how many hosts a number of them needs.",
+    by_owner=True,
     replies={200: CapacityReply},
     codes=(Code.TOO_MUCH, Code.TOO_LARGE, Code.POLICY_FAILED),
     input=CapacityRequest,
@@ -260,10 +266,20 @@ LIST_EVENTS: Endpoint[None, EventsQuery] = Endpoint(
     method="GET",
     path="/v1/events",
     summary="The operations log after an entry; it can wait for new entries.",
+    by_owner=True,
     replies={200: EventsReply},
     codes=_STORE,
     input=EventsQuery,
     tags=("events",),
+)
+
+CALLER: Endpoint[None, None] = Endpoint(
+    method="GET",
+    path="/v1/me",
+    summary="Who the caller is: the name and role of the token, its limits, and what its VMs use.",
+    by_owner=True,
+    replies={200: CallerReply},
+    tags=("daemon",),
 )
 
 LIVENESS = replace(host_api.LIVENESS, summary="Whether the controller runs.")
@@ -277,6 +293,7 @@ PROTOTYPE_STATUS: Endpoint[None, None] = Endpoint(
     method="GET",
     path="/status",
     summary="What is free, and the vNodes, on each host by its URL.",
+    by_owner=True,
     replies={200: ClusterStatusReply},
     tags=("prototype",),
 )

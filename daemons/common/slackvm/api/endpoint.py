@@ -41,6 +41,8 @@ class Endpoint(Generic[PathT, InputT]):
             browser sends it from another site.
         role: what its caller must be allowed; None: `ADMIN` if it changes something, else `READ`.
         lane: whose threads answer it; None: `CHANGE` if it changes something, else `READ`.
+        by_owner: whether a token of the role `deploy` may read it, since its reply to such a token
+            has nothing of the VMs of others. Without it, what needs the role `READ` is refused.
         codes: errors beside those of every endpoint.
         parameters: model of the segments in the path.
         input: model of the JSON body (POST, PUT, PATCH) or else of the query string.
@@ -57,6 +59,7 @@ class Endpoint(Generic[PathT, InputT]):
     changes: bool = False
     role: Role | None = None
     lane: Lane | None = None
+    by_owner: bool = False
     codes: Sequence[Code] = ()
     parameters: type[PathT] | None = None
     input: type[InputT] | None = None
@@ -83,6 +86,12 @@ class Endpoint(Generic[PathT, InputT]):
         if self.role is not None:
             return self.role
         return Role.ADMIN if self.changes else Role.READ
+
+    def allows(self, role: Role) -> bool:
+        """Return whether a caller with this role may send a request."""
+        if role is Role.DEPLOY and self.needed_role is Role.READ:
+            return self.by_owner
+        return role >= self.needed_role
 
     @property
     def needed_lane(self) -> Lane:

@@ -9,6 +9,8 @@ from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Protocol
 
+import structlog
+
 from slackvm.daemon import systemd as notify
 from slackvm.daemon.files import raise_file_limit
 from slackvm.daemon.logs import configure_logs
@@ -18,6 +20,10 @@ from slackvm.http.engine.limits import Limits
 from slackvm.http.server import RestServer
 from slackvm.http.tls import TlsError, tls_context
 from slackvm.settings import GlobalSettings, LocalSettings, SettingsError
+from slackvm.tokens.keyring import Keyring
+from slackvm.tokens.token_file import TokenFileError
+
+log = structlog.get_logger(__name__)
 
 _STOP_S = 30.0
 """What is under way at the end has time; systemd waits 90 s."""
@@ -58,6 +64,7 @@ class Access:
         port: TCP port; 0 takes a free one.
         token: allows everything.
         read_token: allows reading everything.
+        token_file: file of named tokens; empty: no file.
         tls_cert: certificate, PEM; empty: no TLS.
         tls_key: its key, PEM.
         tls_ca: CA of the client certificates that are required, PEM; empty: none is required.
@@ -68,6 +75,7 @@ class Access:
     port: int
     token: str = field(repr=False)
     read_token: str = field(repr=False)
+    token_file: str
     tls_cert: str
     tls_key: str
     tls_ca: str
@@ -82,6 +90,7 @@ class Access:
                 settings.scl_port,
                 settings.scl_token.get_secret_value(),
                 settings.scl_read_token.get_secret_value(),
+                settings.scl_token_file,
                 settings.scl_tls_cert,
                 settings.scl_tls_key,
                 settings.scl_tls_ca,
@@ -92,6 +101,7 @@ class Access:
             settings.scg_port,
             settings.scg_token.get_secret_value(),
             settings.scg_read_token.get_secret_value(),
+            settings.scg_token_file,
             settings.scg_tls_cert,
             settings.scg_tls_key,
             settings.scg_tls_ca,
@@ -101,16 +111,22 @@ class Access:
         """Return the tokens.
 
         Raises:
-            SettingsError: there is no token although other machines can connect, or the two tokens
-                are not allowed together.
+            SettingsError: there is no token although other machines can connect, the two tokens are
+                not allowed together, or the file of named tokens cannot be used.
         """
         name = self.prefix
         try:
-            check_bind(self.url, self.token, f"{name}_TOKEN")
+            check_bind(self.url, self.token or self.token_file, f"{name}_TOKEN")
         except ValueError as error:
             raise SettingsError(f"{name}_URL: {error}") from None
+        keyring = None
+        if self.token_file:
+            try:
+                keyring = Keyring(Path(self.token_file), has_owners=self.prefix == "SCG")
+            except TokenFileError as error:
+                raise SettingsError(f"{name}_TOKEN_FILE: {error}") from error
         try:
-            return Tokens(self.token or None, self.read_token or None)
+            return Tokens(self.token or None, self.read_token or None, keyring)
         except ValueError as error:
             raise SettingsError(f"{name}_TOKEN, {name}_READ_TOKEN: {error}") from None
 
@@ -139,7 +155,9 @@ class Access:
 
 
 def serve(access: Access, make: Callable[[Tokens], Daemon], limits: Limits = _LIMITS) -> None:
-    """Make a daemon and serve it until SIGTERM, SIGINT or SIGHUP; notify systemd.
+    """Make a daemon and serve it until SIGTERM or SIGINT; notify systemd.
+
+    SIGHUP makes it read the file of named tokens again.
 
     Args:
         access: its address, tokens and TLS.
@@ -154,6 +172,12 @@ def serve(access: Access, make: Callable[[Tokens], Daemon], limits: Limits = _LI
     limits = replace(limits, stop_seconds=_STOP_S)
     limits.waiting_connections(raise_file_limit())
     tokens, tls = access.tokens(), access.tls()
+    if not tokens.are_needed:
+        log.warning(
+            "no_authentication",
+            reason=f"every user of this machine may change everything; `slackvm token` makes a "
+            f"token for {access.prefix}_TOKEN",
+        )
     with _signals() as end, closing(make(tokens)) as daemon:
         daemon.start()
         server = RestServer(daemon.app, access.url, access.port, tls=tls, limits=limits)
@@ -164,7 +188,8 @@ def serve(access: Access, make: Callable[[Tokens], Daemon], limits: Limits = _LI
         watchdog = notify.Watchdog(lambda: daemon.is_alive() and server.is_alive())
         watchdog.start()
         notify.ready(f"serving {server.url}, {daemon.status}")
-        end.recv(1)
+        while end.recv(1)[0] == signal.SIGHUP:
+            tokens.reload()
         notify.stopping()
         watchdog.stop()
         daemon.app.on_stop()
@@ -174,7 +199,7 @@ def serve(access: Access, make: Callable[[Tokens], Daemon], limits: Limits = _LI
 
 @contextmanager
 def _signals() -> Iterator[socket.socket]:
-    """Give a socket that receives a byte for each signal that ends this process, also SIGHUP.
+    """Give a socket that receives the number of each signal as a byte: to end, or to reload.
 
     The kernel may deliver a signal to any thread, also to one that Python did not start. So that
     thread writes the byte for which the main thread waits.

@@ -34,6 +34,9 @@ _ROUTE = "slackvm.route"
 _SLASH = re.compile(b"%2F", re.IGNORECASE)
 
 
+_HEALTH = ("/healthz", "/readyz")
+
+
 class StartResponse(Protocol):
     """WSGI's function that takes the status line and the headers."""
 
@@ -112,15 +115,19 @@ class RestApp:
             seconds = time.perf_counter() - begun
             method, route = environ["REQUEST_METHOD"], environ.get(_ROUTE, NO_ROUTE)
             self.metrics.count(route, method, status, seconds)
-            if status != Code.UNAUTHORIZED.status or self._rejected.is_first(
-                environ.get("REMOTE_ADDR", "")
-            ):
-                log.info(
+            address = environ.get("REMOTE_ADDR", "")
+            if status != Code.UNAUTHORIZED.status or self._rejected.is_first(address):
+                caller = environ.get(auth.CALLER)
+                # Health is asked for every few seconds, and the answer is the same.
+                write = log.debug if status < 400 and route in _HEALTH else log.info
+                write(
                     "request",
                     method=known_method(method),
                     route=route,
                     status=status,
                     ms=round(seconds * 1000, 1),
+                    by=caller.name if caller else "",
+                    client=address,
                 )
             self._rejected.flush()
         return body
@@ -207,7 +214,7 @@ class _Resource:
         endpoint = route.endpoint
         caller = Caller(address=environ.get("REMOTE_ADDR", ""))
         if not endpoint.open:
-            caller = auth.check_token(self._tokens, environ, endpoint.needed_role)
+            caller = auth.check_token(self._tokens, environ, endpoint)
         if endpoint.changes:
             auth.check_site(environ)
         path = inputs.from_text(endpoint.parameters, parameters) if endpoint.parameters else None

@@ -44,7 +44,12 @@ _HEADERS = {304: ["ETag"], 401: ["WWW-Authenticate"], 503: ["Retry-After"], 504:
 
 
 _OPENAPI: Endpoint[None, None] = Endpoint(
-    method="GET", path=PATH, summary="This document.", replies={200: JSON}, tags=("daemon",)
+    method="GET",
+    path=PATH,
+    summary="This document.",
+    replies={200: JSON},
+    by_owner=True,
+    tags=("daemon",),
 )
 
 
@@ -93,6 +98,8 @@ def _operation(endpoint: AnyEndpoint, schemas: _Schemas) -> dict[str, Any]:
         "tags": list(endpoint.tags),
         "parameters": parameters,
         "security": _security(endpoint),
+        "x-role": endpoint.needed_role.name.lower(),
+        "x-by-owner": endpoint.by_owner,
         "responses": _responses(endpoint, schemas),
     }
     if endpoint.takes_body and endpoint.input is not None:

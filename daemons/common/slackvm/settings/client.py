@@ -28,6 +28,7 @@ class ClientSettings(BaseModel):
         scg_port: TCP port that it listens on.
         scg_token: allows everything on it.
         scg_read_token: allows reading on it.
+        scg_token_file: file of its named tokens, which `slackvm token` changes.
         scg_tls_cert: its certificate; empty: it serves without TLS.
     """
 
@@ -42,6 +43,7 @@ class ClientSettings(BaseModel):
     scg_port: int = Field(default=8100, ge=0, le=65535)
     scg_token: Token = SecretStr("")
     scg_read_token: Token = SecretStr("")
+    scg_token_file: str = ""
     scg_tls_cert: str = ""
 
     @property

@@ -48,6 +48,7 @@ class GlobalSettings(BaseModel):
             one.
         scg_token: who has it may do everything.
         scg_read_token: who has it may read everything.
+        scg_token_file: file of named tokens, which `slackvm token` writes; empty: no file.
         scg_tls_cert: certificate of the controller, PEM; empty: no TLS. Shown to hosts too.
         scg_tls_key: its key, PEM.
         scg_tls_ca: CA whose client certificates are demanded, PEM; empty: none is.
@@ -71,6 +72,7 @@ class GlobalSettings(BaseModel):
     scg_default_level: Annotated[float | None, BeforeValidator(_level)] = None
     scg_token: Token = SecretStr("")
     scg_read_token: Token = SecretStr("")
+    scg_token_file: str = ""
     scg_tls_cert: str = ""
     scg_tls_key: str = ""
     scg_tls_ca: str = ""

@@ -65,6 +65,7 @@ class LocalSettings(BaseModel):
         scl_time_scale: simulated seconds per second, `memory` hypervisor only.
         scl_token: who has it may do everything.
         scl_read_token: who has it may read everything.
+        scl_token_file: file of named tokens, which `slackvm token` writes; empty: no file.
         scl_tls_cert: certificate of the daemon, PEM; empty: no TLS.
         scl_tls_key: its key, PEM.
         scl_tls_ca: CA whose client certificates are demanded, PEM; empty: none is.
@@ -88,6 +89,7 @@ class LocalSettings(BaseModel):
     scl_time_scale: float = Field(default=1.0, ge=1, le=10**6, allow_inf_nan=False)
     scl_token: Token = SecretStr("")
     scl_read_token: Token = SecretStr("")
+    scl_token_file: str = ""
     scl_tls_cert: str = ""
     scl_tls_key: str = ""
     scl_tls_ca: str = ""

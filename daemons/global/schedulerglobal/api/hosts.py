@@ -10,6 +10,7 @@ from schedulerglobal.state.host import HostRecord
 from slackvm.api import controller_api
 from slackvm.api.base import API_VERSION, extend
 from slackvm.api.cluster import (
+    ClusterHostReply,
     ForgottenHostReply,
     HostPatch,
     HostPath,
@@ -20,6 +21,7 @@ from slackvm.api.cluster import (
 )
 from slackvm.api.errors import RestError
 from slackvm.api.hosts import CPUReply
+from slackvm.api.roles import Caller, Role
 from slackvm.http.routes import AnyRoute, Request, Response, Route
 from slackvm.model.codes import Code
 
@@ -37,7 +39,9 @@ def routes(cluster: Cluster, membership: Membership) -> list[AnyRoute]:
             reply = HostsReply(
                 api_version=API_VERSION,
                 revision=cluster.revision,
-                hosts=[host.reply(with_topology=not by_digest) for host in changed],
+                hosts=[
+                    _shown_to(request.caller, host, with_topology=not by_digest) for host in changed
+                ],
                 topologies=_topologies(changed) if by_digest else {},
                 ages={host.name: host.age_s for host in cluster.hosts},
             )
@@ -119,6 +123,23 @@ def _why_has_vms(host: HostRecord) -> str:
         f"the host has {len(names)} VMs: {shown}{more}. With force=true the controller forgets "
         "them, and they keep running"
     )
+
+
+def _shown_to(caller: Caller, host: HostRecord, *, with_topology: bool) -> ClusterHostReply:
+    """Return a host as a caller may see it: a token of the role `deploy` without VMs of others."""
+    reply = host.reply(with_topology=with_topology)
+    if caller.role is not Role.DEPLOY:
+        return reply
+    names = {
+        "vms": [name for name in reply.vms if caller.sees(host.owner_of(name))],
+        "pending": [name for name in reply.pending if caller.sees(host.owner_of(name))],
+        "foreign": [],
+    }
+    shown = reply.model_copy(update=names)
+    if shown.model_extra:
+        # What a host of a later release reports beside could name VMs.
+        shown.model_extra.clear()
+    return shown
 
 
 def _url(text: str) -> HostUrl:

@@ -1,5 +1,6 @@
 """The GET endpoints of the paper's prototype, with its names and reply fields."""
 
+from schedulerglobal.operations import quotas
 from schedulerglobal.operations.claims import Claims
 from schedulerglobal.operations.deploy import Deployment
 from schedulerglobal.operations.remove import remove_vm
@@ -21,11 +22,12 @@ def routes(claims: Claims, deployment: Deployment) -> list[AnyRoute]:
 
     def deploy(request: Request[None, DeployQuery]) -> Response:
         given = request.input
-        deployment.deploy(VMSpec(given.vm(given.name), given.qcow2))
+        spec = quotas.owned(VMSpec(given.vm(given.name), given.qcow2), request.caller)
+        deployment.deploy(spec, request.caller)
         return Response(200, Done())
 
     def remove(request: Request[None, NameQuery]) -> Response:
-        remove_vm(claims, request.input.name)
+        remove_vm(claims, request.input.name, caller=request.caller)
         return Response(200, Done())
 
     def status(_: Request[None, None]) -> Response:

@@ -3,7 +3,7 @@
 from collections.abc import Callable
 from functools import partial
 
-from schedulerglobal.operations import errors
+from schedulerglobal.operations import errors, quotas
 from schedulerglobal.operations.claims import Claims
 from schedulerglobal.operations.deploy import Deployment
 from schedulerglobal.operations.lost import find_lost, let_go
@@ -23,6 +23,7 @@ from slackvm.api.cluster import (
     VMsQuery,
 )
 from slackvm.api.errors import RestError
+from slackvm.api.roles import Caller
 from slackvm.api.vms import VMPath
 from slackvm.http.routes import AnyRoute, Request, Response, Route
 from slackvm.model.codes import Code
@@ -42,16 +43,24 @@ def routes(claims: Claims, deployment: Deployment, default_level: float | None) 
 
 def _reading(cluster: Cluster) -> list[AnyRoute]:
     def list_vms(request: Request[None, VMsQuery]) -> Response:
-        return Response(200, page(cluster, request.input))
+        return Response(200, page(cluster, request.input, request.caller))
 
     def show(request: Request[VMPath, HostChoice]) -> Response:
         name, host_name = request.path.name, request.input.host
         with cluster.lock:
-            holders = [host for host in cluster.holders(name) if host_name in ("", host.name)]
+            holders = [
+                host
+                for host in cluster.holders_seen_by(request.caller, name)
+                if host_name in ("", host.name)
+            ]
             for host in holders:
                 if name in host.vms:
                     return Response(200, reply_of(cluster, host.vms[name], host))
-            lost = cluster.lost.find(name, host_name)
+            lost = [
+                vm
+                for vm in cluster.lost.find(name, host_name)
+                if request.caller.sees(vm.spec.owner)
+            ]
         if lost:
             return Response(200, lost[0].to_reply())
         if holders:
@@ -69,23 +78,25 @@ def _changing(
     cluster = claims.cluster
 
     def create(request: Request[None, ClusterVMRequest]) -> Response:
-        reply, is_new = deployment.deploy(VMSpec.from_request(request.input, default_level))
+        spec = quotas.owned(VMSpec.from_request(request.input, default_level), request.caller)
+        reply, is_new = deployment.deploy(spec, request.caller)
         return Response(201 if is_new else 200, reply)
 
     def remove(request: Request[VMPath, VMRemoval]) -> Response:
         name, given = request.path.name, request.input
         if given.lost:
             return Response(200, let_go(cluster, name, given.host, request.caller))
-        return Response(200, remove_vm(claims, name, given.host))
+        return Response(200, remove_vm(claims, name, given.host, request.caller))
 
     def rebuild(request: Request[VMPath, HostChoice]) -> Response:
         lost = find_lost(cluster, request.path.name, request.input.host, request.caller)
-        reply, is_new = deployment.deploy(lost.spec, lost)
+        reply, is_new = deployment.deploy(lost.spec, request.caller, lost)
         return Response(201 if is_new else 200, reply)
 
     def changing(verb: str) -> Callable[[Request[VMPath, HostChoice]], Response]:
         return lambda request: Response(
-            200, change_state(claims, request.path.name, verb, request.input.host)
+            200,
+            change_state(claims, request.path.name, verb, request.input.host, request.caller),
         )
 
     return [
@@ -96,13 +107,14 @@ def _changing(
     ]
 
 
-def page(cluster: Cluster, query: VMsQuery) -> ClusterVMsReply:
-    """Return the VMs that a query asks for, lost ones too."""
+def page(cluster: Cluster, query: VMsQuery, caller: Caller) -> ClusterVMsReply:
+    """Return the VMs that a query asks for and its caller may see, lost ones too."""
     text = query.search.lower()
 
     def matches(vm: VMRecord | VMSpec, host: str, state: str) -> bool:
         return (
-            query.host in ("", host)
+            caller.sees(vm.owner)
+            and query.host in ("", host)
             and query.level in (None, vm.vm.level)
             and query.state in ("", state)
             and query.matches(vm.labels)

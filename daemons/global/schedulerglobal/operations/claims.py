@@ -8,6 +8,7 @@ from schedulerglobal.state.cluster import Cluster
 from schedulerglobal.state.host import HostRecord
 from schedulerglobal.state.vms import VMRecord
 from schedulerglobal.sync.poller import Poller
+from slackvm.api.roles import UNRESTRICTED, Caller
 from slackvm.deadline import Deadline
 from slackvm.model.codes import Code
 
@@ -41,7 +42,11 @@ class Claims:
         self.recovery = recovery
 
     def find_vm(
-        self, name: str, deadline: Deadline, host_name: str = ""
+        self,
+        name: str,
+        deadline: Deadline,
+        host_name: str = "",
+        caller: Caller = UNRESTRICTED,
     ) -> tuple[HostRecord, VMRecord]:
         """Return a VM and its host, once no reservation of its name is left.
 
@@ -49,16 +54,19 @@ class Claims:
             name: of the VM.
             deadline: until when to wait for that.
             host_name: the host that has the VM; empty: the only one.
+            caller: who sent the request; a VM that they may not see does not exist for them.
 
         Raises:
             RestError: there is no such VM, it is lost or on several hosts, or it takes too long.
         """
         while True:
             with self.cluster.lock:
-                holders = self.cluster.holders(name)
+                holders = self.cluster.holders_seen_by(caller, name)
                 if host_name:
                     holders = [host for host in holders if host.name == host_name]
-                if not holders and (lost := self.cluster.lost.find(name, host_name)):
+                lost = self.cluster.lost.find(name, host_name)
+                lost = [vm for vm in lost if caller.sees(vm.spec.owner)]
+                if not holders and lost:
                     raise errors.vm_lost(lost[0])
                 if not holders and self.cluster.is_known:
                     raise errors.no_vm()

@@ -12,7 +12,7 @@ from collections.abc import Sequence
 from prometheus_client import CollectorRegistry, Counter, Histogram
 
 from schedulerglobal.hosts.replies import ConnectError, HostError, OutcomeUnknownError, RefusedError
-from schedulerglobal.operations import errors
+from schedulerglobal.operations import errors, quotas
 from schedulerglobal.operations.claims import FIRST_PAUSE_S, LONGEST_PAUSE_S, Claims
 from schedulerglobal.reservations import reservations
 from schedulerglobal.state.host import HostRecord, Reservation
@@ -21,6 +21,7 @@ from schedulerglobal.state.vms import VMRecord, VMSpec
 from schedulerglobal.store.base import StoreError
 from schedulerglobal.sync.reports import mark_unreachable
 from slackvm.api.errors import RestError
+from slackvm.api.roles import UNRESTRICTED, Caller
 from slackvm.api.vms import ChangedReply
 from slackvm.deadline import Deadline
 from slackvm.model.codes import Code
@@ -54,26 +55,29 @@ class Deployment:
             registry=registry,
         )
 
-    def deploy(self, spec: VMSpec, lost: LostVM | None = None) -> tuple[ChangedReply, bool]:
+    def deploy(
+        self, spec: VMSpec, caller: Caller = UNRESTRICTED, lost: LostVM | None = None
+    ) -> tuple[ChangedReply, bool]:
         """Create a VM on the best host; where it exists already, return it.
 
         Args:
-            spec: the VM.
+            spec: the VM; if it is new, its owner is the caller.
+            caller: who sent the request.
             lost: the lost VM that it replaces; None: it is a new one.
 
         Returns:
             The VM, and whether it is new.
 
         Raises:
-            RestError: no host takes it, or the outcome is unknown.
+            RestError: no host takes it, the caller's quota is used up, or the outcome is unknown.
         """
         refused: dict[HostRecord, Refusal] = {}
         try:
-            reply, is_new = self._try_hosts(spec, refused, lost)
+            reply, is_new = self._try_hosts(spec, caller, refused, lost)
         except RestError as error:
             outcome = "failed" if error.status == 503 else "refused"
             self._count(outcome, error.detail.code, len(refused))
-            raise
+            raise errors.without_others(error, caller) from error
         self._count("placed" if is_new else "again", "", len(refused) + 1)
         return reply, is_new
 
@@ -84,12 +88,16 @@ class Deployment:
         self._hosts_asked.observe(hosts_asked)
 
     def _try_hosts(
-        self, spec: VMSpec, refused: dict[HostRecord, Refusal], lost: LostVM | None
+        self,
+        spec: VMSpec,
+        caller: Caller,
+        refused: dict[HostRecord, Refusal],
+        lost: LostVM | None,
     ) -> tuple[ChangedReply, bool]:
         """Ask one host after another; those that refuse are put into `refused`."""
         deadline = self._claims.client.deadline()
         while True:
-            reservation = self._claim(spec, refused, deadline, lost)
+            reservation = self._claim(spec, caller, refused, deadline, lost)
             host, api_version = reservation.host, reservation.host.api_version
             try:
                 with reservations.given_back_on_failure(self._cluster, reservation):
@@ -112,6 +120,7 @@ class Deployment:
     def _claim(
         self,
         spec: VMSpec,
+        caller: Caller,
         refused: dict[HostRecord, Refusal],
         deadline: Deadline,
         lost: LostVM | None,
@@ -119,21 +128,16 @@ class Deployment:
         """Return a reservation for a VM, claimed by this thread.
 
         Raises:
-            RestError: there is another VM of that name, it is lost, or no host takes it.
+            RestError: there is another VM of that name, it is lost, no host takes it, or the
+                caller's quota is used up.
         """
         cluster = self._cluster
         with cluster.lock:
             while True:
                 holders = cluster.holders(spec.name)
-                self._check_lost(spec.name, holders, lost)
+                self._check_lost(spec.name, caller, holders, lost)
                 if not holders and cluster.is_known:
-                    rebuilds = lost.created if lost else None
-                    try:
-                        return reservations.reserve(cluster, self._policy, spec, refused, rebuilds)
-                    except reservations.NoHostError as error:
-                        raise errors.no_host(error.refusal, spec.host) from error
-                    except StoreError as error:
-                        raise errors.store_failed(error) from error
+                    return self._reserve(spec, caller, refused, lost)
                 if not holders:
                     self._claims.wait(deadline, "not every host was polled yet")
                     continue
@@ -150,7 +154,33 @@ class Deployment:
                     return reservation
                 self._claims.wait(deadline, f"host {host.name} is still creating it")
 
-    def _check_lost(self, name: str, holders: Sequence[HostRecord], lost: LostVM | None) -> None:
+    def _reserve(
+        self,
+        spec: VMSpec,
+        caller: Caller,
+        refused: dict[HostRecord, Refusal],
+        lost: LostVM | None,
+    ) -> Reservation:
+        """Return a reservation on the best host; the cluster's lock is held.
+
+        Raises:
+            RestError: no host takes the VM, the caller's quota is used up, or the store fails.
+        """
+        if lost is None:
+            # Under the lock of the reservation, so that two requests cannot both get the rest. A
+            # lost VM is counted already.
+            quotas.check(self._cluster, caller, spec.vm)
+        rebuilds = lost.created if lost else None
+        try:
+            return reservations.reserve(self._cluster, self._policy, spec, refused, rebuilds)
+        except reservations.NoHostError as error:
+            raise errors.no_host(error.refusal, spec.host) from error
+        except StoreError as error:
+            raise errors.store_failed(error) from error
+
+    def _check_lost(
+        self, name: str, caller: Caller, holders: Sequence[HostRecord], lost: LostVM | None
+    ) -> None:
         """Check that a request rebuilds a VM that is still lost, or one of a name that is not.
 
         Raises:
@@ -159,6 +189,8 @@ class Deployment:
         found = self._cluster.lost.find(name)
         if lost is None:
             if found and not holders:
+                if not caller.sees(found[0].spec.owner):
+                    raise errors.name_taken(Code.NAME_TAKEN.text)
                 raise errors.vm_lost(found[0])
         elif lost not in found or any(name in host.vms for host in holders):
             raise errors.not_lost(name, holders)

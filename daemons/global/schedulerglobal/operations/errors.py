@@ -9,6 +9,7 @@ from schedulerglobal.state.host import HostRecord
 from schedulerglobal.state.lost import LostVM
 from schedulerglobal.store.base import StoreError
 from slackvm.api.errors import RestError
+from slackvm.api.roles import Caller, Role
 from slackvm.model.codes import Code
 from slackvm.model.refusal import Refusal
 
@@ -59,6 +60,14 @@ def which_host(hosts: Sequence[str]) -> RestError:
         f"VMs of this name are on {' and '.join(hosts)}; name one of these hosts with `host` "
         "(`--host`)"
     )
+
+
+def without_others(error: RestError, caller: Caller) -> RestError:
+    """Return an error as a caller may see it: without the names of VMs of others."""
+    code = Code.parse(error.detail.code)
+    if caller.role is Role.DEPLOY and code in (Code.NAME_TAKEN, Code.IMAGE_IN_USE):
+        return RestError(code, code.text)
+    return error
 
 
 def no_vm() -> RestError:

@@ -4,9 +4,8 @@ from schedulerglobal.operations import errors
 from schedulerglobal.state.cluster import Cluster
 from schedulerglobal.state.host import no_summary
 from schedulerglobal.state.lost import LostVM
-from slackvm.api.errors import RestError
 from slackvm.api.hosts import SummaryReply
-from slackvm.api.roles import Caller, Role
+from slackvm.api.roles import Caller
 from slackvm.model.codes import Code
 
 
@@ -17,31 +16,27 @@ def find_lost(cluster: Cluster, name: str, host: str, caller: Caller) -> LostVM:
         cluster: the cluster.
         name: of the VM.
         host: name of the host that had it; empty: the only one.
-        caller: the client; for a VM of another owner it needs the role `OPERATE`.
+        caller: the client; a VM that it may not see does not exist for it.
 
     Raises:
-        RestError: it is not lost, several of the name are, or the caller may not change it.
+        RestError: it is not lost, or several of the name are.
     """
     with cluster.lock:
-        found = cluster.lost.find(name, host)
-        holders = cluster.holders(name)
+        found = [vm for vm in cluster.lost.find(name, host) if caller.sees(vm.spec.owner)]
+        holders = cluster.holders_seen_by(caller, name)
     if not found:
         raise errors.not_lost(name, holders)
     hosts = [vm.host for vm in found]
     if len(set(hosts)) > 1:
         raise errors.which_host(hosts)
-    lost = found[-1]
-    if caller.role < Role.OPERATE and not (caller.name and caller.name == lost.spec.owner):
-        message = f"the VM {name} is lost; its owner or an operator decides what becomes of it"
-        raise RestError(Code.FORBIDDEN, message)
-    return lost
+    return found[-1]
 
 
 def let_go(cluster: Cluster, name: str, host_name: str, caller: Caller) -> SummaryReply:
     """Forget a lost VM; return the host that had it in numbers.
 
     Raises:
-        RestError: no such VM is lost, the caller may not change it, or the store cannot be written.
+        RestError: no such VM is lost, or the store cannot be written.
     """
     with cluster.lock, errors.from_store():
         lost = find_lost(cluster, name, host_name, caller)

@@ -6,10 +6,13 @@ from schedulerglobal.hosts.replies import ConnectError, HostError, RefusedError
 from schedulerglobal.operations import errors
 from schedulerglobal.operations.claims import Claims
 from schedulerglobal.sync.changes import apply_change
+from slackvm.api.roles import UNRESTRICTED, Caller
 from slackvm.api.vms import ChangedReply
 
 
-def change_state(claims: Claims, name: str, verb: str, host_name: str = "") -> ChangedReply:
+def change_state(
+    claims: Claims, name: str, verb: str, host_name: str = "", caller: Caller = UNRESTRICTED
+) -> ChangedReply:
     """Start, stop or restart a VM.
 
     Args:
@@ -17,11 +20,12 @@ def change_state(claims: Claims, name: str, verb: str, host_name: str = "") -> C
         name: of the VM.
         verb: `start`, `stop` or `restart`.
         host_name: the host that has the VM; empty: the only one.
+        caller: who sent the request; a VM that they may not see does not exist for them.
 
     Raises:
         RestError: there is no such VM, its host cannot be reached, or the outcome is unknown.
     """
-    host, _ = claims.find_vm(name, claims.client.deadline(), host_name)
+    host, _ = claims.find_vm(name, claims.client.deadline(), host_name, caller)
     asked_at = time.monotonic()
     try:
         reply = claims.client.change_state(host.url, name, verb)

@@ -11,26 +11,30 @@ from schedulerglobal.sync.changes import apply_removal, log_no_vm, mark_removal
 from schedulerglobal.sync.reports import mark_unreachable
 from slackvm.api.errors import RestError
 from slackvm.api.hosts import SummaryReply
+from slackvm.api.roles import UNRESTRICTED, Caller
 from slackvm.deadline import Deadline
 from slackvm.model.codes import Code
 
 
-def remove_vm(claims: Claims, name: str, host_name: str = "") -> SummaryReply:
+def remove_vm(
+    claims: Claims, name: str, host_name: str = "", caller: Caller = UNRESTRICTED
+) -> SummaryReply:
     """Remove a VM; return its host in numbers.
 
     Args:
         claims: the cluster and its hosts.
         name: of the VM.
         host_name: the host that has the VM; empty: the only one.
+        caller: who sent the request; a VM that they may not see does not exist for them.
 
     Raises:
         RestError: there is no such VM, its host cannot be reached, or the outcome is unknown.
     """
     cluster, deadline = claims.cluster, claims.client.deadline()
     try:
-        host, vm = claims.find_vm(name, deadline, host_name)
+        host, vm = claims.find_vm(name, deadline, host_name, caller)
     except RestError as error:
-        if error.status == 404:
+        if error.status == 404 and not cluster.holders(name):
             log_no_vm(cluster, name)
         raise
     with cluster.lock:

@@ -17,6 +17,7 @@ from schedulerglobal.state.vms import VMRecord, VMSpec
 from schedulerglobal.store.base import Store
 from schedulerglobal.store.ledger import Ledger, entry
 from schedulerglobal.store.records import Stored, StoredHost
+from slackvm.api.roles import Caller
 from slackvm.formats.operations import Operation
 from slackvm.model.labels import check_labels
 from slackvm.model.placement import Fleet, Group
@@ -274,6 +275,10 @@ class Cluster:
         if name not in self.duplicates:
             return []
         return [each.name for each in self._vms.find(name) if each is not host]
+
+    def holders_seen_by(self, caller: Caller, name: str) -> list[HostRecord]:
+        """Return the hosts that have a VM or reservation of that name which a caller may see."""
+        return [host for host in self.holders(name) if caller.sees(host.owner_of(name))]
 
     def unmanaged_holders(self, name: str) -> list[HostRecord]:
         """Return the hosts with a VM of that name that SlackVM does not manage."""

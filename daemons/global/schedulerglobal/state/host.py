@@ -103,6 +103,7 @@ class HostRecord:
         other_controller: that it obeys another controller, and which; empty: it does not.
         forgotten: whether it is no longer part of the cluster.
         index: its position among the cluster's hosts.
+        usage: what its VMs use by owner, as counted in a revision; see `usage.py`.
     """
 
     url: HostUrl
@@ -127,6 +128,7 @@ class HostRecord:
     other_controller: str = ""
     forgotten: bool = False
     index: int = -1
+    usage: tuple[int, dict[str, Any]] = (-1, {})
 
     @property
     def name(self) -> str:
@@ -163,6 +165,12 @@ class HostRecord:
     def vm_names(self) -> set[str]:
         """Names of its VMs and reservations."""
         return {*self.vms, *self.reservations}
+
+    def owner_of(self, name: str) -> str:
+        """Return the owner of one of its VMs or reservations; empty: nobody's, or no such VM."""
+        if name in self.vms:
+            return self.vms[name].owner
+        return self.reservations[name].spec.owner if name in self.reservations else ""
 
     @property
     def placed_vms(self) -> dict[str, VM]:

@@ -269,11 +269,11 @@ class VMSpec:
     def describes(self, existing: VMRecord) -> bool:
         """Return whether a VM is what this asks for; only its host can compare images.
 
-        A host of an earlier release does not keep the owner and the group.
+        A host of an earlier release does not keep the group. Whose a VM is, is never guessed.
         """
         return (
             (self.vm, self.clone, dict(self.labels))
             == (existing.vm, existing.clone, dict(existing.labels))
-            and existing.owner in ("", self.owner)
+            and existing.owner == self.owner
             and existing.anti_affinity in ("", self.anti_affinity)
         )
