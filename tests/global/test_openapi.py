@@ -12,12 +12,21 @@ from live.test_openapi import FULL, READ, changed, is_level, schemathesis
 from slackvm.api.base import MIB_PER_GIB
 from slackvm.api.events import LONGEST_WAIT_S
 from slackvm.model.vm import LARGEST
+from token_files import give
+
+ROLES = ("read", "deploy", "operate")
+KEPT_OUT = ("post_v1_hosts", "delete_v1_hosts_name", "get_v1_events")
+"""A host of any name would be looked for in the network; and the two that there are must stay.
+Events are waited for."""
 
 
 @pytest.fixture(scope="module")
 def controller(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Controller]:
     folder = tmp_path_factory.mktemp("cluster")
     tokens = {"SCG_TOKEN": FULL, "SCG_READ_TOKEN": READ, "SCG_TIMEOUT": "2"}
+    for role in ROLES:
+        give(folder / "tokens.json", role, role)
+    tokens["SCG_TOKEN_FILE"] = str(folder / "tokens.json")
     with running(folder, [LAPTOP] * 2, **tokens) as cluster:
         yield cluster.controller
 
@@ -43,13 +52,28 @@ def test_whatever_is_sent_is_answered_as_described(controller: Controller, tmp_p
 
     document = changed(controller.get("/openapi.json"), exact)
     options = ["--phases=examples,coverage,fuzzing", "--max-examples=8"]
-    # A host of any name would be looked for in the network; and the two that there are must stay.
-    # Events are waited for.
-    kept_out = ("post_v1_hosts", "delete_v1_hosts_name", "get_v1_events")
-    options += [f"--exclude-operation-id={name}" for name in kept_out]
+    options += [f"--exclude-operation-id={name}" for name in KEPT_OUT]
     message = schemathesis(controller, document, tmp_path, *options)
     count = sum(len(methods) for methods in document["paths"].values())
-    assert f"Tested: {count - len(kept_out)}" in message
+    assert f"Tested: {count - len(KEPT_OUT)}" in message
+    for name in ("host0", "host1"):
+        assert controller.call("POST", f"/v1/hosts/{name}/uncordon").status_code == 200
+
+
+@pytest.mark.parametrize("role", ROLES)
+def test_each_role_is_answered_as_described(
+    controller: Controller, role: str, tmp_path: Path
+) -> None:
+    document = changed(controller.get("/openapi.json"), limited)
+    options = ["--phases=coverage,fuzzing", "--max-examples=3"]
+    options += [f"--exclude-operation-id={name}" for name in KEPT_OUT]
+    before = controller.call("GET", "/v1/hosts").json()["hosts"]
+    schemathesis(controller, document, tmp_path, *options, token=f"{role}-token-0123456789")
+    after = controller.call("GET", "/v1/hosts").json()["hosts"]
+    if role != "operate":
+        assert [host["cordoned"] for host in after] == [host["cordoned"] for host in before]
+    owners = {vm["owner"] for vm in controller.vms().values()}
+    assert owners <= {"", "deploy", "operate"}
     for name in ("host0", "host1"):
         assert controller.call("POST", f"/v1/hosts/{name}/uncordon").status_code == 200
 
