@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 
 from client.running import run
-from slackvm.tokens.token_file import hash_of, read_tokens
+from slackvm.tokens.token_file import NamedToken, hash_of, read_tokens
 
 DAY_S = 86400.0
 
@@ -23,8 +23,13 @@ def token(file: Path, *arguments: str, expect: int = 0) -> tuple[str, str]:
     return run("", "token", *arguments, "--file", str(file), expect=expect)
 
 
+def kept_of(file: Path, name: str) -> NamedToken:
+    [found] = [each for each in read_tokens(file).tokens if each.name == name]
+    return found
+
+
 def secrets_of(file: Path, name: str) -> list[Any]:
-    return read_tokens(file).find(name).secrets
+    return kept_of(file, name).secrets
 
 
 def test_without_a_command_it_prints_a_token() -> None:
@@ -53,7 +58,7 @@ def test_limits_are_kept_and_listed(file: Path) -> None:
     limits = ("--vcpus=8", "--memory=16", "--vms=4", "--level=2", "--level=3")
     places = ("--image-folder=/srv/a", "--require=rack=b")
     token(file, "create", "ci", "--role=deploy", *limits, *places)
-    kept = read_tokens(file).find("ci").limits
+    kept = kept_of(file, "ci").limits
     assert (kept.vcpus, kept.memory_gib, kept.vms, kept.levels) == (8, 16.0, 4, [2.0, 3.0])
     assert (kept.image_folders, kept.require) == (["/srv/a"], {"rack": "b"})
     assert "8 vCPUs, 16 GiB, 4 VMs, levels 2 3, /srv/a, rack=b" in token(file, "list")[0]

@@ -307,7 +307,7 @@ def _expiry(secret: Secret) -> str:
 
 
 def _limits(limits: Limits) -> str:
-    """Return limits in a line; empty: there are none."""
+    """Return limits in a line; empty: no limits."""
     parts = [
         "" if limits.vcpus is None else f"{limits.vcpus} vCPUs",
         "" if limits.memory_gib is None else f"{limits.memory_gib:g} GiB",

@@ -110,18 +110,6 @@ class TokenFile(_Kept):
         _once("the hash", [each.sha256 for token in self.tokens for each in token.secrets])
         return self
 
-    def find(self, name: str) -> NamedToken:
-        """Return the tokens of a name.
-
-        Raises:
-            TokenFileError: there are none.
-        """
-        for token in self.tokens:
-            if token.name == name:
-                return token
-        known = ", ".join(token.name for token in self.tokens) or "none"
-        raise TokenFileError(f"there is no token {name!r}; there are: {known}")
-
 
 def read_tokens(path: Path) -> TokenFile:
     """Return the content of a file of tokens.
