@@ -12,7 +12,7 @@ from slackvm.api.roles import Caller
 from slackvm.api.scheduling import CapacityRequest, ClusterPlanReply, ClusterPlanRequest
 from slackvm.http.routes import AnyRoute, Request, Response, Route
 from slackvm.model.codes import Code
-from slackvm.model.placement import Policy
+from slackvm.model.placement import PlacementRequest, Policy
 from slackvm.model.policies import POLICIES
 
 
