@@ -106,7 +106,7 @@ class Evacuation:
     def _rebuild(self, lost: LostVM) -> str | NotRebuilt:
         """Return the host that has the VM again, or why none does."""
         try:
-            return self._deployment.deploy(lost.spec, lost)[0].host
+            return self._deployment.deploy(lost.spec, lost=lost)[0].host
         except RestError as error:
             detail = error.detail
             return NotRebuilt(name=lost.name, code=detail.code, message=detail.message)
