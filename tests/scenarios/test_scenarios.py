@@ -69,7 +69,7 @@ class Story:
     def tell(self, words: list[str]) -> str:
         verb, *rest = words
         steps: dict[str, Callable[..., str]] = {
-            **dict.fromkeys(("start", "stop", "restart"), self._change_vm),
+            **dict.fromkeys(("start", "stop", "restart", "rebuild"), self._change_vm),
             **dict.fromkeys(("cordon", "uncordon"), self._change_host),
             **{name[1:]: getattr(self, name) for name in dir(self) if name.startswith("_do_")},
         }
