@@ -179,6 +179,8 @@ class TestDiskFull:
         controller.start()
         try:
             controller.wait_ready(2)
+            # The hosts obey the controller of the other tests.
+            assert controller.call("POST", "/v1/controller/take-over").status_code == 200
             for name in controller.vms():
                 controller.remove(name)
             assert controller.deploy("before", 1, 1.0).status_code == 201
