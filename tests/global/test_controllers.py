@@ -189,5 +189,7 @@ class TestHost:
         assert taken.json() == {"id": "bb", "epoch": 1}
         assert code(ask("DELETE", "/v1/vms/vm", "aa 2")) == (409, "other_controller")
         assert code(ask("DELETE", "/v1/controller", "aa 2")) == (409, "other_controller")
+        largest = {"id": "bb", "epoch": 10**15 - 1}
+        assert ask("POST", "/v1/controller", json=largest).json() == largest
         assert ask("DELETE", "/v1/controller").json() == {"id": "", "epoch": 0}
         assert ask("DELETE", "/v1/vms/vm", "aa 2").status_code == 200

@@ -7,10 +7,11 @@ from pydantic import Field
 
 from slackvm.api.base import WHOLE, Inputs, Reply
 from slackvm.api.errors import malformed
-from slackvm.model.vm import LARGEST
 
 HEADER = "SlackVM-Controller"
 """Header of a controller's requests to hosts: its claim, as `ID EPOCH`."""
+
+_MOST_EPOCHS = 10**15 - 1
 
 HOLD = " hold"
 """After the claim: the host was evacuated, so it must not start VMs after its boot."""
@@ -48,7 +49,7 @@ def parse_claim(header: str) -> ControllerClaim | None:
 
 
 ControllerId = Annotated[str, Field(pattern=r"^[A-Za-z0-9]{1,64}$")]
-Epoch = Annotated[int, Field(ge=0, le=10**15 - 1), WHOLE]
+Epoch = Annotated[int, Field(ge=0, le=_MOST_EPOCHS), WHOLE]
 
 
 class ObeyRequest(Inputs):
@@ -69,7 +70,7 @@ class ObeyReply(Reply):
     """The controller that a host obeys; with an empty ID it obeys none."""
 
     id: str = Field(max_length=64)
-    epoch: int = Field(ge=0, le=LARGEST)
+    epoch: int = Field(ge=0, le=_MOST_EPOCHS)
 
 
 class ControllerReply(Reply):
