@@ -1,5 +1,6 @@
 """What says that it is a host: a small HTTP server that answers as a test wants."""
 
+import json
 import threading
 import time
 from collections.abc import Callable
@@ -102,6 +103,31 @@ def endless(handler: BaseHTTPRequestHandler) -> None:
 
 def telling(**changes: Any) -> Answer:
     """Answer as a host without VMs, in which something is otherwise."""
+    return _reporting(_host(**changes), b'{"vms": []}')
+
+
+def with_vms(*changes: dict[str, Any]) -> Answer:
+    """Answer as a host with VMs, each otherwise in something."""
+    vm: dict[str, Any] = {
+        "name": "vm",
+        "vcpus": 1,
+        "memory_mib": 1,
+        "level": 1.0,
+        "image": "/i",
+        "clone": False,
+        "state": "running",
+        "host": "fake",
+        "cpu_list": [],
+        "created": 1.0,
+        "addresses": [],
+    }
+    vms = [{**vm, **each} for each in changes]
+    host = _host(vms=[each["name"] for each in vms])
+    return _reporting(host, json.dumps({"vms": vms}).encode())
+
+
+def _host(**changes: Any) -> bytes:
+    """Return what a host without VMs reports of itself, in which something is otherwise."""
     facts: dict[str, Any] = {
         "name": "fake",
         "version": "1",
@@ -127,11 +153,13 @@ def telling(**changes: Any) -> Answer:
         "foreign_unpinned": 0,
     }
     assert facts.keys() == HostReply.model_fields.keys()
-    document = HostReply.model_construct(**{**facts, **changes}).model_dump_json(warnings=False)
+    document = HostReply.model_construct(**{**facts, **changes})
+    return document.model_dump_json(warnings=False).encode()
 
+
+def _reporting(host: bytes, vms: bytes) -> Answer:
     def answer(handler: BaseHTTPRequestHandler) -> None:
-        is_host = handler.path == "/v1/host"
-        body = document.encode() if is_host else b'{"vms": []}'
+        body = host if handler.path == "/v1/host" else vms
         with_body(body, ETag='"abcd-1"')(handler)
 
     return answer

@@ -10,7 +10,8 @@ import pytest
 from clusters.processes import EPYC, LAPTOP, Running, running
 from model.hosts import LEVELS, TOPOLOGIES
 from model.test_placement import random_vm
-from schedulerglobal.hosts.replies import HostReport, check_report
+from schedulerglobal.hosts.checks import check_report
+from schedulerglobal.hosts.replies import HostReport
 from schedulerglobal.hosts.url import parse_host_url
 from schedulerglobal.reservations import reservations
 from schedulerglobal.scheduling.placement import choose

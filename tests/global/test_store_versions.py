@@ -231,3 +231,4 @@ def test_rows_that_cannot_be_read_are_skipped_and_logged(path: Path) -> None:
     assert [log["host"] for log in logs if log["event"] == "stored_labels_dropped"] == [2]
     skipped = {(log["table"], log["key"]) for log in logs if log["event"] == "store_row_skipped"}
     assert skipped == {("vms", "nan"), ("vms", "torn"), ("reservations", "odd")}
+    assert stored.skipped == len(skipped)

@@ -1,7 +1,11 @@
 """Servers that are not valid hosts, or are another host: they are unknown and do no harm."""
 
+import itertools
 import json
+import math
+import time
 from collections.abc import Iterator
+from http.server import BaseHTTPRequestHandler
 from pathlib import Path
 
 import pytest
@@ -15,10 +19,22 @@ from clusters.fake_host import (
     raw,
     telling,
     with_body,
+    with_vms,
 )
-from clusters.processes import Running, end, make_host, running
+from clusters.processes import Running, end, make_controller, make_host, running
 from clusters.wire import Wire
 from waiting import wait_until
+
+NO_VNODE = {
+    "owned": 0,
+    "allocation": 0,
+    "largest": 0,
+    "memory_mib": 0,
+    "cpu_list": [],
+    "pin_list": [],
+}
+CPU = {"cpu_id": 0, "core": 0, "l3": 0, "numa_node": 0}
+FOREIGN = {"name": "x", "vcpus": 1, "memory_mib": 1, "state": "running", "cpu_list": []}
 
 STRANGE: dict[str, tuple[Answer, str]] = {
     "no JSON": (with_body(b"<html>hello</html>"), "invalid HostReply"),
@@ -46,6 +62,28 @@ STRANGE: dict[str, tuple[Answer, str]] = {
     "an invalid level": (telling(offered=[0.5]), "invalid level"),
     "unknown to itself": (telling(state="unknown"), "an invalid state"),
     "VMs that it does not list": (telling(vms=["ghost"]), "other VMs than it lists"),
+    "one level twice": (
+        telling(levels={"1.0": NO_VNODE, "1.00": NO_VNODE}),
+        "invalid level: '1.00'",
+    ),
+    "many levels": (
+        telling(levels={f"{n}.0": NO_VNODE for n in range(1, 66)}),
+        "more than 64 levels",
+    ),
+    "many CPUs": (telling(topology=[CPU] * 8193), "more than 8192 CPUs"),
+    "any text as a label": (telling(labels={"zone": "<b>"}), "invalid label"),
+    "many labels": (telling(labels={f"k{n}": "" for n in range(33)}), "invalid label"),
+    "a terminal code as version": (telling(version="\x1b[31m"), "invalid version"),
+    "a long version": (telling(version="1" * 101), "invalid version"),
+    "many unmanaged VMs": (telling(foreign=[FOREIGN] * 4097), "more than 4096 unmanaged VMs"),
+    "a VM without a time": (with_vms({"created": math.nan}), "created"),
+    "a VM of no time": (with_vms({"created": math.inf}), "created"),
+    "a VM of a far time": (with_vms({"created": 1e300}), "invalid time of creation"),
+    "a VM with a terminal code": (with_vms({"image": "/\x1b[31m"}), "invalid image"),
+    "a VM at no address": (with_vms({"addresses": ["\x1b[31m"]}), "invalid address"),
+    "a VM at many addresses": (with_vms({"addresses": ["::1"] * 65}), "more than 64 addresses"),
+    "many VMs": (with_vms(*({"name": f"vm{n}"} for n in range(4097))), "more than 4096 VMs"),
+    "an owner of markup": (with_vms({"owner": "<b>"}), "invalid owner"),
 }
 
 
@@ -84,6 +122,21 @@ def test_the_others_are_served_meanwhile(cluster: Running, fakes: dict[str, Fake
         answer = cluster.controller.deploy(f"vm{number}", 1, 1.0)
         assert (answer.status_code, answer.json()["host"]) == (201, "host0")
     assert not any("POST" in line for fake in fakes.values() for line in fake.asked)
+
+
+@pytest.mark.parametrize(
+    ("reason", "shown"),
+    [("A" * (1 << 20), "A" * 500 + "…"), ("a\x1b[31m\nb", "a [31m b")],
+    ids=["long", "with a terminal code"],
+)
+def test_a_reason_is_passed_on_as_far_as_it_can_be_shown(
+    cluster: Running, reason: str, shown: str
+) -> None:
+    fake = FakeHost(telling(name="ill", state="not_ready", reason=reason))
+    host = cluster.controller.call("POST", "/v1/hosts", json={"url": fake.url}).json()
+    assert (host["state"], host["reason"]) == ("not_ready", shown)
+    cluster.controller.call("DELETE", "/v1/hosts/ill")
+    fake.close()
 
 
 def test_nothing_is_asked_of_where_it_points_to(cluster: Running) -> None:
@@ -181,3 +234,25 @@ class TestBackAsAnother:
         assert (reported["name"], reported["state"]) == ("second", "ready")
         cluster.controller.call("DELETE", "/v1/hosts/second")
         end(other)
+
+
+def test_a_host_that_changes_its_mind_does_not_fill_the_log(tmp_path: Path) -> None:
+    number = itertools.count(1)
+
+    def changing(handler: BaseHTTPRequestHandler) -> None:
+        telling(state="not_ready", reason=f"{next(number)} " + "A" * (1 << 20))(handler)
+
+    fake = FakeHost(changing)
+    controller = make_controller(tmp_path, [fake.url], SCG_DELAY="0.05")
+    try:
+        controller.start()
+        begun = time.monotonic()
+        wait_until(lambda: next(number) > 100)
+        lines = [
+            line for line in controller.log_text.splitlines() if "event=host_state_changed" in line
+        ]
+        assert 1 <= len(lines) <= 2 + time.monotonic() - begun
+        assert max(map(len, lines)) < 600
+    finally:
+        end(controller)
+        fake.close()

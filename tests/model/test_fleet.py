@@ -127,6 +127,29 @@ def test_hosts_come_and_go(seed: int) -> None:
     assert answers(fleet) == answers(Fleet([*summaries, last.summary("the last")]))
 
 
+def test_levels_that_nobody_uses_any_more_are_forgotten() -> None:
+    """Otherwise every placement would take longer with each level that was ever used."""
+    empty = host(TOPOLOGIES["laptop"]).summary("a")
+    fleet = Fleet([empty, empty])
+    kept = VM("kept", 3, 1024, 1.5)
+    fleet.take(1, kept)
+    for number in range(2000):
+        vm = VM("vm", 1, 1024, (2000 + number) / 1000)
+        fleet.take(0, vm)
+        fleet.give_back(0, vm)
+        fleet.update(0, replace(empty, offered=frozenset({vm.level})))
+    again = Fleet([fleet._summaries[0], empty])
+    again.take(1, kept)
+    request = PlacementRequest(VM("next", 3, 1024, 1.5))
+    now, fresh = fleet.consider(request), again.consider(request)
+    assert len(now.levels) < 10
+    assert 1.5 in now.levels
+    assert len(fleet._offers) < 10
+    for name in ("fits", "added_cpus", "cpus_free", "memory_free_mib"):
+        assert getattr(now, name).tolist() == getattr(fresh, name).tolist()
+    assert fleet.give_back(1, kept) == again.give_back(1, kept)
+
+
 def test_a_closed_host_refuses_everything_with_its_reason() -> None:
     open_host = HostSummary("host0", 8, 4096, 8, 4096, {})
     fleet = Fleet([replace(open_host, unschedulable=Refusal("overcommitted")), open_host])

@@ -61,6 +61,12 @@ CASES = [
         {"host": "controller", "severity": "critical"},
     ),
     (
+        "SlackVMHostSuspect",
+        {'slackvm_cluster_hosts_suspect{host="controller"}': "0x5 1x20"},
+        "13m",
+        {"host": "controller", "severity": "warning"},
+    ),
+    (
         "SlackVMHostOvercommitted",
         {f"slackvm_host_overcommitted{{{LABELS}}}": "0x5 1x20"},
         "13m",

@@ -31,6 +31,7 @@ class ClusterCollector:
             families = [*_hosts(hosts), *_sizes(hosts), *_levels(hosts)]
             lost, duplicated = len(self._cluster.lost), len(self._cluster.duplicates)
             errors, is_behind = self._cluster.ledger.errors, self._cluster.ledger.is_behind
+            skipped = self._cluster.rows_skipped
         yield from families
         yield GaugeMetricFamily(
             "slackvm_cluster_vms_lost",
@@ -52,6 +53,12 @@ class ClusterCollector:
             "1 while something could not be written to the store or the operations log yet.",
             value=float(is_behind),
         )
+        yield GaugeMetricFamily(
+            "slackvm_store_rows_skipped",
+            "Rows of the store that could not be read when the controller started; its log names "
+            "them.",
+            value=float(skipped),
+        )
 
 
 def _hosts(hosts: list[HostRecord]) -> Iterable[Metric]:
@@ -66,6 +73,11 @@ def _hosts(hosts: list[HostRecord]) -> Iterable[Metric]:
             "slackvm_cluster_hosts_cordoned",
             "Cordoned hosts.",
             value=sum(host.cordoned for host in hosts),
+        ),
+        GaugeMetricFamily(
+            "slackvm_cluster_hosts_suspect",
+            "Hosts whose replies to changes could not be used: other hosts get VMs first.",
+            value=sum(host.suspicion is not None for host in hosts),
         ),
         GaugeMetricFamily(
             "slackvm_cluster_oldest_age_seconds",

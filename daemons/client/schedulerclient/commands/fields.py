@@ -108,9 +108,12 @@ def _reason(error: ValidationError, value: str = "") -> str:
 
 
 def _named(error: ValidationError) -> str:
-    """Return the invalid value, if it is a text that fits in a line."""
-    value = error.errors(include_url=False)[0]["input"]
-    is_short = isinstance(value, str) and len(value) <= _LONGEST_SHOWN
+    """Return the invalid value, if it is a text that fits in a line, and no secret."""
+    detail = error.errors(include_url=False)[0]
+    value = detail["input"]
+    is_short = (
+        "token" not in detail["loc"] and isinstance(value, str) and len(value) <= _LONGEST_SHOWN
+    )
     return f"{value!r} is not allowed: " if is_short else ""
 
 

@@ -1,6 +1,7 @@
 """`slackvm hosts`, `cordon`, `uncordon`: the hosts of a cluster."""
 
 import sys
+from typing import TextIO
 
 import click
 
@@ -78,13 +79,20 @@ def _row(host: ClusterHostReply, *, wide: bool) -> tuple[str, ...]:
         host.version,
         host.url,
         *((format_labels(host.labels),) if wide else ()),
-        host.reason,
+        host.reason or (f"suspect: {host.suspect}" if host.suspect else ""),
     )
 
 
 force_option = click.option("--force", is_flag=True, help="Also if no daemon answers there yet.")
 insecure_option = click.option(
     "--insecure", is_flag=True, help="Let http replace https; others can then read the requests."
+)
+
+token_option = click.option(
+    "--token-file",
+    type=click.File(),
+    metavar="FILE",
+    help="File with the token that this host is sent, instead of that of all hosts; - is stdin.",
 )
 
 ADD_EXAMPLES = """
@@ -100,11 +108,24 @@ Examples:
 @force_option
 @insecure_option
 @click.option("--take-over", is_flag=True, help="Also if the host obeys another controller.")
+@token_option
 @client_command
-def add(client: Client, address: str, force: bool, insecure: bool, take_over: bool) -> None:
+def add(
+    client: Client,
+    address: str,
+    force: bool,
+    insecure: bool,
+    take_over: bool,
+    token_file: TextIO | None,
+) -> None:
     """Add the host whose daemon listens at HOST_URL."""
     host_request = request(
-        HostRequest, url=address, force=force, insecure=insecure, take_over=take_over
+        HostRequest,
+        url=address,
+        force=force,
+        insecure=insecure,
+        take_over=take_over,
+        token=_token(token_file),
     )
     with about(address):
         answer = client.server.send(controller_api.ADD_HOST, None, host_request)
@@ -137,6 +158,39 @@ def move(client: Client, name: str, address: str, force: bool, insecure: bool) -
             controller_api.PATCH_HOST, HostPath(name=name), patch, repeatable=True
         )
     _show_place(client, answer, force=force)
+
+
+@hosts.command(
+    epilog="\n\b\nExamples:\n  slackvm hosts token host4 --token-file host4.token\n"
+    "  slackvm hosts token host4 --shared\n"
+)
+@name_argument
+@token_option
+@click.option("--shared", is_flag=True, help="Send the host the token of all hosts again.")
+@force_option
+@client_command
+def token(client: Client, name: str, token_file: TextIO | None, shared: bool, force: bool) -> None:
+    """Change the token that the controller sends to a host.
+
+    Nothing changes if the host does not accept it.
+    """
+    if shared == (token_file is not None):
+        raise click.UsageError("give --token-file or --shared")
+    given = _token(token_file)
+    if not (given or shared):
+        raise click.UsageError("--token-file: the file is empty")
+    patch = request(HostPatch, token=given, force=force)
+    with about(name):
+        answer = client.server.send(
+            controller_api.PATCH_HOST, HostPath(name=name), patch, repeatable=True
+        )
+    if not client.printed_json(answer):
+        output.show_line(f"{name} is sent {'the token of all hosts' if shared else 'its token'}")
+
+
+def _token(file: TextIO | None) -> str:
+    """Return the token in a file, never printed; empty: no file."""
+    return file.read().strip() if file else ""
 
 
 def _show_place(client: Client, answer: Answer, *, force: bool) -> None:

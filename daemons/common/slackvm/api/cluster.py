@@ -42,6 +42,12 @@ NodeUrlText = Annotated[
 """The URL of a host's daemon."""
 
 
+HostToken = Annotated[
+    str, Field(pattern=patterns.OPTIONAL_TOKEN, json_schema_extra={"writeOnly": True})
+]
+"""What the controller sends to a host instead of the token of all hosts; no reply has it."""
+
+
 class HostRequest(Inputs):
     """A host to add to the cluster, by the URL of its daemon.
 
@@ -50,12 +56,14 @@ class HostRequest(Inputs):
         force: add it even if nothing answers there yet.
         insecure: of a host that is known with https, use http from now on.
         take_over: let it obey this controller, even if it obeys another one.
+        token: what this host is sent; empty: the token of all hosts, `SCL_TOKEN`.
     """
 
     url: NodeUrlText
     force: bool = False
     insecure: bool = False
     take_over: bool = False
+    token: HostToken = Field(default="", repr=False)
 
 
 class HostPatch(Inputs):
@@ -66,17 +74,20 @@ class HostPatch(Inputs):
         url: the new address of its daemon; without http or https, that of before stays.
         force: change the address even if nothing answers there yet.
         insecure: let http replace https.
+        token: what this host is sent from now on; empty: the token of all hosts. Only an
+            administrator may change it.
     """
 
     labels: LabelChanges = Field(default_factory=dict)
     url: NodeUrlText | None = None
     force: bool = False
     insecure: bool = False
+    token: HostToken | None = Field(default=None, repr=False)
 
     @model_validator(mode="after")
     def _changes_something(self) -> Self:
-        if not self.labels and self.url is None:
-            raise ValueError("labels or url is needed")
+        if not self.labels and self.url is None and self.token is None:
+            raise ValueError("labels, url or token is needed")
         return self
 
 
@@ -234,6 +245,8 @@ class ClusterHostReply(HostReply):
         url: URL of its daemon, as it was given.
         age_s: seconds since the host last answered; None: it never did.
         cordoned: whether it gets no VMs.
+        suspect: why it gets a VM only where no other host takes it: its reply to a change could not
+            be used; empty: it is not suspect.
         pending: names of VMs that are being deployed on it, or may have been.
     """
 
@@ -243,6 +256,7 @@ class ClusterHostReply(HostReply):
     url: str
     age_s: float | None
     cordoned: bool
+    suspect: str = ""
     pending: list[str]
 
 

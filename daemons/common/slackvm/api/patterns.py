@@ -9,6 +9,8 @@ OPTIONAL_HOST_NAME = r"^([A-Za-z0-9\[][A-Za-z0-9._:\[\]-]{0,299})?$"
 IMAGE_PATH = r"^/[^\x00-\x1f\x7f]+$"
 IDEMPOTENCY_KEY = r"^[A-Za-z0-9-]{1,64}$"
 
+OPTIONAL_TOKEN = r"^([!-~]{16,1024})?$"  # noqa: S105 - a pattern
+
 _PORT = r"([0-9]{1,4}|[1-5][0-9]{4}|6[0-4][0-9]{3}|65[0-4][0-9]{2}|655[0-2][0-9]|6553[0-5])"
 HOST_URL = rf"^(https?://)?([A-Za-z0-9._-]+|\[[0-9A-Fa-f:.]+\])(:{_PORT})?/?$"
 
@@ -21,6 +23,7 @@ _SENTENCES = {
         "a name has 1 to 63 letters, digits, dots, hyphens and underscores, and begins with a "
         "letter or digit; empty: none"
     ),
+    OPTIONAL_TOKEN: "a token has 16 to 1024 printable ASCII characters and no space; empty: none",
     HOST_NAME: "the name of a host has letters, digits, dots, hyphens and underscores",
     OPTIONAL_HOST_NAME: (
         "the name of a host has letters, digits, dots, hyphens and underscores; empty: any host"

@@ -143,7 +143,9 @@ def _message(model: type[Inputs], field: str, detail: ErrorDetails) -> str:
     if detail["type"] == "extra_forbidden":
         allowed = ", ".join(model.model_fields) or "nothing"
         return f"{field} is unknown; allowed: {allowed}"
-    return f"{field or 'the request'}: {shown(detail['input'])} is not allowed: {reason(detail)}"
+    # The answer may be logged or shown: it does not repeat a secret.
+    value = "the value" if field.endswith("token") else shown(detail["input"])
+    return f"{field or 'the request'}: {value} is not allowed: {reason(detail)}"
 
 
 def _field(name: str) -> str:

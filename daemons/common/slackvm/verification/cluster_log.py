@@ -148,7 +148,12 @@ class _Replay:
             for index, position in enumerate(positions)
             if self.hosts[position].name in (logged.excluded or ())
         ]
-        placement = place(fleet, request, self._policy, [*refused, *unexplained])
+        last = [
+            index
+            for index, position in enumerate(positions)
+            if self.hosts[position].facts["suspect"]
+        ]
+        placement = place(fleet, request, self._policy, [*refused, *unexplained], last)
         if placement.host is None:
             refusals = [
                 refused.get(index) or placement.refusal(fleet, index) for index in range(len(fleet))

@@ -24,6 +24,7 @@ _NO_FACTS: Mapping[str, Any] = {
     "cordoned": False,
     "labels": {},
     "groups": (),
+    "suspect": False,
 }
 
 

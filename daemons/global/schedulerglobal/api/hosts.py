@@ -2,11 +2,14 @@
 
 from collections.abc import Callable
 
+from pydantic import SecretStr
+
 from schedulerglobal.hosts.url import HostUrl, parse_host_url
 from schedulerglobal.operations import errors
 from schedulerglobal.operations.membership import Membership
 from schedulerglobal.state.cluster import Cluster
 from schedulerglobal.state.host import HostRecord
+from schedulerglobal.state.suspicion import trust
 from slackvm.api import controller_api
 from slackvm.api.base import API_VERSION, extend
 from slackvm.api.cluster import (
@@ -50,7 +53,7 @@ def routes(cluster: Cluster, membership: Membership) -> list[AnyRoute]:
     def add(request: Request[None, HostRequest]) -> Response:
         given = request.input
         host, is_new = membership.add(
-            _url(given.url),
+            _url(given.url)._replace(token=SecretStr(given.token)),
             force=given.force,
             insecure=given.insecure,
             take_over=given.take_over,
@@ -60,6 +63,7 @@ def routes(cluster: Cluster, membership: Membership) -> list[AnyRoute]:
     def patch(request: Request[HostPath, HostPatch]) -> Response:
         given = request.input
         host = find_host(cluster, request.path.name)
+        _set_token(membership, host, given, request.caller)
         if given.url is not None:
             membership.move(host, _url(given.url), force=given.force, insecure=given.insecure)
         with cluster.lock, errors.from_store():
@@ -85,6 +89,7 @@ def routes(cluster: Cluster, membership: Membership) -> list[AnyRoute]:
             with cluster.lock, errors.from_store():
                 host = find_host(cluster, request.path.name)
                 cluster.cordon(host, cordoned=cordoned)
+                _trust_unless(cluster, host, cordoned=cordoned)
                 return _response(cluster, host)
 
         return cordon
@@ -99,6 +104,25 @@ def routes(cluster: Cluster, membership: Membership) -> list[AnyRoute]:
             for verb, endpoint in controller_api.CORDON_HOST.items()
         ),
     ]
+
+
+def _set_token(membership: Membership, host: HostRecord, given: HostPatch, caller: Caller) -> None:
+    """Change the token that a host is sent, if one is given: only an administrator may."""
+    if given.token is None:
+        return
+    if caller.role < Role.ADMIN:
+        raise RestError(
+            Code.FORBIDDEN,
+            f"the role {caller.role.name.lower()} may not change the token of a host; admin may",
+            field="token",
+        )
+    membership.set_token(host, SecretStr(given.token), force=given.force)
+
+
+def _trust_unless(cluster: Cluster, host: HostRecord, *, cordoned: bool) -> None:
+    """Trust a host that an operator wants to get VMs again."""
+    if not cordoned:
+        trust(cluster, host)
 
 
 def _response(cluster: Cluster, host: HostRecord, status: int = 200) -> Response:

@@ -13,16 +13,20 @@ from urllib3.exceptions import (
     ReadTimeoutError,
 )
 
-from schedulerglobal.hosts.replies import (
-    ConnectError,
-    HostError,
-    HostReport,
-    OutcomeUnknownError,
-    RefusedError,
+from schedulerglobal.hosts.checks import (
+    check_host,
     check_report,
     check_summary,
     check_vm,
     checked_error,
+)
+from schedulerglobal.hosts.replies import (
+    ConnectError,
+    HostError,
+    HostReport,
+    InvalidReplyError,
+    OutcomeUnknownError,
+    RefusedError,
 )
 from schedulerglobal.hosts.url import HostUrl
 from slackvm.api import host_api
@@ -56,8 +60,8 @@ POLL_S = 5.0
 _SHORTEST_S = 0.1
 """Seconds that a host gets for a change even at the end of an operation."""
 
-MAX_ANSWER = 1 << 24
-"""Bytes that a host's answer may have."""
+MAX_ANSWER = 1 << 23
+"""Bytes that a host's answer may have: enough for thousands of VMs on 256 CPUs."""
 
 _PIECE = 1 << 16
 
@@ -74,9 +78,8 @@ class _Answer:
         except ValidationError as error:
             detail = error.errors(include_url=False, include_input=False)[0]
             where = ".".join(map(str, detail["loc"]))
-            raise OutcomeUnknownError(
-                f"answered {self.status} with an invalid {model.__name__}: {where}: {detail['msg']}"
-            ) from None
+            message = f"answered {self.status} with an invalid {model.__name__}: {where}"
+            raise InvalidReplyError(f"{message[:200]}: {detail['msg'][:100]}") from None
 
 
 class HostClient:
@@ -86,7 +89,7 @@ class HostClient:
         claim: the controller whose requests these are; None: it has none yet.
 
     Args:
-        token: sent to every host; empty: none.
+        token: sent to every host that has no token of its own; empty: none.
         timeout_s: seconds that a host may take for a change.
         authority: file of the CA that signed the hosts' certificates; empty: the system's CAs.
         certificate: files of our certificate and its key, for hosts that demand one.
@@ -113,8 +116,7 @@ class HostClient:
         self._session.cert = certificate
         self._session.headers = {"Accept": "application/json"}
         self._session.cookies.set_policy(DefaultCookiePolicy(allowed_domains=[]))
-        if token:
-            self._session.headers["Authorization"] = f"Bearer {token}"
+        self._token = token
         adapter = TotalTimeoutAdapter(pool_connections=10_000, pool_maxsize=16, max_retries=0)
         for scheme in ("http://", "https://"):
             self._session.mount(scheme, adapter)
@@ -140,9 +142,9 @@ class HostClient:
                 return None
             vms = self._send(url, host_api.LIST_VMS, None, None, timeout_s, is_held=is_held)
             if vms.etag == host.etag:
-                report = HostReport(host.etag, host.parsed(HostReply), vms.parsed(VMsReply))
-                check_report(report)
-                return report
+                return check_report(
+                    HostReport(host.etag, host.parsed(HostReply), vms.parsed(VMsReply))
+                )
         raise OutcomeUnknownError("it changes faster than it can be polled")
 
     def host(self, url: HostUrl) -> HostReply:
@@ -152,9 +154,9 @@ class HostClient:
             HostError: nothing does, or not as a host's daemon does.
         """
         timeout_s = min(self.timeout_s, POLL_S)
-        reply = self._send(url, host_api.SHOW_HOST, None, None, timeout_s).parsed(HostReply)
-        check_summary(reply)
-        return reply
+        return check_host(
+            self._send(url, host_api.SHOW_HOST, None, None, timeout_s).parsed(HostReply)
+        )
 
     def obey(self, url: HostUrl, *, take_over: bool = False) -> None:
         """Let a host obey this controller.
@@ -221,7 +223,7 @@ class HostClient:
         left_out = {} if api_version > 2 else {"owner": "", "anti_affinity": ""}
         given = request.model_copy(update={key: idempotency_key, **left_out})
         answer = self._send(url, host_api.CREATE_VM, None, given, self._left_s(deadline))
-        return _changed(answer), answer.status == 201
+        return _changed(answer, request.name), answer.status == 201
 
     def cancel(
         self, url: HostUrl, name: str, idempotency_key: str, *, api_version: int
@@ -241,33 +243,30 @@ class HostClient:
         vm = answer.parsed(CancelReply).vm
         if vm is not None:
             check_vm(vm, vm.host)
+            _check_name(vm, name)
         return vm
 
     def remove(self, url: HostUrl, name: str, created: float, deadline: Deadline) -> SummaryReply:
         """Remove the VM that was created at this time, and no other one of its name."""
         path, query = VMPath(name=name), RemovalQuery(created=created)
         answer = self._send(url, host_api.REMOVE_VM, path, query, self._left_s(deadline))
-        summary = answer.parsed(SummaryReply)
-        check_summary(summary)
-        return summary
+        return check_summary(answer.parsed(SummaryReply))
 
     def change_state(self, url: HostUrl, name: str, verb: str) -> ChangedReply:
         """Start, stop or restart a VM."""
         endpoint = host_api.CHANGE_VM[verb]
-        return _changed(self._send(url, endpoint, VMPath(name=name), None, self.timeout_s))
+        return _changed(self._send(url, endpoint, VMPath(name=name), None, self.timeout_s), name)
 
     def close(self) -> None:
         """Close all connections."""
         self._session.close()
 
-    def _headers(self, known: str, *, is_held: bool) -> dict[str, str]:
-        match = {"If-None-Match": f'"{known}"'} if known else {}
+    def _headers(self, known: str, token: str, *, is_held: bool) -> dict[str, str]:
+        headers = {"If-None-Match": f'"{known}"'} if known else {}
+        if token:
+            headers["Authorization"] = f"Bearer {token}"
         claim = f"{self.claim}{HOLD if is_held else ''}"
-        return match | ({HEADER: claim} if self.claim else {})
-
-    @property
-    def _has_token(self) -> bool:
-        return "Authorization" in self._session.headers
+        return headers | ({HEADER: claim} if self.claim else {})
 
     def _left_s(self, deadline: Deadline) -> float:
         """Return how many seconds a request may take before a deadline; at least a short time."""
@@ -300,7 +299,8 @@ class HostClient:
             OutcomeUnknownError: there was no usable answer in time.
             RefusedError: the answer is an error.
         """
-        if not (self._allow_plain_tokens or url.is_private) and self._has_token:
+        token = url.token.get_secret_value() or self._token
+        if token and not (self._allow_plain_tokens or url.is_private):
             raise ConnectError(
                 f"nothing was sent: over http to {url.place} others could read the token. Give the "
                 "host TLS and its URL https, or set SCG_ALLOW_PLAIN_TOKENS=true"
@@ -310,7 +310,7 @@ class HostClient:
                 endpoint.method,
                 url.base + endpoint.target(path, given),
                 json=endpoint.body(given),
-                headers=self._headers(known, is_held=is_held),
+                headers=self._headers(known, token, is_held=is_held),
                 timeout=(min(CONNECT_S, timeout_s), timeout_s),
                 allow_redirects=False,
                 stream=True,
@@ -330,14 +330,22 @@ class HostClient:
             return answer
         if 400 <= answer.status < 500 or answer.status == 503:
             raise RefusedError(answer.status, checked_error(answer.parsed(ErrorReply).error))
-        raise OutcomeUnknownError(f"answered {answer.status}")
+        if answer.status == 504:  # the host's hypervisor gave it no answer
+            raise OutcomeUnknownError("answered 504")
+        raise InvalidReplyError(f"answered {answer.status}")
 
 
-def _changed(answer: _Answer) -> ChangedReply:
+def _changed(answer: _Answer, name: str) -> ChangedReply:
     reply = answer.parsed(ChangedReply)
     check_vm(reply, reply.summary.name)
-    check_summary(reply.summary)
-    return reply
+    _check_name(reply, name)
+    summary = check_summary(reply.summary)
+    return reply if summary is reply.summary else reply.model_copy(update={"summary": summary})
+
+
+def _check_name(vm: VMReply, name: str) -> None:
+    if vm.name != name:
+        raise InvalidReplyError(f"answered with VM {vm.name} instead of {name}")
 
 
 def _read(response: requests.Response) -> bytes:
@@ -345,7 +353,7 @@ def _read(response: requests.Response) -> bytes:
     for piece in response.iter_content(_PIECE):
         content += piece
         if len(content) > MAX_ANSWER:
-            raise OutcomeUnknownError(f"the answer is larger than {MAX_ANSWER} bytes")
+            raise InvalidReplyError(f"the answer is larger than {MAX_ANSWER} bytes")
     return bytes(content)
 
 

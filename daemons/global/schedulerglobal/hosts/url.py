@@ -4,6 +4,8 @@ import re
 from ipaddress import IPv6Address
 from typing import NamedTuple
 
+from pydantic import SecretStr
+
 from slackvm.http.auth import is_loopback
 
 DEFAULT_PORT = 8099
@@ -21,11 +23,13 @@ class HostUrl(NamedTuple):
         given: the URL as it was given, which clients see.
         base: scheme, host and port; a path can be appended.
         place: host and port.
+        token: what this host is sent; empty: the token of all hosts.
     """
 
     given: str
     base: str
     place: str
+    token: SecretStr = SecretStr("")
 
     @property
     def is_https(self) -> bool:
@@ -65,7 +69,7 @@ def as_known(url: HostUrl, known: HostUrl) -> HostUrl:
     """Return a URL with the scheme of the known one where it was given without."""
     if url.has_scheme or not known.is_https:
         return url
-    return parse_host_url(f"https://{url.place}")
+    return parse_host_url(f"https://{url.place}")._replace(token=url.token)
 
 
 def _is_host(text: str) -> bool:

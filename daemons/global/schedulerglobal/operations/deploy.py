@@ -17,6 +17,7 @@ from schedulerglobal.operations.claims import FIRST_PAUSE_S, LONGEST_PAUSE_S, Cl
 from schedulerglobal.reservations import reservations
 from schedulerglobal.state.host import HostRecord, Reservation
 from schedulerglobal.state.lost import LostVM
+from schedulerglobal.state.suspicion import check_sender, watched
 from schedulerglobal.state.vms import VMRecord, VMSpec
 from schedulerglobal.store.base import StoreError
 from schedulerglobal.sync.reports import mark_unreachable
@@ -207,13 +208,15 @@ class Deployment:
         while True:
             asked_at = time.monotonic()
             try:
-                reply, is_new = self._claims.client.deploy(
-                    host.url,
-                    reservation.spec.to_request(),
-                    reservation.idempotency_key,
-                    deadline,
-                    api_version=host.api_version,
-                )
+                with watched(self._cluster, host):
+                    reply, is_new = self._claims.client.deploy(
+                        host.url,
+                        reservation.spec.to_request(),
+                        reservation.idempotency_key,
+                        deadline,
+                        api_version=host.api_version,
+                    )
+                    check_sender(host, reply.summary)
             except HostError as error:
                 if self._is_released(reservation, error):
                     raise

@@ -3,6 +3,7 @@
 from concurrent.futures import ThreadPoolExecutor
 
 import structlog
+from pydantic import SecretStr
 
 from schedulerglobal.hosts.client import HostClient
 from schedulerglobal.hosts.replies import HostError, RefusedError
@@ -39,7 +40,8 @@ class Membership:
         """Add a host; return it, and whether it is new.
 
         Args:
-            url: where its daemon is. At the address of a known host, only http or https changes.
+            url: where its daemon is. At the address of a known host, only http or https changes,
+                and the token where one is given.
             force: also if nothing answers there yet.
             insecure: let http replace https.
             take_over: also if the host obeys another controller.
@@ -49,6 +51,8 @@ class Membership:
         """
         known = self._cluster.find_place(url.place)
         if known is not None:
+            if url.token.get_secret_value():
+                self.set_token(known, url.token, force=force)
             if url.has_scheme:
                 self.move(known, url, force=force, insecure=insecure)
             if take_over:
@@ -78,7 +82,7 @@ class Membership:
         Raises:
             RestError: the host cannot be moved; says why. Nothing has changed.
         """
-        url = as_known(url, host.url)
+        url = as_known(url, host.url)._replace(token=host.url.token)
         if url.base == host.url.base:
             return
         if host.url.is_https and not url.is_https and not insecure:
@@ -94,6 +98,23 @@ class Membership:
                 raise RestError(Code.HOST_NOT_FOUND, Code.HOST_NOT_FOUND.text)
             self._check_free(host, url)
             self._cluster.move(host, url)
+        self._poller.poll(host)
+        self._poller.poll_soon(host)
+
+    def set_token(self, host: HostRecord, token: SecretStr, *, force: bool) -> None:
+        """Send a host another token from now on.
+
+        Args:
+            host: the host.
+            token: its own token; empty: the token of all hosts.
+            force: also if the host does not answer to it.
+
+        Raises:
+            RestError: the host does not answer to it; the controller still sends the one of before.
+        """
+        self._check_place(host, host.url._replace(token=token), force=force)
+        with errors.from_store():
+            self._cluster.set_token(host, token)
         self._poller.poll(host)
         self._poller.poll_soon(host)
 

@@ -5,6 +5,7 @@ import time
 from schedulerglobal.hosts.replies import ConnectError, HostError, RefusedError
 from schedulerglobal.operations import errors
 from schedulerglobal.operations.claims import Claims
+from schedulerglobal.state.suspicion import check_sender, watched
 from schedulerglobal.sync.changes import apply_change
 from slackvm.api.roles import UNRESTRICTED, Caller
 from slackvm.api.vms import ChangedReply
@@ -28,7 +29,9 @@ def change_state(
     host, _ = claims.find_vm(name, claims.client.deadline(), host_name, caller)
     asked_at = time.monotonic()
     try:
-        reply = claims.client.change_state(host.url, name, verb)
+        with watched(claims.cluster, host):
+            reply = claims.client.change_state(host.url, name, verb)
+            check_sender(host, reply.summary)
     except RefusedError as error:
         claims.poller.poll_soon(host)
         raise errors.refused_by_host(host, error) from error

@@ -6,6 +6,7 @@ from schedulerglobal.hosts.replies import HostError, OutcomeUnknownError, Refuse
 from schedulerglobal.operations import errors
 from schedulerglobal.operations.claims import FIRST_PAUSE_S, LONGEST_PAUSE_S, Claims
 from schedulerglobal.state.host import HostRecord
+from schedulerglobal.state.suspicion import check_sender, watched
 from schedulerglobal.state.vms import VMRecord
 from schedulerglobal.sync.changes import apply_removal, log_no_vm, mark_removal
 from schedulerglobal.sync.reports import mark_unreachable
@@ -62,7 +63,9 @@ def _remove(claims: Claims, host: HostRecord, vm: VMRecord, deadline: Deadline) 
     while True:
         asked_at = time.monotonic()
         try:
-            summary = claims.client.remove(host.url, vm.name, vm.created, deadline)
+            with watched(cluster, host):
+                summary = claims.client.remove(host.url, vm.name, vm.created, deadline)
+                check_sender(host, summary)
         except RefusedError as error:
             if error.status != 404:
                 claims.poller.poll_soon(host)

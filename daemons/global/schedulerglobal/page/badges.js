@@ -30,6 +30,7 @@ export const hostStateText = (host) =>
 export function hostBadges(host) {
   const badges = [stateBadge(host.state)];
   if (host.cordoned) badges.push(badge("warn", "‖ cordoned"));
+  if (host.suspect) badges.push(badge("warn", "? suspect"));
   if (host.hypervisor === "memory") badges.push(badge("simulated", "simulated"));
   return badges;
 }

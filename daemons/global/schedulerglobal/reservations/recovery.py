@@ -7,6 +7,7 @@ from schedulerglobal.hosts.replies import HostError
 from schedulerglobal.reservations import reservations
 from schedulerglobal.state.cluster import Cluster
 from schedulerglobal.state.host import HostRecord, Reservation
+from schedulerglobal.state.suspicion import watched
 from schedulerglobal.state.vms import VMRecord
 from slackvm.model.codes import Code
 
@@ -62,12 +63,13 @@ class ReservationRecovery:
     def _recover(self, reservation: Reservation) -> None:
         asked_at = time.monotonic()
         host = reservation.host
-        reply = self._client.cancel(
-            host.url,
-            reservation.name,
-            reservation.idempotency_key,
-            api_version=host.api_version,
-        )
+        with watched(self._cluster, host, is_cancel=True):
+            reply = self._client.cancel(
+                host.url,
+                reservation.name,
+                reservation.idempotency_key,
+                api_version=host.api_version,
+            )
         vm = None if reply is None else VMRecord.from_reply(reply, reservation.spec)
         if vm is not None and reservation.spec.describes(vm):
             reservations.confirm(self._cluster, reservation, vm, None, asked_at)

@@ -95,7 +95,8 @@ def choose(
         **_others(cluster),
     }
     excluded = [host.index for host in refused if not host.forgotten]
-    placement = place_by(policy, cluster.fleet, request, excluded)
+    last = [host.index for host in cluster.suspects]
+    placement = place_by(policy, cluster.fleet, request, excluded, last)
     return Decision(cluster.hosts, placement, refused, cluster.fleet)
 
 
@@ -112,7 +113,11 @@ def _others(cluster: Cluster) -> dict[HostRecord, Refusal]:
 
 
 def place_by(
-    policy: Policy, fleet: Fleet, request: PlacementRequest, excluded: Sequence[int] = ()
+    policy: Policy,
+    fleet: Fleet,
+    request: PlacementRequest,
+    excluded: Sequence[int] = (),
+    last: Sequence[int] = (),
 ) -> Placement:
     """Return what `slackvm.model.place` returns.
 
@@ -120,7 +125,7 @@ def place_by(
         RestError: the policy fails; the message says how.
     """
     try:
-        return place(fleet, request, policy, excluded)
+        return place(fleet, request, policy, excluded, last)
     except PolicyError as error:
         raise policy_failed(policy, error) from error
 

@@ -5,6 +5,7 @@ import threading
 from collections.abc import Iterable, Mapping, Set
 
 import structlog
+from pydantic import SecretStr
 
 from schedulerglobal.hosts.url import HostUrl, parse_host_url
 from schedulerglobal.state.duplicates import log_duplicates
@@ -46,6 +47,8 @@ class Cluster:
         listed: which addresses of the setting are hosts that have moved, or were forgotten.
         lost: VMs that are lost.
         duplicates: names of VMs that are on several hosts.
+        suspects: those that are suspect.
+        rows_skipped: rows of the store that could not be read when the controller started.
     """
 
     def __init__(self, store: Store, ledger: Ledger) -> None:
@@ -55,11 +58,13 @@ class Cluster:
         self.hosts: list[HostRecord] = []
         self.lost = LostVMs(store, ledger)
         self.duplicates: Set[str] = frozenset()
+        self.suspects: set[HostRecord] = set()
         self.store = store
         self.ledger = ledger
         self.identity = Identity(store, ledger)
         self.listed = ListedHosts(store, ledger)
         self.obeying_others: set[HostRecord] = set()
+        self.rows_skipped = 0
         self._boot_id = secrets.token_hex(4)
         self._revision = 0
         self._ordinal = 0
@@ -114,6 +119,7 @@ class Cluster:
         """
         with self.lock:
             self.identity.restore(stored.values)
+            self.rows_skipped = stored.skipped
             for each in stored.hosts:
                 self._restore_host(each, stored)
             self.listed.restore(stored.values)
@@ -147,9 +153,21 @@ class Cluster:
         """
         with self.lock:
             self.listed.note_move(host, url)
-            self._write_host(host.stored._replace(url=url.given), entry("move", host=host.name))
+            stored = host.stored._replace(url=url.given, token=url.token.get_secret_value())
+            self._write_host(stored, entry("move", host=host.name))
             host.url, host.etag = url, ""
             self.changed(host)
+
+    def set_token(self, host: HostRecord, token: SecretStr) -> None:
+        """Change what the controller sends to a host; an empty text: the token of all hosts.
+
+        Raises:
+            StoreError: it cannot be written.
+        """
+        with self.lock:
+            self._write_host(host.stored._replace(token=token.get_secret_value()))
+            host.url, host.etag = host.url._replace(token=token), ""
+            log.info("host_access_changed", host=host.name, own=bool(token.get_secret_value()))
 
     def find_place(self, place: str) -> HostRecord | None:
         """Return the host at an address, host and port."""
@@ -179,6 +197,7 @@ class Cluster:
             self.identity.note_taken(host.ordinal)
             self.obeying_others.discard(host)
             host.forgotten = True
+            self.suspects.discard(host)
             self._revision += 1
             self.progress.notify_all()
             log.info(
@@ -302,6 +321,7 @@ class Cluster:
         self._update_names(host, host.vm_names, host.vms)
         self._unmanaged.update(host, host.resources.unmanaged)
         self._groups.update(host, host.groups.values())
+        (self.suspects.add if host.suspicion else self.suspects.discard)(host)
         self.fleet.update(host.index, host.summary())
 
     def _restore_host(self, stored: StoredHost, everything: Stored) -> None:
@@ -310,11 +330,13 @@ class Cluster:
             url = parse_host_url(stored.url)
         except ValueError as error:
             log.error("store_row_skipped", table="hosts", key=stored.ordinal, reason=str(error))
+            self.rows_skipped += 1
             return
+        url = url._replace(token=SecretStr(stored.token))
         host = HostRecord(url, stored.ordinal, stored.name, stored.cordoned)
         host.reported_labels, host.label_overrides = stored.labels, stored.label_overrides
         host.api_version = stored.api_version
-        host.token, host.fenced = stored.token, stored.fenced
+        host.fenced = stored.fenced
         for vm in everything.vms.get(stored.ordinal, []):
             host.vms[vm.name] = VMRecord.from_stored(vm)
         for each in everything.reservations:

@@ -3,7 +3,7 @@
 import time
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
-from typing import Any
+from typing import Any, NamedTuple
 
 from schedulerglobal.hosts.replies import HostReport
 from schedulerglobal.hosts.url import HostUrl
@@ -73,6 +73,18 @@ class Reservation:
         return vm_entry(op, self.host.name, vm, owner, by=by, client=client, **fields)
 
 
+class Suspicion(NamedTuple):
+    """Why VMs go to other hosts first.
+
+    Attributes:
+        reason: what was wrong with the host's reply to a change.
+        is_invalid: whether it replied what no host replies; False: it did not reply.
+    """
+
+    reason: str
+    is_invalid: bool
+
+
 @dataclass(slots=True, eq=False)
 class HostRecord:
     """A host: its last report, and what was reserved on it since. Guarded by the cluster's lock.
@@ -87,9 +99,9 @@ class HostRecord:
         reported_labels: the labels that it last reported.
         label_overrides: labels that replace those that it reports.
         api_version: version of the REST interface that it last reported; 1 where it never did.
-        token: what the controller sends to this host; empty: the token of all hosts.
         fenced: whether its VMs were created again elsewhere, so that it is refused until it has
             given them up.
+        suspicion: why it is chosen only where no other host takes a VM; None: it is trusted.
         revision: the cluster's revision in which it last changed.
         report: what it last reported of itself; None: nothing since the controller started.
         topology: its CPUs, as it last reported them; `report` has the same list.
@@ -104,6 +116,8 @@ class HostRecord:
         forgotten: whether it is no longer part of the cluster.
         index: its position among the cluster's hosts.
         usage: what its VMs use by owner, as counted in a revision; see `usage.py`.
+        log_state_at: when its state may be logged again, on the monotonic clock.
+        states_not_logged: how often its state has changed since it was last logged.
     """
 
     url: HostUrl
@@ -113,8 +127,8 @@ class HostRecord:
     reported_labels: dict[str, str] = field(default_factory=dict)
     label_overrides: dict[str, str] = field(default_factory=dict)
     api_version: int = 1
-    token: str = ""
     fenced: bool = False
+    suspicion: Suspicion | None = None
     revision: int = 0
     report: HostReply | None = None
     topology: ReportedTopology = NO_TOPOLOGY
@@ -129,6 +143,8 @@ class HostRecord:
     forgotten: bool = False
     index: int = -1
     usage: tuple[int, dict[str, Any]] = (-1, {})
+    log_state_at: float = 0.0
+    states_not_logged: int = 0
 
     @property
     def name(self) -> str:
@@ -201,7 +217,7 @@ class HostRecord:
             self.reported_labels,
             self.label_overrides,
             self.api_version,
-            self.token,
+            self.url.token.get_secret_value(),
             self.fenced,
         )
 
@@ -216,6 +232,7 @@ class HostRecord:
         return {
             **self.resources.facts(self.placed_vms.values(), self.labels),
             "groups": groups,
+            "suspect": self.suspicion is not None,
         }
 
     def change_entries(self, before: Mapping[str, Any] | None) -> list[Operation]:
@@ -300,6 +317,7 @@ class HostRecord:
             url=self.url.given,
             age_s=self.age_s,
             cordoned=self.cordoned,
+            suspect=self.suspicion.reason if self.suspicion else "",
             pending=list(self.reservations),
         )
 

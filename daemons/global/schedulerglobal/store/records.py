@@ -108,6 +108,10 @@ class StoredHost(NamedTuple):
     token: str = ""
     fenced: bool = False
 
+    def __repr__(self) -> str:
+        """Return the host without its token."""
+        return f"{type(self).__name__}({self.ordinal}, {self.url!r}, {self.name!r})"
+
 
 class StoredLostVM(_VMFields):
     """A VM that was acknowledged and is on no host any more, although nobody removed it.
@@ -138,6 +142,7 @@ class Stored:
         lines: of the operations log, those that may not have reached it.
         lost: VMs that are lost.
         values: what the controller keeps about itself, as text by key.
+        skipped: rows that cannot be read.
     """
 
     hosts: list[StoredHost] = field(default_factory=list)
@@ -146,3 +151,4 @@ class Stored:
     lines: list[tuple[int, bytes]] = field(default_factory=list)
     lost: list[StoredLostVM] = field(default_factory=list)
     values: dict[str, str] = field(default_factory=dict)
+    skipped: int = 0

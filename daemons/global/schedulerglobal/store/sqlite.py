@@ -48,6 +48,7 @@ class SqliteStore(Store):
 
     def __init__(self, path: Path) -> None:
         self.path = path
+        self._skipped = 0
         try:
             path.parent.mkdir(parents=True, exist_ok=True)
             self._lock = lock_file(path.with_name(f"{path.name}.lock"))
@@ -84,7 +85,7 @@ class SqliteStore(Store):
             )
             values = self._read("controller", "SELECT key, value FROM controller", _pair)
             lines = list(self._database.execute("SELECT seq, line FROM log ORDER BY seq"))
-        return Stored(hosts, vms, reservations, lines, lost, dict(values))
+        return Stored(hosts, vms, reservations, lines, lost, dict(values), self._skipped)
 
     def reserve(self, reservation: StoredReservation, lines: Lines) -> None:
         """Add a reservation."""
@@ -200,8 +201,11 @@ class SqliteStore(Store):
             raise
 
     def _read(self, table: str, query: str, read: Callable[..., Record]) -> list[Record]:
-        """Return the rows that can be read."""
-        return readable_rows(table, self._database.execute(query), read)
+        """Return the rows that can be read, and count the others."""
+        rows = self._database.execute(query).fetchall()
+        found = readable_rows(table, rows, read)
+        self._skipped += len(rows) - len(found)
+        return found
 
     def _drop_lost(self, name: str, created: float) -> None:
         self._database.execute("DELETE FROM lost WHERE name = ? AND created = ?", (name, created))

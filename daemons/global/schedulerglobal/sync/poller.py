@@ -15,6 +15,7 @@ from schedulerglobal.hosts.url import HostUrl
 from schedulerglobal.reservations.recovery import ReservationRecovery
 from schedulerglobal.state.cluster import Cluster
 from schedulerglobal.state.host import HostRecord
+from schedulerglobal.state.suspicion import end_doubt
 from schedulerglobal.sync.claiming import claim_host
 from schedulerglobal.sync.losses import REMOVALS_SINCE
 from schedulerglobal.sync.reports import apply_report, mark_unreachable
@@ -127,6 +128,7 @@ class Poller:
         result = "changed" if report else "same"
         self._durations.labels(result).observe(time.monotonic() - begun)
         self._recovery.recover_all(host)
+        end_doubt(self._cluster, host)
         return True
 
     def _is_applied(

@@ -22,6 +22,12 @@ from slackvm.formats.origin import NO_REQUEST, originating
 
 log = structlog.get_logger()
 
+_LOG_PAUSE_S = 1.0
+"""Seconds between two lines of the log about the state of one host."""
+
+_LOGGED_REASON = 300
+"""Characters of the reason in such a line."""
+
 
 def apply_report(
     cluster: Cluster,
@@ -180,8 +186,15 @@ def _set_resources(cluster: Cluster, host: HostRecord, resources: HostResources)
 
 
 def _log_state(host: HostRecord) -> None:
-    state, reason = host.resources.state, host.resources.reason
-    log.info("host_state_changed", host=host.name, state=state, reason=reason)
+    """Log the state of a host, but no more than one line a second of it."""
+    now = time.monotonic()
+    if now < host.log_state_at:
+        host.states_not_logged += 1
+        return
+    missing = {"not_logged": host.states_not_logged} if host.states_not_logged else {}
+    host.log_state_at, host.states_not_logged = now + _LOG_PAUSE_S, 0
+    state, reason = host.resources.state, host.resources.reason[:_LOGGED_REASON]
+    log.info("host_state_changed", host=host.name, state=state, reason=reason, **missing)
 
 
 @contextmanager

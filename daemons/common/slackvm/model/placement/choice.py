@@ -50,6 +50,7 @@ def place(
     request: PlacementRequest,
     policy: Policy | Score,
     excluded: Sequence[int] = (),
+    last: Sequence[int] = (),
 ) -> Placement:
     """Return the host with the highest score among those that take the VM; the first wins a tie.
 
@@ -60,6 +61,7 @@ def place(
         request: the VM to place.
         policy: filters and scores the hosts; a function scores them.
         excluded: indexes of hosts that do not take the VM, for reasons that the fleet cannot know.
+        last: indexes of hosts that get the VM only if no other host takes it.
 
     Raises:
         PolicyError: the policy fails, or does not return one number for each host.
@@ -74,6 +76,8 @@ def place(
     accepted = policy.accepted(candidates)
     scores = policy.scores(candidates, accepted)
     accepts = accepted & (scores > -np.inf)
+    if last:
+        scores = _others_first(scores, last)
     scores = _used_first(candidates, policy, scores)
     return Placement(_best(scores, candidates), accepts, scores, candidates, policy)
 
@@ -119,6 +123,13 @@ def best_hosts(
     if np.isnan(highest).any():
         raise _not_a_number(candidates.names[int(best[np.isnan(highest).argmax()])])
     return best, highest > -np.inf
+
+
+def _others_first(scores: NDArray[np.float64], last: Sequence[int]) -> NDArray[np.float64]:
+    """Return scores in which some hosts are left out, if another host takes the VM."""
+    others = scores.copy()
+    others[list(last)] = -np.inf
+    return others if np.any(others > -np.inf) else scores
 
 
 def _used_first(

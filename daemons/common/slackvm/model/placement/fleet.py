@@ -242,20 +242,36 @@ class Fleet:
     def _level(self, level: float) -> int:
         """Return the index of a level's vNodes; add the level if it is new."""
         if level not in self._levels:
-            self._levels[level] = len(self._levels) + 1
-            if self._levels[level] == len(self._hosts.owned):
-                self._become(self._hosts.with_levels(len(self._hosts.owned)))
+            indexes = len(self._hosts.owned)
+            if len(self._levels) + 1 == indexes:
+                self._drop_unused_levels()
+            free = set(range(_NO_VNODE + 1, indexes)) - set(self._levels.values())
+            if not free:
+                self._become(self._hosts.with_levels(indexes))
+            self._levels[level] = min(free, default=indexes)
         return self._levels[level]
+
+    def _drop_unused_levels(self) -> None:
+        """Forget levels of which no host has a vNode any more: each costs at every placement."""
+        hosts = self._hosts
+        in_use = set(np.nonzero((hosts.allocation + hosts.owned).any(axis=-1))[0].tolist())
+        self._levels = {level: index for level, index in self._levels.items() if index in in_use}
+
+    def _drop_unused_offers(self) -> None:
+        """Forget sets of levels that no host offers any more."""
+        kept = sorted({self._offers.index(_ANY_LEVEL), *self._offer.tolist()})
+        self._offers = [self._offers[number] for number in kept]
+        self._offer = np.searchsorted(kept, self._offer)
 
     def _write(self, index: int) -> None:
         """Write the numbers of a host: those of its summary, then the VMs taken since."""
         summary = self._summaries[index]
         offer = _NO_LEVEL if summary.unschedulable else summary.offered
         if offer not in self._offers:
+            if len(self._offers) > len(self) + 1:
+                self._drop_unused_offers()
             self._offers.append(offer)
         self._offer[index] = self._offers.index(offer)
-        for level in summary.levels:
-            self._level(level)
         hosts = self._hosts
         hosts.cpus[index] = summary.cpus
         hosts.memory_mib[index] = summary.memory_mib
@@ -264,7 +280,8 @@ class Fleet:
         for numbers in (hosts.owned, hosts.allocation, hosts.largest):
             numbers[:, index] = 0
         for level, vnode in summary.levels.items():
-            where = (self._levels[level], index)
+            where = (self._level(level), index)
+            hosts = self._hosts
             hosts.owned[where] = vnode.owned
             hosts.allocation[where] = vnode.allocation
             hosts.largest[where] = vnode.largest
