@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pandas as pd
 
-from slackvm.formats.operations import HOST_OPERATIONS, Operation
+from slackvm.formats.operations import Operation
 from slackvm.formats.operations_reader import OperationsError, read_operations
 from slackvm.model import Host, Policy
 from slackvm.model.topology import Topology
@@ -46,7 +46,7 @@ def decide_logs(
     """
     # A host that was never asked for anything has an empty one.
     firsts = {path: next(read_operations(path)) for path in paths if path.stat().st_size}
-    of_hosts = {path: first.host for path, first in firsts.items() if first.op in HOST_OPERATIONS}
+    of_hosts = {path: first.host for path, first in firsts.items() if first.is_of_host}
     of_controllers = [path for path in firsts if path not in of_hosts]
     if not of_controllers:
         if policy:

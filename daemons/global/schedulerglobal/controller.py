@@ -139,7 +139,12 @@ class Controller:
             stored = store.load()
             journal = Journal(store.path.parent / "operations.jsonl")
             self.events = EventStream(journal)
-            cluster = Cluster(store, Ledger(store, journal, stored.lines))
+            cluster = Cluster(
+                store,
+                Ledger(store, journal, stored.lines),
+                settings.scg_policy,
+                settings.scg_log_mib * 2**20,
+            )
             cluster.ledger.log_only(entry("start", policy=settings.scg_policy))
             cluster.restore(stored, urls)
         except (StoreError, OSError, ValueError) as error:

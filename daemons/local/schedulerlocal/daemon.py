@@ -82,7 +82,7 @@ class LocalDaemon:
         self._delay_s = max(settings.scl_delay / settings.scl_time_scale, _SHORTEST_DELAY_S)
         folder = StateFolder(settings.scl_state_dir)
         self._hypervisor = host_settings.open_hypervisor(Site(folder.path, clock))
-        self._records = Records(folder, settings.name)
+        self._records = Records(folder, settings.name, settings.scl_log_mib * 2**20)
         selection = plugins.find(settings.scl_cpu_selection, SELECTIONS, plugins.SELECTION_GROUP)
         host = Host(
             self.topology,

@@ -11,13 +11,15 @@ from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import Any
 
+from slackvm.formats.rotation import repair_rotation, rotate
 from slackvm.model.placement import PlacementRequest
 from slackvm.model.plan import Plan
 from slackvm.model.vm import VM
 
-HOST_OPERATIONS = ("deploy", "remove", "withhold", "reset")
+HOST_OPERATIONS = ("deploy", "remove", "withhold", "reset", "snapshot")
 """`withhold`: unmanaged VMs were started, changed or stopped. `reset`: the host has no vNodes from
-here on."""
+here on. `snapshot`: the first line of a file after a rotation, of a controller too. It has the whole
+state, so that later lines can be decided without earlier ones."""
 
 CLUSTER_OPERATIONS = (
     *("start", "host", "forget", "cordon", "uncordon"),
@@ -45,7 +47,7 @@ OUTCOMES = (ACCEPTED, REFUSED, UNKNOWN)
 
 _OFTEN_ABSENT = (
     *("withheld", "policy", "room", "excluded", "labels", "require"),
-    *("owner", "by", "client", "required_host", "anti_affinity", "spec"),
+    *("owner", "by", "client", "required_host", "anti_affinity", "spec", "state"),
 )
 
 Changes = Mapping[str, list[int]]
@@ -82,6 +84,8 @@ class Operation:
         required_host: of a `reserve`, the name of the host that the request is for; None: any.
         anti_affinity: of a `reserve`, the group whose VMs are on different hosts; None: no group.
         spec: of a `lost`, what else the VM was: image, clone, labels, owner, group, creation time.
+        state: of a `snapshot`, the state on which later decisions depend; see docs/cluster.md and
+            docs/recording.md.
     """
 
     seq: int
@@ -108,6 +112,7 @@ class Operation:
     required_host: str | None = None
     anti_affinity: str | None = None
     spec: Mapping[str, Any] | None = None
+    state: Mapping[str, Any] | None = None
 
     @classmethod
     def of(cls, plan: Plan, seq: int, time: float, host: str) -> "Operation":
@@ -138,6 +143,13 @@ class Operation:
     def is_known(self) -> bool:
         """Whether this release knows what the operation does; a later release may have others."""
         return self.op in OPERATIONS and self.outcome in OUTCOMES
+
+    @property
+    def is_of_host(self) -> bool:
+        """Whether it is in the log of a host, as far as one operation shows it."""
+        if self.op == "snapshot":
+            return self.state is not None and "vnodes" in self.state
+        return self.op in HOST_OPERATIONS
 
     def to_line(self) -> bytes:
         """Return it as a line of the log."""
@@ -188,6 +200,7 @@ class Journal:
 
     def __init__(self, path: Path) -> None:
         self.path = path
+        repair_rotation(path)
         self.seq = _mend(path)
         self.grown = threading.Condition()
         self._file = path.open("ab", buffering=0)
@@ -208,6 +221,25 @@ class Journal:
         except OSError:
             self._file.truncate(end)
             raise
+        with self.grown:
+            self.seq = seq
+            self.grown.notify_all()
+
+    @property
+    def size(self) -> int:
+        """Bytes in the present file."""
+        return os.fstat(self._file.fileno()).st_size
+
+    def rotate(self, line: bytes, seq: int) -> None:
+        """Begin a new file with a snapshot; the present one is kept under another name.
+
+        Raises:
+            OSError: it cannot be written; operations are appended to the present file.
+        """
+        self.sync()
+        rotate(self.path, line)
+        self._file.close()
+        self._file = self.path.open("ab", buffering=0)
         with self.grown:
             self.seq = seq
             self.grown.notify_all()

@@ -30,6 +30,25 @@ def log_files(path: Path) -> list[Path]:
     return [*reversed(list(older)), path]
 
 
+def contiguous_files(path: Path) -> list[Path]:
+    """Return the files of a log whose entries follow each other up to the newest, oldest first.
+
+    Raises:
+        OSError: a file cannot be read.
+        ValueError: a line is not an entry.
+    """
+    found = [path]
+    for each in reversed(log_files(path)[:-1]):
+        with each.open("rb") as older, found[0].open("rb") as newer:
+            first = _first_seq(newer)
+            older.seek(_offset(older, 1 << 60))
+            lines = list(_whole_lines(older))
+        if not lines or first != _seq(lines[-1]) + 1:
+            break
+        found.insert(0, each)
+    return found
+
+
 def read_entries(
     path: Path, after: int, limit: int, most_bytes: int = 1 << 22
 ) -> tuple[list[Entry], int]:

@@ -6,6 +6,7 @@ from pathlib import Path
 from typing import Any
 
 from slackvm.formats.operations import Operation
+from slackvm.formats.operations_files import contiguous_files
 
 
 class OperationsError(ValueError):
@@ -15,6 +16,8 @@ class OperationsError(ValueError):
 def read_operations(path: Path) -> Iterator[Operation]:
     """Yield the operations of a log, of this or any other release.
 
+    If the log was rotated, those of its older files come first, as far as no file is missing.
+
     Fields that this release does not know are ignored; see also `Operation.is_known`.
 
     Raises:
@@ -22,18 +25,29 @@ def read_operations(path: Path) -> Iterator[Operation]:
     """
     expected = None
     try:
-        with path.open("rb") as file:
-            for number, line in enumerate(file, start=1):
-                where = f"{path}:{number}"
-                operation = _parsed(line, where)
-                if expected is not None and operation.seq != expected:
-                    raise OperationsError(f"{where}: seq is {operation.seq}, expected {expected}")
-                expected = operation.seq + 1
-                yield operation
+        for each in _files(path):
+            with each.open("rb") as file:
+                for number, line in enumerate(file, start=1):
+                    where = f"{each}:{number}"
+                    operation = _parsed(line, where)
+                    if expected is not None and operation.seq != expected:
+                        raise OperationsError(
+                            f"{where}: seq is {operation.seq}, expected {expected}"
+                        )
+                    expected = operation.seq + 1
+                    yield operation
     except OSError as error:
         raise OperationsError(f"{path}: {error.strerror or error}") from error
     if expected is None:
         raise OperationsError(f"{path}: the file is empty; needed: one operation a line, as JSON")
+
+
+def _files(path: Path) -> list[Path]:
+    try:
+        return contiguous_files(path)
+    except (ValueError, KeyError, TypeError, RecursionError):
+        # The present file is damaged; its error names the line.
+        return [path]
 
 
 def _parsed(line: bytes, where: str) -> Operation:
@@ -64,6 +78,8 @@ def _check_details(entry: dict[str, Any], where: str) -> None:
             raise OperationsError(f"{where}: {name}: {entry[name]!r} is not a text")
     if entry["op"] == "withhold" and not _is_cpu_list(entry.get("withheld")):
         raise OperationsError(f"{where}: withheld: {entry.get('withheld')!r} is not CPUs")
+    if entry["op"] == "snapshot" and not isinstance(entry.get("state"), dict):
+        raise OperationsError(f"{where}: state: {entry.get('state')!r} is not a state")
     if entry["op"] == "host" and not isinstance(entry.get("room"), dict):
         raise OperationsError(f"{where}: room: {entry.get('room')!r} is not a map of facts")
 

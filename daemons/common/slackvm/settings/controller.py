@@ -43,6 +43,7 @@ class GlobalSettings(BaseModel):
         scg_timeout: seconds that a host may take to answer; clients wait up to twice as long.
         scg_node_url_list: URLs of the hosts' daemons, separated by commas.
         scg_store: what the controller must not forget, `sqlite:///PATH`.
+        scg_log_mib: MiB above which the operations log goes on in a new file; 0: never.
         scg_policy: name of the placement policy.
         scg_default_level: level of VMs that are requested without one; empty: a request must have
             one.
@@ -68,6 +69,7 @@ class GlobalSettings(BaseModel):
         str,
         matching(r"sqlite:///.+", "sqlite:///PATH is needed, with a fourth / for an absolute path"),
     ] = "sqlite:////var/lib/slackvm/global/store.sqlite"
+    scg_log_mib: float = Field(default=64.0, ge=0, le=10**6, allow_inf_nan=False)
     scg_policy: Annotated[str, AfterValidator(_policy)] = Field(default_factory=_default_policy)
     scg_default_level: Annotated[float | None, BeforeValidator(_level)] = None
     scg_token: Token = SecretStr("")

@@ -59,6 +59,7 @@ class LocalSettings(BaseModel):
         scl_hypervisor: name of the backend that runs its VMs.
         scl_labels: its labels, `key=value` separated by commas.
         scl_state_dir: folder of what must survive the daemon.
+        scl_log_mib: MiB above which the operations log goes on in a new file; 0: never.
         scl_levels: levels offered, separated by commas; empty: any.
         scl_cpu_selection: name of the CPU selection.
         scl_mem_reserved: MiB of this host that VMs never get.
@@ -83,6 +84,7 @@ class LocalSettings(BaseModel):
     scl_hypervisor: str = "libvirt"
     scl_labels: Annotated[str, AfterValidator(_labels)] = ""
     scl_state_dir: Path = Path("/var/lib/slackvm/local")
+    scl_log_mib: float = Field(default=64.0, ge=0, le=10**6, allow_inf_nan=False)
     scl_levels: Annotated[str, AfterValidator(_levels)] = ""
     scl_cpu_selection: Annotated[str, AfterValidator(_selection)] = "paper"
     scl_mem_reserved: int = Field(default=0, ge=0, le=10**9)

@@ -72,6 +72,11 @@ def verify_cluster(
             result.unknown += 1
             continue
         try:
+            if logged.op == "snapshot":
+                result.difference = replay.restore(logged)
+                if result.difference:
+                    break
+                continue
             if logged.op != "reserve":
                 replay.follow(logged)
                 continue
@@ -93,7 +98,13 @@ def verify_cluster(
 
 def _by_position(path: Path, topologies: Sequence[Topology]) -> Mapping[int, Topology]:
     """Return the topologies of a log's hosts by their position."""
-    facts = [each.room for each in read_operations(path) if each.op == "host" and each.room]
+    facts: list[Mapping[str, Any]] = []
+    for each in read_operations(path):
+        if each.op == "host" and each.room:
+            facts.append(each.room)
+        elif each.op == "snapshot" and each.state:
+            # Only hosts that have reported have a size.
+            facts += [host for host in each.state.get("hosts", ()) if host.get("cpus")]
     positions = sorted({each["position"] for each in facts if type(each.get("position")) is int})
     if len(positions) != len(topologies):
         raise OperationsError(
@@ -132,6 +143,29 @@ class _Replay:
             self.hosts[position].facts["cordoned"] = logged.op == "cordon"
             self._changed(position)
 
+    def restore(self, logged: Operation) -> Difference | None:
+        """Begin with a snapshot, or compare it with what the lines before it led to.
+
+        Of a host that the controller could not ask, only what it last reported is known.
+        """
+        state = logged.state or {}
+        if not self.hosts:
+            self._find_policy(state["policy"])
+            for facts in state["hosts"]:
+                self._update(facts["name"], facts)
+            return None
+        known = {host.name: host for host in self.hosts.values()}
+        same = {
+            facts["name"]
+            for facts in state["hosts"]
+            if facts["state"] == "unknown"
+            or (facts["name"] in known and known[facts["name"]].has(facts))
+        }
+        if len(same) == len(state["hosts"]):
+            return None
+        ours = {**state, "hosts": [facts for facts in state["hosts"] if facts["name"] in same]}
+        return Difference.between(logged, replace(logged, state=ours))
+
     def place(self, logged: Operation) -> Operation:
         """Decide a placement and apply it."""
         request, fleet = logged.placement_request(), self._current()
@@ -167,14 +201,17 @@ class _Replay:
         return replace(logged, host=host.name, outcome=ACCEPTED, code=None, gains=gains)
 
     def _start(self, logged: Operation) -> None:
-        if self._given_policy is None:
-            # A log is data: code that it names is not loaded.
-            if not isinstance(logged.policy, str) or ":" in logged.policy:
-                raise ValueError(f"policy {logged.policy!r} is not a name; give the policy")
-            self._policy = plugins.find_policy(logged.policy)
+        self._find_policy(logged.policy)
         for host in self.hosts.values():
             host.facts["state"] = "unknown"
         self._fleet = None
+
+    def _find_policy(self, name: Any) -> None:
+        if self._given_policy is None:
+            # A log is data: code that it names is not loaded.
+            if not isinstance(name, str) or ":" in name:
+                raise ValueError(f"policy {name!r} is not a name; give the policy")
+            self._policy = plugins.find_policy(name)
 
     def _update(self, name: str, facts: Mapping[str, Any]) -> None:
         position = facts["position"]

@@ -3,6 +3,7 @@
 from dataclasses import replace
 from pathlib import Path
 
+from slackvm.formats.host_snapshot import host_state, restore_host
 from slackvm.formats.operations import HOST_OPERATIONS, REFUSED, Operation
 from slackvm.formats.operations_reader import OperationsError, read_operations
 from slackvm.model.codes import is_code
@@ -14,6 +15,8 @@ from slackvm.verification.difference import Difference
 
 def verify(path: Path, host: Host) -> tuple[list[Operation], Difference | None]:
     """Decide every operation of a log again on an empty host, up to the first that differs.
+
+    A log that begins with a snapshot begins with that state; later snapshots are compared.
 
     Not decided, but returned as they are in the log: refusals for reasons other than the host's
     CPUs, memory and VMs (a cordon, for example), and operations that this release does not know.
@@ -38,6 +41,11 @@ def verify(path: Path, host: Host) -> tuple[list[Operation], Difference | None]:
             host.restore([])
             decided.append(logged)
             continue
+        if logged.op == "snapshot":
+            if difference := _restore(logged, host, path, is_first=not decided):
+                return [*decided, difference.decided], difference
+            decided.append(logged)
+            continue
         if logged.outcome == REFUSED and logged.code and not _is_decided(logged.code):
             decided.append(logged)
             continue
@@ -52,6 +60,19 @@ def verify(path: Path, host: Host) -> tuple[list[Operation], Difference | None]:
         if plan.accepted:
             host.commit(plan)
     return decided, None
+
+
+def _restore(logged: Operation, host: Host, path: Path, *, is_first: bool) -> Difference | None:
+    """Begin with a snapshot, or compare it with the state to which the lines before it led."""
+    if not is_first:
+        return Difference.between(logged, replace(logged, state=host_state(host)))
+    try:
+        restore_host(host, logged.state or {})
+    except (KeyError, TypeError, ValueError) as error:
+        raise OperationsError(
+            f"{path}: seq {logged.seq}: the snapshot is invalid: {error}"
+        ) from error
+    return None
 
 
 def _is_decided(code: str) -> bool:

@@ -75,6 +75,17 @@ class LoggedHost:
             return Refusal(Code.NAME_TAKEN)
         return not_apart(request, self.name, self.groups)
 
+    def has(self, facts: Mapping[str, Any]) -> bool:
+        """Return whether these are its facts and its VMs."""
+        vms = {name: VM(name, *rest) for name, *rest in facts["vms"]}
+        groups = {name: Group(*group) for name, *group in facts.get("groups", ())}
+        ours = {name: facts[name] for name in _NO_FACTS if name in facts}
+        return (vms, groups) == (self.wanted, self.groups) and all(
+            (list(value) if isinstance(value, tuple) else value) == ours[name]
+            for name, value in self.facts.items()
+            if name in ours
+        )
+
     def take(self, vm: VM, group: Group | None) -> Mapping[str, list[int]]:
         """Add a VM of a group; return the CPUs that are taken for it, by vNode."""
         if group:

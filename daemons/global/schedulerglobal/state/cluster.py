@@ -20,6 +20,7 @@ from schedulerglobal.store.ledger import Ledger, entry
 from schedulerglobal.store.records import Stored, StoredHost
 from slackvm.api.roles import Caller
 from slackvm.formats.operations import Operation
+from slackvm.formats.origin import NO_REQUEST, originating
 from slackvm.model.labels import check_labels
 from slackvm.model.placement import Fleet, Group
 
@@ -34,6 +35,8 @@ class Cluster:
     Args:
         store: keeps what must not be forgotten.
         ledger: writes to the store and to the operations log.
+        policy: name of the placement policy, for the operations log.
+        log_bytes: above this size the operations log goes on in a new file; 0: never.
 
     Attributes:
         lock: held while hosts are read or changed.
@@ -51,7 +54,9 @@ class Cluster:
         rows_skipped: rows of the store that could not be read when the controller started.
     """
 
-    def __init__(self, store: Store, ledger: Ledger) -> None:
+    def __init__(
+        self, store: Store, ledger: Ledger, policy: str = "", log_bytes: float = 0
+    ) -> None:
         self.lock = threading.RLock()
         self.progress = threading.Condition(self.lock)
         self.fleet = Fleet([])
@@ -61,6 +66,8 @@ class Cluster:
         self.suspects: set[HostRecord] = set()
         self.store = store
         self.ledger = ledger
+        self.policy = policy
+        self.log_bytes = log_bytes
         self.identity = Identity(store, ledger)
         self.listed = ListedHosts(store, ledger)
         self.obeying_others: set[HostRecord] = set()
@@ -279,6 +286,26 @@ class Cluster:
                 host.label_overrides = before
                 raise
             self.changed(host)
+
+    def rotate_log(self) -> None:
+        """Let the operations log go on in a new file, if the present one is large.
+
+        No operation of this thread may be under way: the snapshot has all that the log has.
+        """
+        with self.lock:
+            if self.log_bytes and self.ledger.is_rotation_due(self.log_bytes):
+                hosts = [
+                    {
+                        "name": host.name,
+                        "position": host.ordinal,
+                        "cordoned": host.cordoned,
+                        **host.facts(),
+                    }
+                    for host in self.hosts
+                ]
+                with originating(NO_REQUEST):
+                    state = {"policy": self.policy, "hosts": hosts}
+                    self.ledger.rotate(entry("snapshot", state=state))
 
     def find_host(self, name: str) -> HostRecord | None:
         """Return a host by its name."""

@@ -20,6 +20,8 @@ log = structlog.get_logger()
 _KEPT_LINES = 512
 """Lines of the log that the store keeps before the log is synced to its disk."""
 
+_ROTATE_AGAIN_S = 60.0
+
 Write = Callable[[Lines], None]
 
 
@@ -44,6 +46,7 @@ class Ledger:
         self._unlogged: list[tuple[int, bytes]] = []
         self._error = StoreError(Code.STORAGE_FAILED, "")
         self._kept = 0
+        self._rotate_after = 0.0
         self._seq = journal.seq
         for seq, line in lines:
             if seq > self._seq:
@@ -104,6 +107,29 @@ class Ledger:
             self._log(lines)
         if self._unlogged:
             self._append()
+
+    def is_rotation_due(self, most_bytes: float) -> bool:
+        """Return whether the log is larger than this, and nothing waits to be written."""
+        is_tried = time.monotonic() < self._rotate_after
+        return not is_tried and not self.is_behind and self._journal.size > most_bytes
+
+    def rotate(self, snapshot: Operation) -> None:
+        """Let the log go on in a new file, which begins with a snapshot of the present state.
+
+        If that fails, the log stays as it is, and it is tried again a minute later.
+        """
+        [(seq, line)] = self._numbered([snapshot])
+        try:
+            self._journal.rotate(line, seq)
+            # The lines before it are on the disk.
+            self._store.drop_lines(seq)
+            self._kept = 0
+        except (OSError, StoreError) as error:
+            self._seq = self._journal.seq
+            self._rotate_after = time.monotonic() + _ROTATE_AGAIN_S
+            self._failed(error)
+            return
+        log.info("operations_log_rotated", seq=seq, path=str(self._journal.path))
 
     def close(self) -> None:
         """Write what is left, as far as possible, and close store and log."""

@@ -97,6 +97,7 @@ class Poller:
             self._give_up_on_slow()
             with self._cluster.lock:
                 self._cluster.ledger.catch_up()
+                self._cluster.rotate_log()
             if host is not None:
                 self._begin(host)
 

@@ -1,6 +1,7 @@
 """What the agent records: the state file, then the operations log."""
 
 import shutil
+import time as clock
 from collections.abc import Mapping
 from dataclasses import replace
 from pathlib import Path
@@ -18,6 +19,7 @@ from schedulerlocal.agent.state_file import (
 from schedulerlocal.agent.state_folder import StateFolder
 from schedulerlocal.hypervisor import ObservedVM
 from slackvm.formats.files import remove_leftovers
+from slackvm.formats.host_snapshot import host_state
 from slackvm.formats.operations import ACCEPTED, Journal, Operation
 from slackvm.formats.origin import current_origin
 from slackvm.model.host import Host
@@ -28,6 +30,7 @@ log = structlog.get_logger()
 
 KEPT_REMOVALS = 512
 """Removed VMs that a host remembers. A controller asks for them after an outage."""
+_ROTATE_AGAIN_S = 60.0
 
 
 class Records:
@@ -40,15 +43,19 @@ class Records:
     Args:
         folder: the state directory.
         host_name: the host's name in the log.
+        log_bytes: above this size the log goes on in a new file; 0: never.
 
     Attributes:
         is_behind: whether something could not be written yet.
         removals: the last VMs that were removed, the latest last.
     """
 
-    def __init__(self, folder: StateFolder, host_name: str) -> None:
+    def __init__(self, folder: StateFolder, host_name: str, log_bytes: float = 0) -> None:
         self.is_behind = False
         self.removals: tuple[Removal, ...] = ()
+        self._log_bytes = log_bytes
+        self._rotate_after = 0.0
+        self._time = 0.0
         self._state_path = folder.path / "state.json"
         self._journal = Journal(folder.path / "operations.jsonl")
         self._host_name = host_name
@@ -135,6 +142,7 @@ class Records:
 
     def _append(self, plan: Plan, time: float, labels: Labels, owner: str) -> None:
         self._seq += 1
+        self._time = time
         origin = current_origin()
         operation = replace(
             Operation.of(plan, self._seq, time, self._host_name),
@@ -153,6 +161,31 @@ class Records:
             log.error("state_file_not_written", error=str(error))
             return
         self._flush()
+        if self._log_bytes and not self.is_behind and self._journal.size > self._log_bytes:
+            self._rotate(host)
+
+    def _rotate(self, host: Host) -> None:
+        """Let the log go on in a new file; if that fails, try again a minute later."""
+        if clock.monotonic() < self._rotate_after:
+            return
+        seq = self._seq + 1
+        snapshot = Operation(
+            seq,
+            self._time,
+            "snapshot",
+            *("", None, None, None),
+            self._host_name,
+            ACCEPTED,
+            state=host_state(host),
+        )
+        try:
+            self._journal.rotate(snapshot.to_line(), seq)
+        except OSError as error:
+            self._rotate_after = clock.monotonic() + _ROTATE_AGAIN_S
+            log.error("operations_log_not_rotated", error=str(error))
+            return
+        self._seq = seq
+        log.info("operations_log_rotated", seq=seq)
 
     def _flush(self) -> None:
         self.is_behind = True
