@@ -18,8 +18,8 @@ from slackvm.model.vm import VM
 
 HOST_OPERATIONS = ("deploy", "remove", "withhold", "reset", "snapshot")
 """`withhold`: unmanaged VMs were started, changed or stopped. `reset`: the host has no vNodes from
-here on. `snapshot`: the first line of a file after a rotation, of a controller too. It has the whole
-state, so that later lines can be decided without earlier ones."""
+here on. `snapshot`: the first line of a file after a rotation, of a controller too; it has the
+whole state, so that later lines can be decided without earlier ones."""
 
 CLUSTER_OPERATIONS = (
     *("start", "host", "forget", "cordon", "uncordon"),
