@@ -1,5 +1,6 @@
 """Requests to hosts, bounded in time and size; every answer is validated."""
 
+import resource
 from dataclasses import dataclass
 from http.cookiejar import DefaultCookiePolicy
 from typing import Any, TypeVar
@@ -29,6 +30,7 @@ from schedulerglobal.hosts.replies import (
     RefusedError,
 )
 from schedulerglobal.hosts.url import HostUrl
+from schedulerglobal.limits import LIMITS
 from slackvm.api import host_api
 from slackvm.api.controllers import HEADER, HOLD, ControllerClaim, ObeyReply, ObeyRequest
 from slackvm.api.endpoint import Endpoint, InputT, PathT
@@ -64,6 +66,9 @@ MAX_ANSWER = 1 << 23
 """Bytes that a host's answer may have: enough for thousands of VMs on 256 CPUs."""
 
 _PIECE = 1 << 16
+
+_MOST_HOSTS = 10_000
+"""Hosts with which connections are kept open."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -117,7 +122,13 @@ class HostClient:
         self._session.headers = {"Accept": "application/json"}
         self._session.cookies.set_policy(DefaultCookiePolicy(allowed_domains=[]))
         self._token = token
-        adapter = TotalTimeoutAdapter(pool_connections=10_000, pool_maxsize=16, max_retries=0)
+        # A pool for each host; what is in none any more is closed. In each, connections that are
+        # not used stay open, and with few files few of them.
+        files, _ = resource.getrlimit(resource.RLIMIT_NOFILE)
+        kept = LIMITS.idle_connections(files)
+        pools = min(_MOST_HOSTS, kept)
+        size = min(LIMITS.per_host, max(1, kept // pools))
+        adapter = TotalTimeoutAdapter(pool_connections=pools, pool_maxsize=size, max_retries=0)
         for scheme in ("http://", "https://"):
             self._session.mount(scheme, adapter)
 

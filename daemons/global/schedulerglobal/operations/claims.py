@@ -1,8 +1,12 @@
 """Waiting for a VM until nothing else is under way about it."""
 
+from collections.abc import Iterator
+from contextlib import contextmanager, nullcontext
+
 from schedulerglobal.hosts.client import HostClient
 from schedulerglobal.hosts.replies import HostError
 from schedulerglobal.operations import errors
+from schedulerglobal.operations.slots import HostSlots
 from schedulerglobal.reservations.recovery import ReservationRecovery
 from schedulerglobal.state.cluster import Cluster
 from schedulerglobal.state.host import HostRecord
@@ -27,6 +31,7 @@ class Claims:
 
     Attributes:
         cluster, client, poller, recovery: the arguments.
+        slots: how many operations may be about each host.
     """
 
     def __init__(
@@ -40,6 +45,31 @@ class Claims:
         self.client = client
         self.poller = poller
         self.recovery = recovery
+        self.slots = HostSlots(cluster)
+
+    @contextmanager
+    def held_vm(
+        self, name: str, deadline: Deadline, host_name: str = "", *, stops: bool = False
+    ) -> Iterator[tuple[HostRecord, VMRecord]]:
+        """Give what `find_vm` returns, while holding one of the host's places.
+
+        Args:
+            name: the VM.
+            deadline: how long to wait for other operations on it.
+            host_name: the host that has the VM; empty: the only one.
+            stops: the operation takes as long as a guest needs to shut down.
+
+        Raises:
+            RestError: as `find_vm`, or the host has too many operations under way.
+        """
+        with self.cluster.lock:
+            holders = self.cluster.holders(name)
+            if host_name:
+                holders = [host for host in holders if host.name == host_name]
+            if len(holders) == 1:
+                self.check_reachable(holders[0])
+        with self.slots.held(holders[0], stops=stops) if len(holders) == 1 else nullcontext():
+            yield self.find_vm(name, deadline, host_name)
 
     def find_vm(
         self,
@@ -76,6 +106,7 @@ class Claims:
                     self.wait(deadline, "not every host was polled yet")
                     continue
                 [host] = holders
+                self.check_reachable(host)
                 reservation = host.reservations.get(name)
                 if reservation is None:
                     return host, host.vms[name]
@@ -87,6 +118,16 @@ class Claims:
                 self.recovery.recover(reservation)
             except HostError as error:
                 raise errors.outcome_unknown(host, error) from error
+
+    def check_reachable(self, host: HostRecord) -> None:
+        """Refuse at once what a host would have to do that is known not to answer.
+
+        Raises:
+            RestError: the host did not answer when it was last asked; it is asked again.
+        """
+        if host.is_unknown and host.was_polled:
+            self.poller.poll_soon(host)
+            raise errors.unreachable(host, host.resources.reason)
 
     def wait(self, deadline: Deadline, reason: str) -> None:
         """Wait until something changes; the cluster's lock is held.

@@ -7,7 +7,7 @@ request whose key was cancelled.
 """
 
 import time
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 
 from prometheus_client import CollectorRegistry, Counter, Histogram
 
@@ -98,7 +98,7 @@ class Deployment:
         """Ask one host after another; those that refuse are put into `refused`."""
         deadline = self._claims.client.deadline()
         while True:
-            reservation = self._claim(spec, caller, refused, deadline, lost)
+            reservation, place = self._claim(spec, caller, refused, deadline, lost)
             host, api_version = reservation.host, reservation.host.api_version
             try:
                 with reservations.given_back_on_failure(self._cluster, reservation):
@@ -115,6 +115,8 @@ class Deployment:
                     if reservation.repeated or error.is_same_on_every_host:
                         raise errors.refused_by_host(host, error) from error
                     refused[host] = _refusal(error)
+            finally:
+                self._claims.slots.give_back(host, place)
             if not deadline.left:
                 raise errors.not_now(Code.NOT_READY, "several hosts refused it in turn; try again")
 
@@ -125,20 +127,25 @@ class Deployment:
         refused: dict[HostRecord, Refusal],
         deadline: Deadline,
         lost: LostVM | None,
-    ) -> Reservation:
-        """Return a reservation for a VM, claimed by this thread.
+    ) -> tuple[Reservation, float]:
+        """Return a reservation for a VM, claimed by this thread, and its place at the host.
 
         Raises:
             RestError: there is another VM of that name, it is lost, no host takes it, or the
                 caller's quota is used up.
         """
-        cluster = self._cluster
+        cluster, slots = self._cluster, self._claims.slots
         with cluster.lock:
             while True:
                 holders = cluster.holders(spec.name)
                 self._check_lost(spec.name, caller, holders, lost)
                 if not holders and cluster.is_known:
-                    return self._reserve(spec, caller, refused, lost)
+                    passed_over = {**slots.passed_over(), **refused}
+                    if cluster.holders(spec.name):
+                        # It came while this thread waited for a place.
+                        continue
+                    new = self._reserve(spec, caller, passed_over, lost)
+                    return new, slots.take(new.host)
                 if not holders:
                     self._claims.wait(deadline, "not every host was polled yet")
                     continue
@@ -149,17 +156,21 @@ class Deployment:
                 if spec.host not in ("", host.name):
                     raise errors.name_taken(f"the VM exists on host {host.name}, not {spec.host}")
                 if reservation is None:
-                    return reservations.repeat(cluster, host, spec)
+                    self._claims.check_reachable(host)
+                    place = slots.take(host)
+                    return reservations.repeat(cluster, host, spec), place
                 if not reservation.claimed:
+                    place = slots.take(host)
                     reservation.claimed = True
-                    return reservation
-                self._claims.wait(deadline, f"host {host.name} is still creating it")
+                    return reservation, place
+                with slots.waiting(host):
+                    self._claims.wait(deadline, f"host {host.name} is still creating it")
 
     def _reserve(
         self,
         spec: VMSpec,
         caller: Caller,
-        refused: dict[HostRecord, Refusal],
+        refused: Mapping[HostRecord, Refusal],
         lost: LostVM | None,
     ) -> Reservation:
         """Return a reservation on the best host; the cluster's lock is held.

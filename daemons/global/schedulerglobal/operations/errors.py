@@ -122,7 +122,13 @@ def outcome_unknown(host: HostRecord, error: HostError | str) -> RestError:
     return not_now(Code.OUTCOME_UNKNOWN, message)
 
 
-def unreachable(host: HostRecord, error: HostError) -> RestError:
+def host_busy(host: HostRecord) -> RestError:
+    """Return that a host has too many operations under way."""
+    message = f"host {host.name}: {Code.HOST_BUSY.text}"
+    return RestError(Code.HOST_BUSY, message, headers={"Retry-After": "1"})
+
+
+def unreachable(host: HostRecord, error: HostError | str) -> RestError:
     """Return that a host did not get a request, so that nothing has changed."""
     message = f"host {host.name}: {error}; nothing has changed. Try again when the host answers"
     return not_now(Code.HOST_UNREACHABLE, message)

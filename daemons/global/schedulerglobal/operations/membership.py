@@ -8,11 +8,12 @@ from pydantic import SecretStr
 from schedulerglobal.hosts.client import HostClient
 from schedulerglobal.hosts.replies import HostError, RefusedError
 from schedulerglobal.hosts.url import HostUrl, as_known
+from schedulerglobal.limits import LIMITS
 from schedulerglobal.operations import errors
 from schedulerglobal.state.cluster import Cluster
 from schedulerglobal.state.host import HostRecord
 from schedulerglobal.sync.claiming import OBEYING_SINCE
-from schedulerglobal.sync.poller import POLLS_AT_ONCE, Poller
+from schedulerglobal.sync.poller import Poller
 from slackvm.api.errors import RestError
 from slackvm.api.hosts import HostReply
 from slackvm.model.codes import Code
@@ -151,7 +152,7 @@ class Membership:
             for host in hosts:
                 # The next report must be a whole one: it says whom the host obeys.
                 host.etag = ""
-        with ThreadPoolExecutor(POLLS_AT_ONCE) as pool:
+        with ThreadPoolExecutor(LIMITS.polls) as pool:
             list(pool.map(self._poller.poll, hosts))
 
     def _claim(self, url: HostUrl, *, take_over: bool) -> None:

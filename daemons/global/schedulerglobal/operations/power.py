@@ -26,20 +26,21 @@ def change_state(
     Raises:
         RestError: there is no such VM, its host cannot be reached, or the outcome is unknown.
     """
-    host, _ = claims.find_vm(name, claims.client.deadline(), host_name, caller)
-    asked_at = time.monotonic()
-    try:
-        with watched(claims.cluster, host):
-            reply = claims.client.change_state(host.url, name, verb)
-            check_sender(host, reply.summary)
-    except RefusedError as error:
-        claims.poller.poll_soon(host)
-        raise errors.refused_by_host(host, error) from error
-    except ConnectError as error:
-        claims.poller.poll_soon(host)
-        raise errors.unreachable(host, error) from error
-    except HostError as error:
-        claims.poller.poll_soon(host)
-        raise errors.outcome_unknown(host, error) from error
+    stops, deadline = verb != "start", claims.client.deadline()
+    with claims.held_vm(name, deadline, host_name, caller, stops=stops) as (host, _):
+        asked_at = time.monotonic()
+        try:
+            with watched(claims.cluster, host):
+                reply = claims.client.change_state(host.url, name, verb)
+                check_sender(host, reply.summary)
+        except RefusedError as error:
+            claims.poller.poll_soon(host)
+            raise errors.refused_by_host(host, error) from error
+        except ConnectError as error:
+            claims.poller.poll_soon(host)
+            raise errors.unreachable(host, error) from error
+        except HostError as error:
+            claims.poller.poll_soon(host)
+            raise errors.outcome_unknown(host, error) from error
     apply_change(claims.cluster, host, verb, reply, asked_at)
     return reply

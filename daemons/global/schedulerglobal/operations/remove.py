@@ -1,6 +1,7 @@
 """Removing a VM from its host."""
 
 import time
+from contextlib import ExitStack
 
 from schedulerglobal.hosts.replies import HostError, OutcomeUnknownError, RefusedError
 from schedulerglobal.operations import errors
@@ -32,27 +33,28 @@ def remove_vm(
         RestError: there is no such VM, its host cannot be reached, or the outcome is unknown.
     """
     cluster, deadline = claims.cluster, claims.client.deadline()
-    try:
-        host, vm = claims.find_vm(name, deadline, host_name, caller)
-    except RestError as error:
-        if error.status == 404 and not cluster.holders(name):
-            log_no_vm(cluster, name)
-        raise
-    with cluster.lock:
-        host.removing[name] = host.removing.get(name, 0) + 1
-        # Whatever becomes of the request and of this process: the VM will not be lost.
-        mark_removal(cluster, host, vm, requested=True)
-    try:
-        return _remove(claims, host, vm, deadline)
-    except RestError as error:
-        if error.detail.code != Code.OUTCOME_UNKNOWN:
-            mark_removal(cluster, host, vm, requested=False)
-        raise
-    finally:
+    with ExitStack() as stack:
+        try:
+            host, vm = stack.enter_context(claims.held_vm(name, deadline, host_name, caller))
+        except RestError as error:
+            if error.status == 404 and not cluster.holders(name):
+                log_no_vm(cluster, name)
+            raise
         with cluster.lock:
-            host.removing[name] -= 1
-            if not host.removing[name]:
-                del host.removing[name]
+            host.removing[name] = host.removing.get(name, 0) + 1
+            # Whatever becomes of the request and of this process: the VM will not be lost.
+            mark_removal(cluster, host, vm, requested=True)
+        try:
+            return _remove(claims, host, vm, deadline)
+        except RestError as error:
+            if error.detail.code != Code.OUTCOME_UNKNOWN:
+                mark_removal(cluster, host, vm, requested=False)
+            raise
+        finally:
+            with cluster.lock:
+                host.removing[name] -= 1
+                if not host.removing[name]:
+                    del host.removing[name]
 
 
 def _remove(claims: Claims, host: HostRecord, vm: VMRecord, deadline: Deadline) -> SummaryReply:

@@ -12,6 +12,7 @@ from prometheus_client import CollectorRegistry, Histogram
 from schedulerglobal.hosts.client import POLL_S, HostClient
 from schedulerglobal.hosts.replies import HostError, HostReport
 from schedulerglobal.hosts.url import HostUrl
+from schedulerglobal.limits import LIMITS
 from schedulerglobal.reservations.recovery import ReservationRecovery
 from schedulerglobal.state.cluster import Cluster
 from schedulerglobal.state.host import HostRecord
@@ -21,9 +22,6 @@ from schedulerglobal.sync.losses import REMOVALS_SINCE
 from schedulerglobal.sync.reports import apply_report, mark_unreachable
 
 log = structlog.get_logger()
-
-POLLS_AT_ONCE = 32
-"""Enough for many dead hosts, each of which holds a thread for seconds."""
 
 _FIRST_RETRY_S = 1.0
 _SLOWEST_RETRY_S = 60.0
@@ -71,8 +69,10 @@ class Poller:
         self._polling: dict[HostRecord, float] = {}
         self._again: set[HostRecord] = set()
         self._failures: dict[HostRecord, int] = {}
-        self._free_threads = threading.BoundedSemaphore(POLLS_AT_ONCE)
-        self._pool = ThreadPoolExecutor(POLLS_AT_ONCE, thread_name_prefix="poll")
+        self._free_threads = threading.BoundedSemaphore(LIMITS.polls)
+        # Each host that does not answer holds a thread for seconds.
+        self._for_failing = threading.BoundedSemaphore(LIMITS.failing_polls)
+        self._pool = ThreadPoolExecutor(LIMITS.polls, thread_name_prefix="poll")
         self._stopped = False
 
     def poll_soon(self, host: HostRecord) -> None:
@@ -164,6 +164,13 @@ class Poller:
         return None
 
     def _begin(self, host: HostRecord) -> None:
+        is_failing = self._failures.get(host, 0) > 0
+        if is_failing and not self._for_failing.acquire(blocking=False):
+            with self._wake:
+                del self._polling[host]
+                self._again.discard(host)
+                self._schedule(host, _TICK_S)
+            return
         while not self._free_threads.acquire(timeout=_TICK_S):
             self.active_at = time.monotonic()
             self._give_up_on_slow()
@@ -172,9 +179,9 @@ class Poller:
         with self._wake:
             self._polling[host] = time.monotonic()
             if not self._stopped:
-                self._pool.submit(self._poll_and_reschedule, host)
+                self._pool.submit(self._poll_and_reschedule, host, is_failing=is_failing)
 
-    def _poll_and_reschedule(self, host: HostRecord) -> None:
+    def _poll_and_reschedule(self, host: HostRecord, *, is_failing: bool) -> None:
         try:
             replied = self.poll(host)
         except Exception:
@@ -182,6 +189,8 @@ class Poller:
             replied = False
         finally:
             self._free_threads.release()
+            if is_failing:
+                self._for_failing.release()
         failures = 0 if replied else self._failures.get(host, 0) + 1
         with self._wake:
             del self._polling[host]
