@@ -67,7 +67,7 @@ class Claims:
             if host_name:
                 holders = [host for host in holders if host.name == host_name]
             if len(holders) == 1:
-                self.check_reachable(holders[0])
+                self.check_reachable(holders[0], name)
         with self.slots.held(holders[0], stops=stops) if len(holders) == 1 else nullcontext():
             yield self.find_vm(name, deadline, host_name)
 
@@ -106,7 +106,7 @@ class Claims:
                     self.wait(deadline, "not every host was polled yet")
                     continue
                 [host] = holders
-                self.check_reachable(host)
+                self.check_reachable(host, name)
                 reservation = host.reservations.get(name)
                 if reservation is None:
                     return host, host.vms[name]
@@ -119,15 +119,22 @@ class Claims:
             except HostError as error:
                 raise errors.outcome_unknown(host, error) from error
 
-    def check_reachable(self, host: HostRecord) -> None:
+    def check_reachable(self, host: HostRecord, name: str) -> None:
         """Refuse at once what a host would have to do that is known not to answer.
 
+        Args:
+            host: the host; it is polled again.
+            name: the VM that it has or may have.
+
         Raises:
-            RestError: the host did not answer when it was last asked; it is asked again.
+            RestError: the host did not answer when it was last asked.
         """
         if host.is_unknown and host.was_polled:
             self.poller.poll_soon(host)
-            raise errors.unreachable(host, host.resources.reason)
+            reason = host.resources.reason
+            if name in host.reservations:
+                raise errors.outcome_unknown(host, reason)
+            raise errors.unreachable(host, reason)
 
     def wait(self, deadline: Deadline, reason: str) -> None:
         """Wait until something changes; the cluster's lock is held.

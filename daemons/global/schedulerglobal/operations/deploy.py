@@ -156,7 +156,7 @@ class Deployment:
                 if spec.host not in ("", host.name):
                     raise errors.name_taken(f"the VM exists on host {host.name}, not {spec.host}")
                 if reservation is None:
-                    self._claims.check_reachable(host)
+                    self._claims.check_reachable(host, spec.name)
                     place = slots.take(host)
                     return reservations.repeat(cluster, host, spec), place
                 if not reservation.claimed:
