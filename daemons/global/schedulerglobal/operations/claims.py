@@ -49,7 +49,13 @@ class Claims:
 
     @contextmanager
     def held_vm(
-        self, name: str, deadline: Deadline, host_name: str = "", *, stops: bool = False
+        self,
+        name: str,
+        deadline: Deadline,
+        host_name: str = "",
+        caller: Caller = UNRESTRICTED,
+        *,
+        stops: bool = False,
     ) -> Iterator[tuple[HostRecord, VMRecord]]:
         """Give what `find_vm` returns, while holding one of the host's places.
 
@@ -57,19 +63,20 @@ class Claims:
             name: the VM.
             deadline: how long to wait for other operations on it.
             host_name: the host that has the VM; empty: the only one.
+            caller: who sent the request.
             stops: the operation takes as long as a guest needs to shut down.
 
         Raises:
             RestError: as `find_vm`, or the host has too many operations under way.
         """
         with self.cluster.lock:
-            holders = self.cluster.holders(name)
+            holders = self.cluster.holders_seen_by(caller, name)
             if host_name:
                 holders = [host for host in holders if host.name == host_name]
             if len(holders) == 1:
                 self.check_reachable(holders[0], name)
         with self.slots.held(holders[0], stops=stops) if len(holders) == 1 else nullcontext():
-            yield self.find_vm(name, deadline, host_name)
+            yield self.find_vm(name, deadline, host_name, caller)
 
     def find_vm(
         self,

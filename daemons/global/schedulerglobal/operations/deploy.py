@@ -150,19 +150,19 @@ class Deployment:
                     self._claims.wait(deadline, "not every host was polled yet")
                     continue
                 [host, *others] = holders
-                reservation = host.reservations.get(spec.name)
-                if others or not _is_same(spec, host, reservation):
+                known = host.reservations.get(spec.name)
+                if others or not _is_same(spec, host, known):
                     raise errors.name_taken(f"another VM of this name is on host {host.name}")
                 if spec.host not in ("", host.name):
                     raise errors.name_taken(f"the VM exists on host {host.name}, not {spec.host}")
-                if reservation is None:
+                if known is None:
                     self._claims.check_reachable(host, spec.name)
                     place = slots.take(host)
                     return reservations.repeat(cluster, host, spec), place
-                if not reservation.claimed:
+                if not known.claimed:
                     place = slots.take(host)
-                    reservation.claimed = True
-                    return reservation, place
+                    known.claimed = True
+                    return known, place
                 with slots.waiting(host):
                     self._claims.wait(deadline, f"host {host.name} is still creating it")
 
