@@ -20,8 +20,17 @@ from slackvm.api.scheduling import (
     ClusterPlanReply,
     ClusterPlanRequest,
 )
+from slackvm.api.vms import VMReply
 
-REPLIES = (HostsReply, ClusterVMsReply, ClusterPlanReply, CapacityReply, EventsReply, ErrorReply)
+REPLIES = (
+    HostsReply,
+    VMReply,
+    ClusterVMsReply,
+    ClusterPlanReply,
+    CapacityReply,
+    EventsReply,
+    ErrorReply,
+)
 REQUESTS = (ClusterPlanRequest, CapacityRequest)
 
 _NAMES = {"string": "string", "integer": "number", "number": "number", "boolean": "boolean"}

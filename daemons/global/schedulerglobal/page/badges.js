@@ -14,6 +14,8 @@ const STATES = new Map([
   ["paused", ["warn", "‖ paused"]],
   ["crashed", ["bad", "✕ crashed"]],
   ["lost", ["bad", "✕ lost"]],
+  ["fenced", ["warn", "‖ fenced"]],
+  ["lost", ["bad", "✕ lost"]],
 ]);
 
 /** @param {string} state of a host or of a VM */

@@ -111,7 +111,7 @@ export class Cluster extends EventTarget {
   /** @param {HostsReply} reply */
   #take({ revision, hosts, topologies, ages }) {
     const changed = hosts.map((host) =>
-      entry({ ...host, topology: topologies[host.topology_digest] ?? host.topology }),
+      entry({ ...host, topology: topologies?.[host.topology_digest ?? ""] ?? host.topology ?? [] }),
     );
     const known = new Map([...this.hosts, ...changed]);
     const present = Object.keys(ages).map((name) => known.get(name));

@@ -97,7 +97,7 @@ export class Grid {
     this.#corners.clear();
     this.#boxes = [];
     this.#labels = [];
-    const nodes = groups(this.#host.topology).map(([node, caches]) => {
+    const nodes = groups(this.#host.topology ?? []).map(([node, caches]) => {
       const boxes = caches.map(([cache, cores]) => {
         const across = evenly(cores.length, Math.min(CORES_IN_A_ROW, room));
         const high = Math.max(...cores.map((core) => core.length)) * step + edge;
@@ -203,7 +203,7 @@ function owners(host) {
   const unmanaged = foreignCpus(host);
   const vnodes = levelsOf(host);
   const taken = new Set([...unmanaged, ...vnodes.flatMap(([, vnode]) => vnode.cpu_list)]);
-  const free = host.topology.map((cpu) => cpu.cpu_id).filter((cpu) => !taken.has(cpu));
+  const free = (host.topology ?? []).map((cpu) => cpu.cpu_id).filter((cpu) => !taken.has(cpu));
   return [
     [FREE, free],
     ...vnodes.map(([level, vnode]) => /** @type {[import("./levels.js").Look, number[]]} */ ([

@@ -112,7 +112,7 @@ export class HostView {
   }
 
   #showCpus() {
-    if (this.#details.open && this.#host) this.#cpus.show(this.#host.topology);
+    if (this.#details.open && this.#host) this.#cpus.show(this.#host.topology ?? []);
   }
 
   async #toggle() {

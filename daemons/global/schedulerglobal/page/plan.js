@@ -103,13 +103,14 @@ export class DeployView {
   /** @param {ClusterPlanRequest} request @param {ClusterPlanReply} plan */
   #show(request, plan) {
     const { name, vcpus, memory_gib, level } = request;
+    const levels = level ? `, ${levelName(level)}` : "";
     const taking = plan.hosts.filter((verdict) => verdict.accepted).length;
     const where = plan.accepted ? `would go to ${plan.host}` : "cannot be placed";
     say(byId("plan-heading"), `${name} ${where}`);
     const why = plan.accepted
       ? `${taking} of ${counted(plan.hosts.length, "host")} would take it; policy ${plan.policy}`
       : plan.message;
-    const size = `${counted(vcpus, "vCPU")}, ${gib(1024 * memory_gib)}, ${levelName(level)}`;
+    const size = `${counted(vcpus, "vCPU")}, ${gib(1024 * memory_gib)}${levels}`;
     say(byId("plan-facts"), `${size} · ${why}.`);
     say(this.#button, `Deploy ${name}`);
     this.#button.hidden = !plan.accepted;

@@ -22,7 +22,16 @@ const VERBS = {
     "The VM ends now, for good. A clone loses what it has written; the image stays.",
     "was removed",
   ],
+  rebuild: [
+    "Rebuild",
+    "The VM is placed and created again as it was deployed. What a clone had written is lost.",
+    "was rebuilt",
+  ],
+  forget: ["Let go", "The controller forgets the VM, and its name is free.", "was let go"],
 };
+
+/** Operations on a VM that is lost; the others are for VMs that exist. */
+const FOR_LOST = new Set(["rebuild", "forget"]);
 
 const FACTS = [
   ...["Host", "Size", "Level", "CPUs it may use"],
@@ -134,9 +143,10 @@ export class VmView {
     const isRunning = vm.state === "running";
     const isLost = vm.state === "lost";
     /** @type {Record<string, boolean>} */
-    const isPointless = { start: isRunning, stop: isOff, restart: isOff, remove: false };
+    const isPointless = { start: isRunning, stop: isOff, restart: isOff };
     for (const [verb, button] of Object.entries(this.#buttons)) {
-      button.disabled = busy !== "" || isLost || isPointless[verb];
+      button.hidden = FOR_LOST.has(verb) !== isLost;
+      button.disabled = busy !== "" || Boolean(isPointless[verb]);
       button.ariaBusy = busy === verb ? "true" : null;
     }
     say(this.#gridTitle, `Its CPUs on ${vm.host}`);
@@ -153,9 +163,10 @@ export class VmView {
     const work = async () => {
       try {
         if (verb === "remove") await call("DELETE", vmPath(name));
+        else if (verb === "forget") await call("DELETE", `${vmPath(name)}?lost=true`);
         else await call("POST", `${vmPath(name)}/${verb}`);
         notify(`${name} ${done}.`);
-        if (verb === "remove" && name === this.title) location.hash = "#/vms";
+        if (["remove", "forget"].includes(verb) && name === this.title) location.hash = "#/vms";
       } catch (error) {
         notify(`${name}: ${messageOf(error)}`, { isError: true });
       }
@@ -170,12 +181,11 @@ export class VmView {
 }
 
 /** What must be known of a VM before anything else. @param {ClusterVMReply} vm */
-function noteAbout({ name, state, state_reason: reason, duplicates = [] }) {
+function noteAbout({ state, state_reason: reason, duplicates = [] }) {
   const others = duplicates.join(", ");
   if (others) return `VMs of this name are also on ${others}: use slackvm with --host.`;
-  if (state !== "lost") return "";
-  const commands = `slackvm rebuild ${name}, or slackvm remove ${name} --lost`;
-  return `The VM is lost: ${reason}. To create it again or let it go: ${commands}.`;
+  if (state !== "lost") return reason ?? "";
+  return `The VM is lost: ${reason}. It can be created again, or let go.`;
 }
 
 /**
