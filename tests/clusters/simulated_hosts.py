@@ -22,7 +22,7 @@ from schedulerlocal.api.replies import Identity
 from schedulerlocal.backends.memory.backend import MemoryHypervisor
 from schedulerlocal.clock import Clock
 from schedulerlocal.hypervisor import VMSpec
-from slackvm.api.lanes import Lane
+from slackvm.api.endpoint import Lane
 from slackvm.http.app import RestApp, StartResponse
 from slackvm.http.auth import Tokens
 from slackvm.http.engine import engine

@@ -5,7 +5,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from schedulerglobal.limits import LIMITS, ControllerLimits
-from slackvm.api.lanes import Lane
+from slackvm.api.endpoint import Lane
 from slackvm.http.engine.limits import FEWEST_WAITING, RESERVED_FILES, Limits
 
 

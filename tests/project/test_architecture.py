@@ -2,6 +2,7 @@
 
 import re
 import subprocess
+from collections import Counter
 from pathlib import Path
 
 import pytest
@@ -103,3 +104,14 @@ def test_the_glossary_is_sorted() -> None:
     terms = [term.lower() for term, _ in rows("Glossary")]
     assert len(terms) > 30
     assert terms == sorted(terms)
+
+
+def test_no_package_has_too_many_modules() -> None:
+    """More than 14 beside one another want packages of their own."""
+    counts = Counter(
+        path.parent.relative_to(ROOT)
+        for folder in ("daemons", "analysis/slackanalysis")
+        for path in (ROOT / folder).rglob("*.py")
+        if path.name != "__init__.py"
+    )
+    assert {str(folder): count for folder, count in counts.items() if count > 14} == {}

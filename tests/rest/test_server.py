@@ -12,7 +12,7 @@ import pytest
 import requests
 
 from rest.toy import FULL, Toy, error, raw, serving
-from slackvm.api.lanes import Lane
+from slackvm.api.endpoint import Lane
 from slackvm.http.app import RestApp
 from slackvm.http.auth import Tokens
 from slackvm.http.metrics import Metrics

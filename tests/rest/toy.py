@@ -10,9 +10,8 @@ import requests
 from pydantic import BaseModel, Field, RootModel
 
 from slackvm.api.base import Inputs, Level, MemoryGib, Vcpus, VmName, memory_mib
-from slackvm.api.endpoint import Endpoint, ReplyKind
+from slackvm.api.endpoint import Endpoint, Lane, ReplyKind
 from slackvm.api.errors import RestError
-from slackvm.api.lanes import Lane
 from slackvm.api.prototype import Done, NoProgress, NotDone, Progress
 from slackvm.http.app import RestApp
 from slackvm.http.auth import Tokens

@@ -6,7 +6,7 @@ All its limits are here, because each must leave something to the others.
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
 
-from slackvm.api.lanes import Lane
+from slackvm.api.endpoint import Lane
 from slackvm.http.engine.limits import RESERVED_FILES, LaneLimits, Limits, too_few_files
 
 _HTTP = Limits()

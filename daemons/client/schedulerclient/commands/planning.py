@@ -12,7 +12,6 @@ from schedulerclient.output.text import amount, cpus
 from schedulerclient.session.session import Client, client_command
 from slackvm.api import controller_api
 from slackvm.api.base import VmName
-from slackvm.api.plans import PlanReply
 from slackvm.api.scheduling import (
     CapacityReply,
     CapacityRequest,
@@ -22,6 +21,7 @@ from slackvm.api.scheduling import (
     HostSize,
     HostVerdict,
     MixPart,
+    PlanReply,
     PolicyName,
 )
 

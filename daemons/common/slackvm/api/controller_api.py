@@ -23,10 +23,9 @@ from slackvm.api.cluster import (
     VMsQuery,
 )
 from slackvm.api.controllers import ControllerReply
-from slackvm.api.endpoint import Endpoint
+from slackvm.api.endpoint import Endpoint, Lane
 from slackvm.api.events import EventsQuery, EventsReply
 from slackvm.api.hosts import SummaryReply
-from slackvm.api.lanes import Lane
 from slackvm.api.roles import CallerReply, Role
 from slackvm.api.scheduling import (
     CapacityReply,

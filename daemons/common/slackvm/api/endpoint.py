@@ -3,6 +3,7 @@
 import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
+from enum import StrEnum
 from typing import Any, Generic, TypeVar, cast
 from urllib.parse import quote, urlencode
 
@@ -10,7 +11,6 @@ from pydantic import BaseModel
 
 from slackvm.api.base import Inputs
 from slackvm.api.errors import ErrorReply
-from slackvm.api.lanes import Lane
 from slackvm.api.roles import Role
 from slackvm.model.codes import Code
 
@@ -19,6 +19,20 @@ METHODS = ("GET", "POST", "PUT", "PATCH", "DELETE")
 
 _WITH_BODY = frozenset({"POST", "PUT", "PATCH"})
 _PARAMETER = re.compile(r"\{([a-z_]+)\}")
+
+
+class Lane(StrEnum):
+    """A kind of request with its own threads and queue, so that slow ones delay no others."""
+
+    PROBE = "probe"
+    """Health and metrics: what tells an operator that something is wrong."""
+    READ = "read"
+    """Reads that are answered from memory."""
+    SLOW = "slow"
+    """Reads that may take long by design: they compute for seconds, or wait for something."""
+    CHANGE = "change"
+    """Whatever changes something, and may wait for a host or a hypervisor."""
+
 
 PathT = TypeVar("PathT", bound=Inputs | None)
 InputT = TypeVar("InputT", bound=Inputs | None)

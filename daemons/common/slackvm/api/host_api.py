@@ -2,10 +2,8 @@
 
 from slackvm.api.base import HealthReply
 from slackvm.api.controllers import ObeyReply, ObeyRequest
-from slackvm.api.endpoint import Endpoint
+from slackvm.api.endpoint import Endpoint, Lane
 from slackvm.api.hosts import HostReply, SummaryReply
-from slackvm.api.lanes import Lane
-from slackvm.api.plans import PlanReply
 from slackvm.api.prototype import (
     DeployQuery,
     Done,
@@ -18,6 +16,7 @@ from slackvm.api.prototype import (
     StatusReply,
 )
 from slackvm.api.roles import Role
+from slackvm.api.scheduling import PlanReply
 from slackvm.api.vms import (
     CancelReply,
     CancelRequest,

@@ -10,8 +10,8 @@ import bottle  # type: ignore[import-untyped]  # ships no types
 import structlog
 
 from slackvm.api.base import Inputs
+from slackvm.api.endpoint import Lane
 from slackvm.api.errors import ErrorReply, RestError, malformed
-from slackvm.api.lanes import Lane
 from slackvm.api.roles import Caller
 from slackvm.formats.origin import Origin, originating
 from slackvm.http import auth, inputs

@@ -13,8 +13,7 @@ from prometheus_client import (
 from prometheus_client.exposition import CONTENT_TYPE_PLAIN_0_0_4
 
 from slackvm import __version__
-from slackvm.api.endpoint import METHODS, Endpoint
-from slackvm.api.lanes import Lane
+from slackvm.api.endpoint import METHODS, Endpoint, Lane
 from slackvm.http.routes import Request, Response, Route
 
 _METHODS = frozenset({*METHODS, "HEAD", "OPTIONS"})

@@ -8,10 +8,9 @@ import structlog
 from pydantic import SecretStr
 
 from schedulerglobal.hosts.url import HostUrl, parse_host_url
-from schedulerglobal.state.duplicates import log_duplicates
 from schedulerglobal.state.host import HostRecord, Reservation
 from schedulerglobal.state.identity import Identity
-from schedulerglobal.state.index import HostIndex
+from schedulerglobal.state.index import HostIndex, log_duplicates
 from schedulerglobal.state.listed import ListedHosts
 from schedulerglobal.state.lost import LostVM, LostVMs
 from schedulerglobal.state.vms import VMRecord, VMSpec

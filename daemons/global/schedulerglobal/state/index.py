@@ -1,9 +1,13 @@
 """Which hosts have something, such as a VM of a name."""
 
-from collections.abc import Hashable, Iterable
+from collections.abc import Hashable, Iterable, Set
 from typing import Generic, TypeVar
 
+import structlog
+
 from schedulerglobal.state.host import HostRecord
+
+log = structlog.get_logger()
 
 Key = TypeVar("Key", bound=Hashable)
 
@@ -44,3 +48,15 @@ class HostIndex(Generic[Key]):
             self.shared.discard(key)
         if not hosts:
             del self._hosts[key]
+
+
+def log_duplicates(vms: HostIndex[str], before: Set[str]) -> Set[str]:
+    """Log VMs that are on several hosts since `before`, or no longer; return their names now."""
+    if vms.shared == before:
+        return before
+    now = frozenset(vms.shared)
+    for name in sorted(now - before):
+        log.error("vm_duplicated", vm=name, hosts=[host.name for host in vms.find(name)])
+    for name in sorted(before - now):
+        log.info("vm_not_duplicated", vm=name)
+    return now

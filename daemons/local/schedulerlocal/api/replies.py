@@ -13,7 +13,7 @@ from slackvm.api.hosts import (
     LevelReply,
     SummaryReply,
 )
-from slackvm.api.plans import PlanReply, VNodeChange
+from slackvm.api.scheduling import PlanReply, VNodeChange
 from slackvm.api.vms import VMReply
 from slackvm.model.labels import Labels
 from slackvm.model.plan import Plan

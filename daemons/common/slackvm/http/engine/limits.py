@@ -4,7 +4,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from types import MappingProxyType
 
-from slackvm.api.lanes import Lane
+from slackvm.api.endpoint import Lane
 
 RESERVED_FILES = 64
 """Files that a daemon itself needs: logs, store, libraries, what listens."""

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any
 
 import structlog
 
-from slackvm.api.lanes import Lane
+from slackvm.api.endpoint import Lane
 from slackvm.http.engine.limits import LaneLimits
 
 if TYPE_CHECKING:
