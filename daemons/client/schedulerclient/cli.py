@@ -61,7 +61,11 @@ for name, place, summary in (
     ("events", "events:events", "Show what happened: when, what, and who did it."),
     ("cordon", "hosts:cordon", "Cordon a host: it gets no new VMs; its VMs stay."),
     ("uncordon", "hosts:uncordon", "Uncordon a host: it gets new VMs again."),
-    ("token", "tokens:token", "Create, list, rotate or revoke named tokens of the controller."),
+    (
+        "token",
+        "tokens:token",
+        "Create, list, rotate or revoke named tokens; without a command, print a new token.",
+    ),
     (
         "completion",
         "completion:completion",
