@@ -42,7 +42,7 @@ def code(answer: requests.Response) -> str:
 
 
 def test_removals_on_a_host_that_hangs_hold_only_its_places(tmp_path: Path) -> None:
-    """It is not known yet that it does not answer."""
+    """The controller still takes it for ready."""
     with two_hosts(tmp_path) as (controller, hosts), ThreadPoolExecutor(REMOVALS) as clients:
         stop(hosts[0])
 

@@ -14,7 +14,7 @@ from slackvm.model.codes import Code
 from slackvm.model.refusal import Refusal
 
 _ANSWERS_S = 1.0
-"""A host that was heard within so many seconds frees a place soon."""
+"""A host that answered within so many seconds frees a place soon."""
 
 _WAIT_S = 2.0
 """How long an operation waits for a place."""
