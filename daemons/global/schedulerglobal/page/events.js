@@ -30,6 +30,12 @@ const WORDS = {
 
 const times = new Intl.DateTimeFormat(undefined, { dateStyle: "medium", timeStyle: "medium" });
 
+/** What happened in words. @param {EventReply} event */
+function whatOf({ op, room }) {
+  if (op === "host" && room?.state) return `host is ${room.state}`.replaceAll("_", " ");
+  return WORDS[op] ?? op.replaceAll("_", " ");
+}
+
 export class EventsView {
   title = "Events";
   #form = elementOf("events-filter", HTMLFormElement);
@@ -45,7 +51,7 @@ export class EventsView {
       host ? linkTo("hosts", host) : null,
     ],
     (event) => [
-      ...[times.format(1000 * event.time), WORDS[event.op] ?? event.op.replaceAll("_", " ")],
+      ...[times.format(1000 * event.time), whatOf(event)],
       ...["", "", event.by ?? "", event.client ?? ""],
       event.outcome === "accepted" ? "" : `${event.outcome} ${event.code ?? ""}`.trim(),
     ],

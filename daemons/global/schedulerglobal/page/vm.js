@@ -59,12 +59,13 @@ export class VmView {
   #pointed = h("p.pointed.facts");
   #grid = new Grid(LARGE, this.#pointed);
   #legend = new Legend();
+  #place = h("div.panel", this.#grid.element, this.#pointed, this.#legend.element);
   #body = h(
     "div",
     h("div.actions", ...Object.values(this.#buttons)),
     h("dl.panel", ...FACTS.map((fact) => h("div", h("dt", fact), this.#values[fact]))),
     this.#gridTitle,
-    h("div.panel", this.#grid.element, this.#pointed, this.#legend.element),
+    this.#place,
   );
 
   /** @param {import("./cluster.js").Cluster} cluster */
@@ -124,7 +125,7 @@ export class VmView {
     const texts = {
       Size: `${counted(vm.vcpus, "vCPU")}, ${gib(vm.memory_mib)} memory`,
       Level: levelName(vm.level),
-      "CPUs it may use": cpuList(vm.cpu_list),
+      "CPUs it may use": cpuList(vm.cpu_list) || "none",
       Image: `${vm.image}${vm.clone ? " (the disk is an overlay on it)" : ""}`,
       Addresses: vm.addresses.join(", ") || "none known",
       Created: moment(vm.created),
@@ -149,6 +150,7 @@ export class VmView {
       button.disabled = busy !== "" || Boolean(isPointless[verb]);
       button.ariaBusy = busy === verb ? "true" : null;
     }
+    this.#gridTitle.hidden = this.#place.hidden = isLost;
     say(this.#gridTitle, `Its CPUs on ${vm.host}`);
     if (!host) return;
     this.#grid.show(host, vm.cpu_list);
