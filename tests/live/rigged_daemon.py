@@ -133,13 +133,22 @@ def rig_operations(steps: Steps) -> None:
     from schedulerlocal.agent.operation_lock import OperationLock
 
     held = OperationLock.held
-    asked = threading.local()
+
+    class Asked(threading.local):
+        """What this thread does; work without a name has no steps."""
+
+        operation = ""
+
+    asked = Asked()
 
     def named(name: str, method: Callable[..., Any]) -> Callable[..., Any]:
         @wraps(method)
         def rigged(*arguments: Any, **options: Any) -> Any:
-            asked.operation = name
-            return method(*arguments, **options)
+            outer, asked.operation = asked.operation, name
+            try:
+                return method(*arguments, **options)
+            finally:
+                asked.operation = outer
 
         return rigged
 

@@ -22,8 +22,6 @@ class ControllerLimits:
         stops_per_host: of these, how many may stop or restart a VM, which takes as long as its
             guest needs.
         waiting_per_host: operations that may wait for a place among those of a host that answers.
-        doubtful: operations about hosts that have been silent, which are asked first whether they
-            are there.
         polls: hosts that are polled at once.
         failing_polls: of these, how many may be of hosts that did not answer the last time.
 
@@ -35,7 +33,6 @@ class ControllerLimits:
     per_host: int = 16
     stops_per_host: int = 4
     waiting_per_host: int = 16
-    doubtful: int = 32
     polls: int = 48
     failing_polls: int = 32
 
@@ -44,7 +41,6 @@ class ControllerLimits:
             ("stops_per_host", "per_host", 2),
             ("per_host", "operations", 4),
             ("waiting_per_host", "operations", 4),
-            ("doubtful", "operations", 2),
             ("failing_polls", "polls", 1.5),
         ):
             value, most = getattr(self, small), getattr(self, large)
