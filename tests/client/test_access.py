@@ -103,6 +103,62 @@ class TestTokens:
         assert f"Authorization: Bearer {FULL}" in with_token
 
 
+class TestSourceOfTheServer:
+    """Somebody else may have written the `.env` of the current folder."""
+
+    REFUSED = "slackvm sends a token only to the server that the same source names"
+
+    @pytest.mark.parametrize("name", ["SLACKVM_TOKEN", "SCG_TOKEN", "SCG_READ_TOKEN"])
+    def test_a_token_of_the_environment_does_not_go_to_a_server_of_the_folder(
+        self, name: str, tmp_path: Path
+    ) -> None:
+        with answering(ok({"vms": []})) as server:
+            port = server.url.rpartition(":")[2]
+            for line in (f"SLACKVM_URL={server.url}", f"SCG_PORT={port}"):
+                (tmp_path / ".env").write_text(f"{line}\n")
+                errors = run("", "list", expect=2, **{name: FULL})[1]
+                assert f"{name} is from the environment, but the server {server.url}" in errors
+                assert "is from ./.env" in errors
+                assert self.REFUSED in errors
+                assert FULL not in errors
+            assert server.requests == []
+
+    def test_a_token_of_the_folder_does_not_go_to_another_server(self, tmp_path: Path) -> None:
+        (tmp_path / ".env").write_text(f"SLACKVM_URL=http://127.0.0.1:1\nSLACKVM_TOKEN={FULL}\n")
+        with answering(ok({"vms": []})) as server:
+            for url, arguments in ((server.url, ()), ("", ("--url", server.url))):
+                errors = run(url, "list", *arguments, expect=2)[1]
+                assert "SLACKVM_TOKEN is from ./.env" in errors
+                assert "--url or the environment" in errors
+                assert self.REFUSED in errors
+            assert server.requests == []
+
+    def test_a_ca_of_the_folder_does_not_vouch_for_the_server(
+        self, ours: Authority, tmp_path: Path
+    ) -> None:
+        (tmp_path / ".env").write_text(f"SLACKVM_TLS_CA={ours.certificate}\n")
+        errors = run("https://127.0.0.1:1", "list", expect=2, SLACKVM_TOKEN=FULL)[1]
+        assert self.REFUSED in errors
+
+    def test_one_source_may_name_both(self, guarded: Daemon, tmp_path: Path) -> None:
+        (tmp_path / ".env").write_text(f"SLACKVM_URL={guarded.url}\nSLACKVM_TOKEN={FULL}\n")
+        run("", "list")
+        run("", "list", SLACKVM_TOKEN=FULL)
+        run(guarded.url, "list")
+        run(guarded.url, "list", SLACKVM_TOKEN=FULL)
+        run("", "list", "--url", guarded.url, SLACKVM_TOKEN=FULL)
+
+    def test_a_folder_without_a_server_changes_nothing(
+        self, guarded: Daemon, tmp_path: Path
+    ) -> None:
+        (tmp_path / ".env").write_text("SCL_DELAY=5\nSLACKVM_URL=\n")
+        run(guarded.url, "list", SLACKVM_TOKEN=FULL)
+
+    def test_a_file_that_the_user_names_is_trusted(self, guarded: Daemon, tmp_path: Path) -> None:
+        (tmp_path / ".env").write_text(f"SLACKVM_URL={guarded.url}\n")
+        run("", "list", "--env-file=.env", SLACKVM_TOKEN=FULL)
+
+
 class TestTls:
     """A CA of one's own."""
 

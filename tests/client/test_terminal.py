@@ -181,13 +181,24 @@ class TestCompletion:
         assert result.stderr == ""
         return result.stdout.splitlines()
 
-    def test_commands_options_and_names(self, host: Daemon, tmp_path: Path) -> None:
+    def test_commands_options_and_names(
+        self, host: Daemon, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
         for name in ("web-1", "web-2", "db"):
             host.deploy(name, 1, 1.0)
-        (tmp_path / ".env").write_text(f"SLACKVM_URL={host.url}\n")
+        monkeypatch.setenv("SLACKVM_URL", host.url)
         assert self.bash(
             "slackvm re", "slackvm list --se", "slackvm remove web-1 w", "slackvm show d"
-        ) == ["remove restart", "--search", "web-2", "db"]
+        ) == ["rebuild remove restart", "--search", "web-2", "db"]
+
+    def test_the_file_of_the_folder_is_read_only_if_it_is_named(
+        self, host: Daemon, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        """A press of TAB in a folder of somebody else asks no server that its file names."""
+        host.deploy("web", 1, 1.0)
+        monkeypatch.setenv("SCG_PORT", "1")
+        (tmp_path / ".env").write_text(f"SLACKVM_URL={host.url}\n")
+        assert self.bash("slackvm show w", "slackvm show --env-file .env w") == ["", "web"]
 
     def test_hosts_from_a_controller(self, controller: Controller) -> None:
         [names] = self.bash(f"slackvm cordon --url {controller.url} ''")

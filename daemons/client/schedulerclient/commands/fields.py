@@ -9,7 +9,7 @@ from pydantic import BaseModel, TypeAdapter, ValidationError
 from schedulerclient.output.failures import Failed
 from schedulerclient.session.inventory import cluster_hosts, find_vms
 from schedulerclient.session.server import Server
-from schedulerclient.session.session import server_of
+from schedulerclient.session.session import server_for_completion
 from slackvm.api.base import Level, MemoryGib, Vcpus
 from slackvm.api.cluster import HostsReply, VMsQuery
 from slackvm.api.patterns import reason
@@ -124,7 +124,7 @@ def _completion(
 
     def complete(context: click.Context, parameter: click.Parameter, incomplete: str) -> list[str]:
         try:
-            names = known(server_of(context, _COMPLETION_S), incomplete)
+            names = known(server_for_completion(context, _COMPLETION_S), incomplete)
         except Failed:
             return []
         given = context.params.get(parameter.name or "") or ()

@@ -12,7 +12,8 @@ from schedulerclient.output.failures import BadInput, Failed
 from schedulerclient.output.waiting import Waiting
 from schedulerclient.session.options import TIMEOUT_S, common_options, given_options
 from schedulerclient.session.server import Answer, Server
-from slackvm.settings import ClientSettings, SettingsError, load_settings
+from schedulerclient.session.sources import client_settings, explicit_settings
+from slackvm.settings import SettingsError
 
 Parameters = ParamSpec("Parameters")
 
@@ -75,9 +76,20 @@ def server_of(context: click.Context, timeout: float, waiting: Waiting | None = 
     """
     given = given_options(context)
     try:
-        settings = load_settings(
-            ClientSettings, given.get("env_file"), slackvm_url=given.get("url")
-        )
+        settings = client_settings(given.get("url"), given.get("env_file"))
         return Server(settings, timeout, waiting, verbose="verbose" in given)
+    except SettingsError as error:
+        raise BadInput(str(error)) from error
+
+
+def server_for_completion(context: click.Context, timeout: float) -> Server:
+    """Return the server that options or the environment name; the folder's `.env` is not read.
+
+    Raises:
+        BadInput: a setting is invalid.
+    """
+    given = given_options(context)
+    try:
+        return Server(explicit_settings(given.get("url"), given.get("env_file")), timeout)
     except SettingsError as error:
         raise BadInput(str(error)) from error

@@ -3,6 +3,7 @@
 import ipaddress
 import os
 import re
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Annotated, Any, TypeVar
 
@@ -80,7 +81,19 @@ def load_settings(model: type[Settings], env_file: Path | None = None, **given: 
     """
     if env_file is not None and not env_file.is_file():
         raise SettingsError(f"--env-file: there is no file {env_file}")
-    sources = (_read(env_file or DEFAULT_ENV_FILE), os.environ)
+    return build_settings(model, read_env_file(env_file or DEFAULT_ENV_FILE), os.environ, **given)
+
+
+def build_settings(
+    model: type[Settings], *sources: Mapping[str, str | None], **given: Any
+) -> Settings:
+    """Return the settings that the sources have; later ones win, and those `given` win over all.
+
+    Names count in upper and lower case; an empty value counts as none.
+
+    Raises:
+        SettingsError: names the setting, its value and what is allowed.
+    """
     known = {name.lower(): value for each in sources for name, value in each.items() if value}
     chosen: dict[str, Any] = {name: known[name] for name in model.model_fields if name in known}
     chosen |= {name: value for name, value in given.items() if value is not None}
@@ -90,7 +103,7 @@ def load_settings(model: type[Settings], env_file: Path | None = None, **given: 
         raise SettingsError("; ".join(map(_error_text, error.errors()))) from None
 
 
-def _read(env_file: Path) -> dict[str, str | None]:
+def read_env_file(env_file: Path) -> dict[str, str | None]:
     """Return the names and values of a file, none where there is no file.
 
     Raises:
