@@ -104,7 +104,7 @@ class TestTokens:
 
 
 class TestSourceOfTheServer:
-    """Somebody else may have written the `.env` of the current folder."""
+    """Another user may have written the `.env` of the current folder."""
 
     REFUSED = "slackvm sends a token only to the server that the same source names"
 

@@ -194,7 +194,7 @@ class TestCompletion:
     def test_the_file_of_the_folder_is_read_only_if_it_is_named(
         self, host: Daemon, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
     ) -> None:
-        """A press of TAB in a folder of somebody else asks no server that its file names."""
+        """A press of TAB in a folder of another user asks no server that its file names."""
         host.deploy("web", 1, 1.0)
         monkeypatch.setenv("SCG_PORT", "1")
         (tmp_path / ".env").write_text(f"SLACKVM_URL={host.url}\n")

@@ -19,7 +19,7 @@ from slackvm.settings.client import NamedToken
 def client_settings(url: str | None, env_file: Path | None) -> ClientSettings:
     """Return the settings of a command.
 
-    Somebody else may have written the `.env` of the current folder. So a token of the environment
+    Another user may have written the `.env` of the current folder. So a token of the environment
     is not sent to the server that this file names, nor its token to a server of the environment.
     A file that `--env-file` names is the user's choice.
 
