@@ -62,7 +62,12 @@ def shared(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Network]:
             host.start()
             hosts.append(host)
         urls = [host.url for host in hosts]
-        settings = {"SCL_TOKEN": HOST_ACCESS, "SCG_TIMEOUT": "1", "SCG_POLICY": "first-fit"}
+        settings = {
+            "SCL_TOKEN": HOST_ACCESS,
+            "SCG_ALLOW_PLAIN_TOKENS": "true",
+            "SCG_TIMEOUT": "1",
+            "SCG_POLICY": "first-fit",
+        }
         controller = make_controller(folder, urls, **settings)
         stack.callback(end, controller)
         controller.start()
