@@ -89,6 +89,7 @@ def test_hosts_that_were_added_stay_and_those_forgotten_are_gone(
 
 
 def test_a_lost_store_is_rebuilt_from_the_hosts(controller: Controller, cluster: Running) -> None:
+    """Without its store it is another controller, and takes over the hosts before it places VMs."""
     for number in range(4):
         controller.deploy(f"vm{number}", 2, 2.0)
     before = controller.get("/v1/vms")
@@ -100,6 +101,10 @@ def test_a_lost_store_is_rebuilt_from_the_hosts(controller: Controller, cluster:
     assert controller.get("/v1/vms") == before
     taken = controller.deploy("vm0", 1, 1.0)
     assert (taken.status_code, taken.json()["error"]["code"]) == (409, "name_taken")
+    refused = controller.deploy("more", 1, 1.0)
+    assert refused.json()["error"]["code"] == "other_controller"
+    assert controller.call("POST", "/v1/controller/take-over").status_code == 200
+    assert controller.deploy("more", 1, 1.0).status_code == 201
     assert hosts_of_vms(controller.operations) == cluster.where()
 
 
@@ -119,7 +124,7 @@ def test_vms_of_a_host_that_is_down_are_known_after_a_restart(
     taken = controller.deploy("web", 1, 1.0)
     assert (taken.status_code, taken.json()["error"]["code"]) == (409, "name_taken")
     same = controller.deploy("web", 2, 2.0)
-    assert (same.status_code, same.json()["error"]["code"]) == (503, "outcome_unknown")
+    assert (same.status_code, same.json()["error"]["code"]) == (503, "host_unreachable")
     cluster.restart(0)
     controller.wait_ready(2)
     assert controller.deploy("web", 2, 2.0).status_code == 200
