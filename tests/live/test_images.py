@@ -292,6 +292,9 @@ def test_an_overlay_starts_as_the_image_and_does_not_change_it(
     message = qemu_img.image_info(path, Deadline(10))
     assert message["backing-filename"] == str(image)
     assert message["backing-filename-format"] == "qcow2"
+    assert path.stat().st_mode & 0o777 == 0o640
+    for folder in (tmp_path / "state", tmp_path / "state" / "overlays"):
+        assert folder.stat().st_mode & 0o777 == 0o711, "QEMU passes through, and lists nothing"
     overlays.remove(UUID)
     overlays.remove(UUID)
     assert not path.exists()

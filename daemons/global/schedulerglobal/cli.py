@@ -31,4 +31,9 @@ def cli(urls: str | None, env_file: Path | None) -> None:
 
     with reported():
         settings = load_settings(GlobalSettings, env_file, scg_node_url_list=urls)
-        serve(Access.of(settings), lambda tokens: Controller(settings, tokens), LIMITS.http)
+        serve(
+            Access.of(settings),
+            lambda tokens: Controller(settings, tokens),
+            LIMITS.http,
+            env_file,
+        )

@@ -123,6 +123,7 @@ def cli(
         serve(
             Access.of(settings.daemon),
             lambda tokens: LocalDaemon(settings, tokens, topology, output),
+            env_file=env_file,
         )
 
 

@@ -14,12 +14,19 @@ import structlog
 from slackvm.daemon import systemd as notify
 from slackvm.daemon.files import raise_file_limit
 from slackvm.daemon.logs import configure_logs
+from slackvm.formats.private import is_readable_by_everybody, shut_out_others
 from slackvm.http.app import RestApp
 from slackvm.http.auth import Tokens, check_bind
 from slackvm.http.engine.limits import Limits
 from slackvm.http.server import RestServer
 from slackvm.http.tls import TlsError, tls_context
-from slackvm.settings import GlobalSettings, LocalSettings, SettingsError
+from slackvm.settings import (
+    DEFAULT_ENV_FILE,
+    GlobalSettings,
+    LocalSettings,
+    SettingsError,
+    read_env_file,
+)
 from slackvm.tokens.keyring import Keyring
 from slackvm.tokens.token_file import TokenFileError
 
@@ -154,7 +161,12 @@ class Access:
             raise SettingsError(f"{names}: {error}") from error
 
 
-def serve(access: Access, make: Callable[[Tokens], Daemon], limits: Limits = _LIMITS) -> None:
+def serve(
+    access: Access,
+    make: Callable[[Tokens], Daemon],
+    limits: Limits = _LIMITS,
+    env_file: Path | None = None,
+) -> None:
     """Make a daemon and serve it until SIGTERM or SIGINT; notify systemd.
 
     SIGHUP makes it read the file of named tokens again.
@@ -163,12 +175,14 @@ def serve(access: Access, make: Callable[[Tokens], Daemon], limits: Limits = _LI
         access: its address, tokens and TLS.
         make: returns the daemon, given the tokens.
         limits: how much clients can use up.
+        env_file: the file that the settings are from; None: `.env` in the current folder.
 
     Raises:
         ValueError: a setting cannot be used, or too few files may be opened.
         OSError: the address cannot be listened on.
     """
     configure_logs("text")
+    shut_out_others()
     limits = replace(limits, stop_seconds=_STOP_S)
     limits.waiting_connections(raise_file_limit())
     tokens, tls = access.tokens(), access.tls()
@@ -178,6 +192,7 @@ def serve(access: Access, make: Callable[[Tokens], Daemon], limits: Limits = _LI
             reason=f"every user of this machine may change everything; `slackvm token` makes a "
             f"token for {access.prefix}_TOKEN",
         )
+    _warn_of_readable_secrets(access, env_file or DEFAULT_ENV_FILE)
     with _signals() as end, closing(make(tokens)) as daemon:
         daemon.start()
         server = RestServer(daemon.app, access.url, access.port, tls=tls, limits=limits)
@@ -195,6 +210,26 @@ def serve(access: Access, make: Callable[[Tokens], Daemon], limits: Limits = _LI
         daemon.app.on_stop()
         # What requests need is closed after the last one was answered.
         server.stop()
+
+
+def _warn_of_readable_secrets(access: Access, env_file: Path) -> None:
+    """Log which files with a token or a key every user can read; a keyring warns of its own."""
+    tokens = [name for name, value in read_env_file(env_file).items() if value and _is_token(name)]
+    secret_files = [(env_file, ", ".join(tokens))] if tokens else []
+    if access.tls_key:
+        secret_files.append((Path(access.tls_key), f"{access.prefix}_TLS_KEY"))
+    for path, settings in secret_files:
+        if is_readable_by_everybody(path):
+            log.warning(
+                "secret_readable_by_everybody",
+                path=str(path),
+                settings=settings,
+                reason=f"every user of this machine can read it; run: chmod o= {path}",
+            )
+
+
+def _is_token(name: str) -> bool:
+    return name.upper().endswith("_TOKEN")
 
 
 @contextmanager

@@ -7,12 +7,12 @@ from pathlib import Path
 import structlog
 
 from slackvm.api.roles import Limits
+from slackvm.formats.private import is_readable_by_everybody
 from slackvm.tokens.token_file import (
     NamedToken,
     Secret,
     TokenFileError,
     hash_of,
-    is_readable_by_everybody,
     read_tokens,
 )
 

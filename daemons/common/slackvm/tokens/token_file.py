@@ -140,14 +140,6 @@ def read_tokens(path: Path) -> TokenFile:
         raise error if known else TokenFileError(f"{path}: no JSON: {error}") from None
 
 
-def is_readable_by_everybody(path: Path) -> bool:
-    """Return whether every user of this machine can read the file."""
-    try:
-        return bool(path.stat().st_mode & stat.S_IROTH)
-    except OSError:
-        return False
-
-
 @contextmanager
 def changing(path: Path) -> Iterator[dict[str, NamedToken]]:
     """Give the tokens by name; what the block makes of them is written, whole or not at all.

@@ -6,6 +6,7 @@ import sqlite3
 from collections.abc import Callable, Collection, Iterator, Sequence
 from contextlib import contextmanager
 from functools import partial
+from glob import escape
 from pathlib import Path
 from typing import TypeVar
 
@@ -28,6 +29,7 @@ from schedulerglobal.store.rows import (
     vm_of,
 )
 from slackvm.formats.files import lock_file
+from slackvm.formats.private import close_to_others
 from slackvm.model.codes import Code
 
 Record = TypeVar("Record")
@@ -52,6 +54,8 @@ class SqliteStore(Store):
         try:
             path.parent.mkdir(parents=True, exist_ok=True)
             self._lock = lock_file(path.with_name(f"{path.name}.lock"))
+            close_to_others(path.parent.glob(f"{escape(path.name)}*"))
+            close_to_others(path.parent.glob("operations.jsonl*"))
         except BlockingIOError as error:
             raise UnusableError(f"SCG_STORE: {path} is in use by another controller") from error
         except OSError as error:

@@ -4,6 +4,7 @@ import os
 from pathlib import Path
 
 from slackvm.formats.files import lock_file
+from slackvm.formats.private import close_to_others, make_passable
 
 
 class StateFolderError(ValueError):
@@ -21,8 +22,9 @@ class StateFolder:
         self.path = path
         try:
             # QEMU, which often runs as another user, must be able to reach the overlays in it.
-            path.mkdir(parents=True, exist_ok=True, mode=0o711)
+            make_passable(path)
             self._lock = lock_file(path / "lock")
+            close_to_others((*path.glob("*"), *path.glob("overlays/*")))
         except BlockingIOError as error:
             raise StateFolderError(f"SCL_STATE_DIR: {path} is in use by another daemon") from error
         except OSError as error:

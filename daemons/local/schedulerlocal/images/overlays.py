@@ -15,6 +15,7 @@ import structlog
 from schedulerlocal.hypervisor import HypervisorError
 from schedulerlocal.images.qemu_img import create_overlay
 from slackvm.deadline import Deadline
+from slackvm.formats.private import make_passable
 from slackvm.model.codes import Code
 
 log = structlog.get_logger()
@@ -25,8 +26,8 @@ LATE_S = 60.0
 _UUID = re.compile(r"[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}")
 _SUFFIX = ".qcow2"
 _MARK = ".unsettled"
-_ENTER_ONLY = 0o711
-"""QEMU runs as another user and must be able to reach the overlays."""
+_MODE = 0o640
+"""QEMU owns the overlay of a running VM. The daemon, in QEMU's group, reads what it is based on."""
 
 
 class Overlays:
@@ -67,9 +68,7 @@ class Overlays:
             HypervisorError: the mark cannot be written.
         """
         with _os_errors(f"overlay folder {self._folder}"):
-            if not self._folder.is_dir():
-                self._folder.mkdir(parents=True, exist_ok=True)
-                self._folder.chmod(_ENTER_ONLY)
+            make_passable(self._folder)
             self._mark(uuid).touch()
             _sync(self._folder)
 
@@ -88,6 +87,7 @@ class Overlays:
         try:
             create_overlay(path, image, deadline)
             with _os_errors(f"overlay {path}"):
+                path.chmod(_MODE)
                 _sync(path)
                 _sync(self._folder)
         except HypervisorError:
