@@ -20,6 +20,8 @@ REFUSED = {
     "SCL_NAME": ("-host", "begins with a letter or digit"),
     "SCL_LABELS": ("zone=a,disk", "a label is written key=value"),
     "SCL_IMAGE_DIRS": ("/images:images", "absolute paths are needed, separated by ':'"),
+    "SCL_BOOT_WAIT": ("-1", "greater than or equal to 0"),
+    "SCL_LOG_MIB": ("-1", "greater than or equal to 0"),
     "SCL_LEVELS": ("1.0,two", "as in 1.0,2.0,3.0"),
     "SCL_CPU_SELECTION": ("best", "known: paper, compact"),
     "SCL_MEM_RESERVED": ("half", "a valid integer"),
@@ -39,6 +41,7 @@ REFUSED = {
 IMPOSSIBLE = {
     "SCL_HYPERVISOR": ("xen", {}, "there is no hypervisor 'xen'; installed are libvirt, memory"),
     "SCL_STATE_DIR": ("/dev/null", {}, "SCL_STATE_DIR: /dev/null: "),
+    "SCL_TOKEN_FILE": ("/none.json", {}, "SCL_TOKEN_FILE: /none.json: cannot be read: "),
     "SCL_TLS_CERT": ("/none.pem", {"SCL_TLS_KEY": "/none.key"}, "/none.pem: there is no such"),
     "SCL_TLS_KEY": ("/none.key", {}, "SCL_TLS_CERT and SCL_TLS_KEY go together"),
     "SCL_TLS_CA": ("/none.pem", {}, "give SCL_TLS_CERT and SCL_TLS_KEY as well"),
