@@ -118,6 +118,7 @@ def test_vms_of_a_host_that_is_down_are_known_after_a_restart(
     controller.end(signal.SIGKILL)
     controller.start()
     wait_until(lambda: controller.hosts()["host1"]["state"] == "ready")
+    wait_until(lambda: controller.hosts()["host0"]["reason"])
     assert controller.hosts()["host0"]["state"] == "unknown"
     assert controller.hosts()["host0"]["vms"] == ["web"]
     assert controller.vms()["web"]["state"] == "unknown"
