@@ -118,6 +118,19 @@ class TestVMs:
         wait_until(lambda: controller.remove("twin").status_code == 200)
 
 
+class TestImages:
+    """Names of images, as hosts with simulated VMs take any."""
+
+    def test_what_a_request_allows_a_host_may_report(self, controller: Controller) -> None:
+        image = "/" + "é" * 4095
+        assert controller.deploy("long", 1, 1.0, image=image).status_code == 201
+        wait_until(lambda: controller.vms()["long"]["image"] == image)
+        for name in ("/\x85", "/\x1b[31m"):
+            answer = controller.deploy("control", 1, 1.0, image=name)
+            assert (answer.status_code, answer.json()["error"]["field"]) == (400, "image")
+        assert {host["state"] for host in controller.hosts().values()} == {"ready"}
+
+
 class TestList:
     """All VMs, page by page."""
 
@@ -130,6 +143,13 @@ class TestList:
             names += [vm["name"] for vm in page["vms"]]
             after = page["after"]
         assert (names, after) == (list("abcdefg"), None)
+
+    @pytest.mark.parametrize("after", ["a/b", "a/host/", "a/host/x", "a/host/1/2"])
+    def test_a_position_is_one_of_a_page(self, controller: Controller, after: str) -> None:
+        answer = controller.call("GET", f"/v1/vms?after={after}")
+        error = answer.json()["error"]
+        assert (answer.status_code, error["code"], error["field"]) == (400, "invalid", "after")
+        assert "`after` of the page before" in error["message"]
 
     def test_it_is_searched(self, controller: Controller, cluster: Running) -> None:
         fill(controller, "ab")

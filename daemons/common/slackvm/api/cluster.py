@@ -2,7 +2,7 @@
 
 from typing import Annotated, Any, Literal, Self
 
-from pydantic import Field, RootModel, model_validator
+from pydantic import ConfigDict, Field, JsonValue, RootModel, model_validator
 
 from slackvm.api import patterns
 from slackvm.api.base import (
@@ -66,6 +66,14 @@ class HostRequest(Inputs):
     token: HostToken = Field(default="", repr=False)
 
 
+_CHANGES: JsonValue = [
+    {"required": ["labels"]},
+    {"required": ["url"], "properties": {"url": {"type": "string"}}},
+    {"required": ["token"], "properties": {"token": {"type": "string"}}},
+]
+"""What a change of a host must have, as JSON Schema: at least one of these, and not null."""
+
+
 class HostPatch(Inputs):
     """What to change of a host.
 
@@ -77,6 +85,8 @@ class HostPatch(Inputs):
         token: what this host is sent from now on; empty: the token of all hosts. Only an
             administrator may change it.
     """
+
+    model_config = ConfigDict(json_schema_extra={"anyOf": _CHANGES})
 
     labels: LabelChanges = Field(default_factory=dict)
     url: NodeUrlText | None = None
@@ -212,7 +222,7 @@ class VMsQuery(Inputs):
     state: str = Field(default="", max_length=100)
     search: str = Field(default="", max_length=100)
     limit: Annotated[int, Field(ge=1, le=10_000), WHOLE] = 1000
-    after: str = Field(default="", max_length=100)
+    after: str = Field(default="", max_length=100, pattern=patterns.VM_POSITION)
 
     def matches(self, labels: Labels) -> bool:
         """Return whether a VM with these labels has all those of `label`."""

@@ -24,7 +24,7 @@ class EventsQuery(Inputs):
         host: those about this host; empty: about any or none.
     """
 
-    after: Annotated[int, Field(ge=NEWEST, le=10**18), WHOLE] = NEWEST
+    after: Annotated[int, Field(ge=NEWEST, le=10**18 - 1), WHOLE] = NEWEST
     wait: Annotated[int, Field(ge=0, le=LONGEST_WAIT_S), WHOLE] = 0
     limit: Annotated[int, Field(ge=1, le=1000), WHOLE] = 100
     vm: str = Field(default="", max_length=100)

@@ -6,7 +6,8 @@ NAME = r"^[A-Za-z0-9][A-Za-z0-9._-]{0,62}$"
 OPTIONAL_NAME = r"^([A-Za-z0-9][A-Za-z0-9._-]{0,62})?$"
 HOST_NAME = r"^[A-Za-z0-9\[][A-Za-z0-9._:\[\]-]{0,299}$"
 OPTIONAL_HOST_NAME = r"^([A-Za-z0-9\[][A-Za-z0-9._:\[\]-]{0,299})?$"
-IMAGE_PATH = r"^/[^\x00-\x1f\x7f]+$"
+IMAGE_PATH = r"^/[^\x00-\x1f\x7f-\x9f]+$"
+VM_POSITION = r"^[^/]*(/(host|lost)/-?[0-9]{1,20}(\.[0-9]{1,30})?(e[-+]?[0-9]{1,3})?)?$"
 IDEMPOTENCY_KEY = r"^[A-Za-z0-9-]{1,64}$"
 
 OPTIONAL_TOKEN = r"^([!-~]{16,1024})?$"  # noqa: S105 - a pattern
@@ -29,6 +30,7 @@ _SENTENCES = {
         "the name of a host has letters, digits, dots, hyphens and underscores; empty: any host"
     ),
     IMAGE_PATH: "an image is an absolute path without control characters",
+    VM_POSITION: "it is no position in the list; use the `after` of the page before",
     IDEMPOTENCY_KEY: "an idempotency key has 1 to 64 letters, digits and hyphens",
     HOST_URL: "the URL of a host is written HOST, HOST:PORT or https://HOST:PORT",
 }

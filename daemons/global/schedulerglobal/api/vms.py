@@ -22,11 +22,9 @@ from slackvm.api.cluster import (
     VMRemoval,
     VMsQuery,
 )
-from slackvm.api.errors import RestError
 from slackvm.api.roles import Caller
 from slackvm.api.vms import VMPath
 from slackvm.http.routes import AnyRoute, Request, Response, Route
-from slackvm.model.codes import Code
 from slackvm.model.labels import format_labels
 
 
@@ -165,18 +163,13 @@ def _cursor(key: _Key) -> str:
 def _key(cursor: str) -> _Key:
     """Return the key of a cursor; that of a name alone comes after all VMs of the name.
 
-    Raises:
-        RestError: it is no cursor.
+    A cursor matches `VM_POSITION`.
     """
     name, *where = cursor.split("/")
     if not where:
         return name, len(_PLACES), 0.0
-    try:
-        place, number = where
-        return name, _PLACES.index(place), float(number)
-    except ValueError:
-        message = f"{cursor!r} is no position in the list; use the `after` of the page before"
-        raise RestError(Code.INVALID, message, field="after") from None
+    place, number = where
+    return name, _PLACES.index(place), float(number)
 
 
 def _matches(vm: VMRecord | VMSpec, text: str) -> bool:

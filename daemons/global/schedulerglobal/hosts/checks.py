@@ -223,11 +223,15 @@ def _is_word(text: str, longest: int = _LONGEST_WORD) -> bool:
 
 
 def _is_text(text: str, longest: int) -> bool:
-    """Return whether a text has at most so many bytes in UTF-8, and no control characters."""
+    """Return whether a text can be written as UTF-8, and has no control characters."""
+    # Counted in characters, as in requests: a host reports what it was sent.
+    if len(text) > longest or _CONTROL.search(text):
+        return False
     try:
-        return len(text.encode()) <= longest and not _CONTROL.search(text)
+        text.encode()
     except UnicodeEncodeError:
         return False
+    return True
 
 
 def _shown(text: str) -> str:
