@@ -10,9 +10,10 @@ def test_every_model_has_an_interface_with_typed_fields() -> None:
         "state: string;",
         "hypervisor: string | null;",
         "levels: Record<string, LevelReply>;",
-        "topology: (CPUReply)[];",
+        "topology?: (CPUReply)[];",
         "labels?: Record<string, string>;",
     ):
         assert f"  {field}\n" in host
     assert "  require?: Record<string, string>;\n" in interfaces["ClusterPlanRequest"]
-    assert not [name for name, text in interfaces.items() if "unknown" in text]
+    # The log of another release may have other fields in the `room` of an event.
+    assert [name for name, text in interfaces.items() if "unknown" in text] == ["EventReply"]

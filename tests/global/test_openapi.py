@@ -124,12 +124,15 @@ def test_hosts_are_added_and_removed_as_described(controller: Controller, tmp_pa
     places = ["127.0.0.1:9", "[::1]:10"]
 
     def here(schema: Mapping[str, Any]) -> Mapping[str, Any]:
-        if schema.get("pattern") == patterns.HOST_URL:
-            return {"enum": [*places, "http://127.0.0.1:9/"]}
         if schema.get("title") == "HostRequest":
-            # Nothing answers there.
-            forced = {**schema["properties"], "force": {"const": True}}
-            return {"properties": forced, "required": ["url", "force"]}
+            # Nothing answers there: they can only be added by force, and not taken over.
+            fields = {
+                **schema["properties"],
+                "url": {"enum": [*places, "http://127.0.0.1:9/"]},
+                "force": {"const": True},
+                "take_over": {"const": False},
+            }
+            return {"properties": fields, "required": ["url", "force"]}
         return {"enum": places} if "\\[" in schema.get("pattern", "") else {}
 
     document = changed(controller.get("/openapi.json"), here)
