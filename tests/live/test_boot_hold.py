@@ -88,3 +88,24 @@ def test_they_wait_only_so_long(obeying: Place) -> None:
 def test_libvirt_starts_them_where_no_controller_is_obeyed(obeying: Place) -> None:
     ask(obeying, "DELETE", "/v1/controller")
     wait_until(lambda: domain_of(obeying)["autostart"])
+
+
+def test_a_container_that_boots_on_a_kernel_that_runs_on_is_noticed(
+    place: Place, tmp_path: Path
+) -> None:
+    """Its kernel's boot ID stays; the unit's runtime folder is empty after the boot."""
+    runtime = tmp_path / "runtime"
+    runtime.mkdir()
+    with place.serving(RUNTIME_DIRECTORY=str(runtime)):
+        assert place.deploy("web", 1, 1.0).status_code == 201
+        ask(place, "POST", "/v1/vms/web/start")
+        wait_until(lambda: not domain_of(place)["autostart"])
+        place.daemon.end()
+        with place.libvirt() as connection:
+            connection.lookupByName("web").destroy()
+        (runtime / "boot").unlink()
+        place.daemon.start()
+        stays_off(place)
+        ask(place, "GET", "/v1/host")
+        wait_until(lambda: domain_of(place)["runs"])
+        assert place.daemon.remove("web").status_code == 200

@@ -6,6 +6,8 @@ obeys a controller; the daemon does.
 """
 
 import json
+import os
+import secrets
 import time
 from collections.abc import Iterable
 from contextlib import suppress
@@ -28,6 +30,26 @@ log = structlog.get_logger()
 VERSION = 1
 
 _BOOT_ID = Path("/proc/sys/kernel/random/boot_id")
+
+
+def _boot_id() -> str:
+    """Return what differs from one boot of the machine to the next.
+
+    In a container whose kernel runs on, the kernel's boot ID does not: there a file in the unit's
+    `RuntimeDirectory`, which each boot empties, tells the boots apart.
+    """
+    boot_id = _BOOT_ID.read_text(encoding="ascii").strip()
+    folder = os.environ.get("RUNTIME_DIRECTORY")
+    if not folder:
+        return boot_id
+    marker = Path(folder) / "boot"
+    try:
+        if not marker.exists():
+            marker.write_text(secrets.token_hex(8))
+        return f"{boot_id}-{marker.read_text(encoding='ascii')[:16]}"
+    except (OSError, ValueError) as error:
+        log.error("boot_marker_unusable", path=str(marker), error=str(error)[:300])
+        return boot_id
 
 
 @runtime_checkable
@@ -66,7 +88,7 @@ class BootHold:
         self._hypervisor = hypervisor if isinstance(hypervisor, StartsVMs) else None
         self._wait_s = wait_s
         self._until = time.monotonic() + wait_s
-        self._boot = _BOOT_ID.read_text(encoding="ascii").strip()
+        self._boot = _boot_id()
         remove_leftovers(path)
         self._started_in, self._uuids = self._read()
         if not self._started_in:
