@@ -2,11 +2,15 @@
 
 import json
 import os
+import shutil
 import subprocess
+import sys
 from pathlib import Path
 
 import pytest
 import yaml
+
+from schedulerglobal.store.migrations import VERSION
 
 ROOT = Path(__file__).parents[2]
 PLAYBOOK = ROOT / ".venv-deploy/bin/ansible-playbook"
@@ -65,3 +69,27 @@ def _changes(folder, before, after):
     )
     assert done.returncode == 0, done.stdout + done.stderr
     return json.loads(result.read_text())
+
+
+def test_the_next_release_of_the_scenario_can_be_made_and_migrates_its_store(tmp_path):
+    for name in ("daemons", "pyproject.toml"):
+        source = ROOT / name
+        copy = shutil.copytree if source.is_dir() else shutil.copy
+        copy(source, tmp_path / name)
+    script = ROOT / "molecule/upgrade/files/next_release.py"
+    subprocess.run([sys.executable, script, tmp_path], check=True)
+    program = (
+        "from pathlib import Path; from schedulerglobal.store import migrations;"
+        "from schedulerglobal.store.sqlite import SqliteStore;"
+        "SqliteStore(Path('store.sqlite')).close(); print(migrations.VERSION)"
+    )
+    folders = [str(tmp_path / "daemons" / name) for name in ("common", "local", "global")]
+    result = subprocess.run(
+        [sys.executable, "-c", program],
+        env={**os.environ, "PYTHONPATH": os.pathsep.join(folders)},
+        cwd=tmp_path,
+        capture_output=True,
+        text=True,
+        check=True,
+    )
+    assert int(result.stdout.splitlines()[-1]) == VERSION + 1

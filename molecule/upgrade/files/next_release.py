@@ -7,6 +7,7 @@ release can read.
 
 import re
 import sys
+from collections.abc import Callable
 from pathlib import Path
 
 
@@ -24,19 +25,23 @@ def main() -> None:
             r'\1\n    note: str = "new in 9.0.0"\n',
         )
     store = root / "daemons/global/schedulerglobal/store/migrations.py"
-    change(store, r"^VERSION = 2$", "VERSION = 3")
+    change(store, r"^VERSION = (\d+)$", one_more)
     change(
         store,
-        r"^    _migrate_to_version_2,$",
-        "    _migrate_to_version_2,\n"
-        '    lambda database: _execute(database, "ALTER TABLE hosts ADD COLUMN note TEXT"),',
+        r"^(_STEPS\b.*?)^\)$",
+        r'\1    lambda database: _execute(database, "ALTER TABLE hosts ADD COLUMN note TEXT"),\n)',
     )
     state = root / "daemons/local/schedulerlocal/agent/state_file.py"
-    change(state, r"^VERSION = 1$", "VERSION = 2")
+    change(state, r"^VERSION = (\d+)$", one_more)
     change(state, r'^(        )("readable_by": READABLE_BY,)$', r'\1\2\n\1"note": "new in 9.0.0",')
 
 
-def change(path: Path, pattern: str, replacement: str) -> None:
+def one_more(version: re.Match[str]) -> str:
+    """Return a line that sets the version after the present one."""
+    return f"VERSION = {int(version[1]) + 1}"
+
+
+def change(path: Path, pattern: str, replacement: str | Callable[[re.Match[str]], str]) -> None:
     """Replace the one place that a pattern matches; end the script if none matches."""
     text, places = re.subn(pattern, replacement, path.read_text(), flags=re.MULTILINE | re.DOTALL)
     if places != 1:
