@@ -97,7 +97,9 @@ def test_whatever_is_sent_is_answered_as_described(controller: Controller, tmp_p
 def test_each_role_is_answered_as_described(
     controller: Controller, role: str, tmp_path: Path
 ) -> None:
+    # Each count of the capacity is a process of its own; `whatever` tries them.
     options = ["--phases=coverage,fuzzing", "--max-examples=3"]
+    options += ["--exclude-operation-id=post_v1_capacity"]
     before = controller.call("GET", "/v1/hosts").json()["hosts"]
     token = f"{role}-token-0123456789"
     allowed_and_not(controller, tmp_path, limited, *options, token=token)
