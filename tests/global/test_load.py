@@ -27,6 +27,9 @@ def test_16_clients_at_once_lose_no_update(tmp_path: Path) -> None:
             check_consistent(host.get("/v1/host"), own)
             assert own == [vms[vm["name"]] for vm in own]
         for host, preset in zip(cluster.hosts, [EPYC, "i7-1185g7", EPYC], strict=True):
+            if host.operations.stat().st_size == 0:  # a slow machine does not come to this host
+                assert host.get("/v1/vms")["vms"] == []
+                continue
             _, difference = verify(host.operations, Host(PRESETS[preset].build()))
             assert difference is None, str(difference)
         assert len(replayed(controller.operations).decided) > 20

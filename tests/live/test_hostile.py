@@ -67,12 +67,12 @@ def test_more_connections_than_the_machine_allows(tmp_path: Path) -> None:
 def test_few_files_are_not_all_taken_by_connections(tmp_path: Path) -> None:
     """What is done can be written down all the same."""
     daemon = Daemon(tmp_path, LAPTOP)
-    daemon.prefix = ["prlimit", "--nofile=64:64"]
+    daemon.prefix = ["prlimit", "--nofile=280:280"]
     daemon.start()
     address = "127.0.0.1", int(daemon.url.rpartition(":")[2])
     try:
         with ExitStack() as stack:
-            for _ in range(200):
+            for _ in range(400):
                 stack.enter_context(socket.create_connection(address, timeout=START_S))
             assert daemon.deploy("a", 1, 1.0).status_code == 201
         assert "level=error" not in daemon.log_text
