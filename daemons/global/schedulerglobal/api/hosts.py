@@ -63,13 +63,12 @@ def routes(cluster: Cluster, membership: Membership) -> list[AnyRoute]:
     def patch(request: Request[HostPath, HostPatch]) -> Response:
         given = request.input
         host = find_host(cluster, request.path.name)
-        _set_token(membership, host, given, request.caller)
-        if given.url is not None:
-            membership.move(host, _url(given.url), force=given.force, insecure=given.insecure)
+        _check_may_patch(cluster, membership, host, given, request.caller)
+        _change_access(membership, host, given)
         with cluster.lock, errors.from_store():
             try:
                 cluster.override_labels(host, given.labels)
-            except ValueError as error:
+            except ValueError as error:  # another request has added labels meanwhile
                 raise RestError(Code.INVALID, str(error), field="labels") from None
             return _response(cluster, host)
 
@@ -106,17 +105,45 @@ def routes(cluster: Cluster, membership: Membership) -> list[AnyRoute]:
     ]
 
 
-def _set_token(membership: Membership, host: HostRecord, given: HostPatch, caller: Caller) -> None:
-    """Change the token that a host is sent, if one is given: only an administrator may."""
-    if given.token is None:
-        return
+def _check_may_patch(
+    cluster: Cluster, membership: Membership, host: HostRecord, given: HostPatch, caller: Caller
+) -> None:
+    """Refuse a change before any part of it is made.
+
+    Raises:
+        RestError: only an administrator may make it, or a label is not allowed.
+    """
     if caller.role < Role.ADMIN:
-        raise RestError(
-            Code.FORBIDDEN,
-            f"the role {caller.role.name.lower()} may not change the token of a host; admin may",
-            field="token",
-        )
-    membership.set_token(host, SecretStr(given.token), force=given.force)
+        role = caller.role.name.lower()
+        if given.token is not None:
+            raise RestError(
+                Code.FORBIDDEN,
+                f"the role {role} may not change the token of a host; admin may",
+                field="token",
+            )
+        if given.url is not None and membership.sends_shared_token(host):
+            # Whoever is at the new address would learn the token of all hosts.
+            raise RestError(
+                Code.FORBIDDEN,
+                f"the role {role} may move only hosts with a token of their own, and {host.name} "
+                "has that of all hosts; admin may move it",
+                field="url",
+            )
+    try:
+        with cluster.lock:
+            cluster.merged_labels(host, given.labels)
+    except ValueError as error:
+        raise RestError(Code.INVALID, str(error), field="labels") from None
+
+
+def _change_access(membership: Membership, host: HostRecord, given: HostPatch) -> None:
+    """Change the address of a host and what it is sent, as far as they are given: both or none."""
+    token = None if given.token is None else SecretStr(given.token)
+    if given.url is not None:
+        url = _url(given.url)
+        membership.move(host, url, token, force=given.force, insecure=given.insecure)
+    elif token is not None:
+        membership.set_token(host, token, force=given.force)
 
 
 def _trust_unless(cluster: Cluster, host: HostRecord, *, cordoned: bool) -> None:

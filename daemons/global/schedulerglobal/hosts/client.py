@@ -132,6 +132,10 @@ class HostClient:
         for scheme in ("http://", "https://"):
             self._session.mount(scheme, adapter)
 
+    def sends_shared_token(self, url: HostUrl) -> bool:
+        """Return whether a host is sent the token of all hosts, and none of its own."""
+        return bool(self._token) and not url.token.get_secret_value()
+
     def report(self, url: HostUrl, known: str = "", *, is_held: bool = False) -> HostReport | None:
         """Return all that a host reports; None if its ETag is still `known`.
 

@@ -71,20 +71,32 @@ class Membership:
         self._poller.poll_soon(host)
         return host, known is None
 
-    def move(self, host: HostRecord, url: HostUrl, *, force: bool, insecure: bool) -> None:
+    def move(
+        self,
+        host: HostRecord,
+        url: HostUrl,
+        token: SecretStr | None = None,
+        *,
+        force: bool,
+        insecure: bool,
+    ) -> None:
         """Give a host another address; it keeps VMs, reservations, cordon and labels.
 
         Args:
             host: the host.
             url: the new address. Where it was given without http or https, that of before stays.
+            token: what it is sent from then on, as in `set_token`; None: what it was sent before.
             force: also if nothing answers there yet.
             insecure: let http replace https.
 
         Raises:
             RestError: the host cannot be moved; says why. Nothing has changed.
         """
-        url = as_known(url, host.url)._replace(token=host.url.token)
+        sent = host.url.token if token is None else token
+        url = as_known(url, host.url)._replace(token=sent)
         if url.base == host.url.base:
+            if sent != host.url.token:
+                self.set_token(host, sent, force=force)
             return
         if host.url.is_https and not url.is_https and not insecure:
             raise RestError(
@@ -101,6 +113,10 @@ class Membership:
             self._cluster.move(host, url)
         self._poller.poll(host)
         self._poller.poll_soon(host)
+
+    def sends_shared_token(self, host: HostRecord) -> bool:
+        """Return whether a host is sent the token of all hosts: who is there learns it."""
+        return self._client.sends_shared_token(host.url)
 
     def set_token(self, host: HostRecord, token: SecretStr, *, force: bool) -> None:
         """Send a host another token from now on.

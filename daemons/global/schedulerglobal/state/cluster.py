@@ -237,10 +237,7 @@ class Cluster:
             if host.cordoned == cordoned:
                 return
             stored = host.stored._replace(cordoned=cordoned)
-            self.ledger.write_durably(
-                lambda lines: self.store.set_host(stored, lines),
-                entry("cordon" if cordoned else "uncordon", host=host.name),
-            )
+            self._write_host(stored, entry("cordon" if cordoned else "uncordon", host=host.name))
             host.cordoned = cordoned
             self.changed(host)
 
@@ -254,10 +251,7 @@ class Cluster:
             if host.fenced == fenced:
                 return
             stored = host.stored._replace(fenced=fenced)
-            self.ledger.write_durably(
-                lambda lines: self.store.set_host(stored, lines),
-                entry("fence" if fenced else "unfence", host=host.name),
-            )
+            self._write_host(stored, entry("fence" if fenced else "unfence", host=host.name))
             host.fenced, host.etag = fenced, ""
             self.changed(host)
 
@@ -269,22 +263,30 @@ class Cluster:
             StoreError: it cannot be written.
         """
         with self.lock:
-            merged = {**host.label_overrides, **labels}
-            overrides = {key: value for key, value in merged.items() if value is not None}
-            check_labels(overrides)
+            overrides = self.merged_labels(host, labels)
             if overrides == host.label_overrides:
                 return
             before, facts = host.label_overrides, host.facts()
             host.label_overrides = overrides
             stored, entries = host.stored, host.change_entries(facts)
             try:
-                self.ledger.write_durably(
-                    lambda lines: self.store.set_host(stored, lines), *entries
-                )
+                self._write_host(stored, *entries)
             except BaseException:
                 host.label_overrides = before
                 raise
             self.changed(host)
+
+    @staticmethod
+    def merged_labels(host: HostRecord, labels: Mapping[str, str | None]) -> dict[str, str]:
+        """Return the overrides of a host with changes; None gives the host's own value back.
+
+        Raises:
+            ValueError: a label is not allowed, or there are too many.
+        """
+        merged = {**host.label_overrides, **labels}
+        overrides = {key: value for key, value in merged.items() if value is not None}
+        check_labels(overrides)
+        return overrides
 
     def rotate_log(self) -> None:
         """Let the operations log go on in a new file, if the present one is large.
