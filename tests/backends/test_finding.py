@@ -1,7 +1,10 @@
 """Backends are found by name, and one from another package needs no file of SlackVM's changed."""
 
 import sys
+from contextlib import suppress
+from importlib import import_module
 from pathlib import Path
+from pkgutil import iter_modules
 
 import pytest
 
@@ -134,6 +137,17 @@ def test_a_backend_may_not_take_a_setting_of_the_daemon(
     assert find_backend("g")
     with pytest.raises(SettingsError, match=r"settings of the daemon: scl_port"):
         find_backend("taker:backend")
+
+
+@pytest.mark.parametrize("name", ["libvirt", "memory"])
+def test_a_backend_is_found_again_when_all_of_it_is_imported(name: str) -> None:
+    """None of its modules takes the name of what declares it."""
+    first = find_backend(name)
+    package = import_module(f"schedulerlocal.backends.{name}")
+    for module in iter_modules(package.__path__):
+        with suppress(ImportError):  # libvirt's own Python module may be missing
+            import_module(f"{package.__name__}.{module.name}")
+    assert find_backend(name) is first
 
 
 def test_a_package_replaces_no_backend_of_slackvm(

@@ -13,7 +13,7 @@ import libvirt
 
 from backends.contract import HypervisorContract, NewImage, OpenHypervisor
 from libvirt_hosts.hosts import LibvirtHost, overlay
-from schedulerlocal.backends.libvirt.backend import LibvirtHypervisor
+from schedulerlocal.backends.libvirt.hypervisor import LibvirtHypervisor
 
 pytest_plugins = ["libvirt_hosts.fixtures"]
 

@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 
 from backends.contract import HypervisorContract, NewImage, OpenHypervisor
-from schedulerlocal.backends.memory.backend import MemoryHypervisor
+from schedulerlocal.backends.memory.hypervisor import MemoryHypervisor
 from schedulerlocal.clock import Clock
 
 

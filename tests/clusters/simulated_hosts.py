@@ -19,7 +19,7 @@ from schedulerlocal.api import host as host_routes
 from schedulerlocal.api import prototype, vms
 from schedulerlocal.api.local_host import LocalHost
 from schedulerlocal.api.replies import Identity
-from schedulerlocal.backends.memory.backend import MemoryHypervisor
+from schedulerlocal.backends.memory.hypervisor import MemoryHypervisor
 from schedulerlocal.clock import Clock
 from schedulerlocal.hypervisor import VMSpec
 from slackvm.api.endpoint import Lane

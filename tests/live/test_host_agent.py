@@ -13,7 +13,7 @@ from schedulerlocal.agent.errors import RefusedError
 from schedulerlocal.agent.host_agent import HostAgent
 from schedulerlocal.agent.records import Records
 from schedulerlocal.agent.state_folder import StateFolder, StateFolderError
-from schedulerlocal.backends.memory.backend import MemoryHypervisor
+from schedulerlocal.backends.memory.hypervisor import MemoryHypervisor
 from schedulerlocal.clock import Clock
 from schedulerlocal.hypervisor import ObservedVM, UncertainError, VMSpec
 from slackvm.model import VM, Host, Topology

@@ -21,7 +21,7 @@ import libvirt
 
 from libvirt_hosts.hosts import LibvirtHost, guest_xml
 from libvirt_hosts.hosts import overlay as overlay_of
-from schedulerlocal.backends.libvirt.backend import LibvirtHypervisor
+from schedulerlocal.backends.libvirt.hypervisor import LibvirtHypervisor
 from schedulerlocal.hypervisor import (
     CRASHED,
     PAUSED,

@@ -27,7 +27,7 @@ def test_the_import_rules_are_kept() -> None:
         ("daemons/common/slackvm/model/vnode.py", "import slackvm.formats.monitoring.record"),
         ("daemons/common/slackvm/formats/files.py", "import schedulerlocal.cli"),
         ("daemons/local/schedulerlocal/agent/drift.py", "import schedulerlocal.backends.memory"),
-        ("daemons/local/schedulerlocal/backends/memory/backend.py", "import slackvm.api.vms"),
+        ("daemons/local/schedulerlocal/backends/memory/hypervisor.py", "import slackvm.api.vms"),
         ("analysis/slackanalysis/workload/usage.py", "import schedulerlocal.replay.decisions"),
         ("analysis/slackanalysis/sweep/claims.py", "import slackanalysis.figures.style"),
         ("daemons/client/schedulerclient/output/text.py", "import schedulerglobal.state.cluster"),

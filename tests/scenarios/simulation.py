@@ -22,7 +22,7 @@ from urllib3.exceptions import MaxRetryError, NewConnectionError
 
 from schedulerglobal.controller import Controller
 from schedulerlocal.backend import Backend
-from schedulerlocal.backends.memory.backend import MemoryHypervisor
+from schedulerlocal.backends.memory.hypervisor import MemoryHypervisor
 from schedulerlocal.daemon import LocalDaemon
 from schedulerlocal.settings import HostSettings
 from slackvm.http.app import RestApp

@@ -8,7 +8,7 @@ from slackvm.settings import SettingsError
 
 def _open(settings: LibvirtSettings, site: Site) -> Hypervisor:
     try:
-        from schedulerlocal.backends.libvirt.backend import LibvirtHypervisor
+        from schedulerlocal.backends.libvirt.hypervisor import LibvirtHypervisor
     except ModuleNotFoundError as missing:
         raise SettingsError(
             f"SCL_HYPERVISOR=libvirt needs {missing.name}: pip install 'slackvm[libvirt]', "

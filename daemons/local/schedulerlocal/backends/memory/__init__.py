@@ -11,7 +11,7 @@ class MemorySettings(BaseModel):
 
 
 def _open(_: MemorySettings, site: Site) -> Hypervisor:
-    from schedulerlocal.backends.memory.backend import MemoryHypervisor
+    from schedulerlocal.backends.memory.hypervisor import MemoryHypervisor
 
     return MemoryHypervisor(site.state_dir / "guests.json", site.clock)
 
