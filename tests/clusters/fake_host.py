@@ -52,6 +52,12 @@ class FakeHost:
         self._server.server_close()
 
 
+def refusing(status: int, code: str, message: str) -> Answer:
+    """Answer an error."""
+    body = json.dumps({"error": {"code": code, "message": message}}).encode()
+    return with_body(body, status, Content_Type="application/json")
+
+
 def with_body(body: bytes, status: int = 200, **headers: str) -> Answer:
     """Answer with these bytes."""
 
@@ -126,27 +132,33 @@ def with_vms(*changes: dict[str, Any]) -> Answer:
     return _reporting(host, json.dumps({"vms": vms}).encode())
 
 
+SUMMARY: dict[str, Any] = {
+    "name": "fake",
+    "version": "1",
+    "boot_id": "abcd",
+    "generation": 1,
+    "state": "ready",
+    "reason": "",
+    "hypervisor": "memory",
+    "cpus": 8,
+    "cpus_free": 8,
+    "memory_mib": 8192,
+    "memory_free_mib": 8192,
+    "offered": None,
+    "levels": {},
+}
+"""A host without VMs in numbers."""
+
+
 def _host(**changes: Any) -> bytes:
     """Return what a host without VMs reports of itself, in which something is otherwise."""
     facts: dict[str, Any] = {
-        "name": "fake",
-        "version": "1",
-        "boot_id": "abcd",
+        **SUMMARY,
         "instance": "abcd",
-        "generation": 1,
         "api_version": 1,
         "controller": "",
         "controller_epoch": 0,
         "labels": {},
-        "state": "ready",
-        "reason": "",
-        "hypervisor": "memory",
-        "cpus": 8,
-        "cpus_free": 8,
-        "memory_mib": 8192,
-        "memory_free_mib": 8192,
-        "offered": None,
-        "levels": {},
         "topology": [],
         "vms": [],
         "foreign": [],

@@ -2,17 +2,22 @@
 
 import json
 import os
+import re
 import signal
 import subprocess
 import sys
 import threading
 from collections.abc import Iterator
+from importlib.resources import files
 from typing import Any
 
 import pytest
 
+import schedulerglobal
 from client.running import run
 from clusters.processes import Controller, Running, running
+from schedulerclient.commands.events import WORDS
+from slackvm.formats.operations import CLUSTER_OPERATIONS
 
 
 @pytest.fixture(scope="module")
@@ -126,3 +131,10 @@ def test_the_client_follows(controller: Controller) -> None:
         ops = [json.loads(client.stdout.readline())["op"] for _ in range(4)]
         client.send_signal(signal.SIGINT)
     assert ops == ["reserve", "deploy", "confirm", "remove"]
+
+
+def test_each_operation_has_the_same_words_in_the_client_and_on_the_page() -> None:
+    script = (files(schedulerglobal) / "page" / "events.js").read_text()
+    table = script.partition("const WORDS = {")[2].partition("};")[0]
+    assert dict(re.findall(r'^  (\w+): "(.+)",$', table, re.MULTILINE)) == WORDS
+    assert WORDS.keys() == {*CLUSTER_OPERATIONS, "snapshot"}

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from clusters.fake_host import FakeHost, telling, with_body
+from clusters.fake_host import SUMMARY, FakeHost, telling, with_body
 from clusters.processes import LAPTOP, Controller, end, make_controller, make_host, running
 from slackvm.verification import verify_cluster
 
@@ -30,21 +30,7 @@ REPLIES = {
                 "cpu_list": [0],
                 "created": 1.0,
                 "addresses": [],
-                "summary": {
-                    "name": "evil",
-                    "version": "1",
-                    "boot_id": "abcd",
-                    "generation": 1,
-                    "state": "ready",
-                    "reason": "",
-                    "hypervisor": "memory",
-                    "cpus": 8,
-                    "cpus_free": 8,
-                    "memory_mib": 8192,
-                    "memory_free_mib": 8192,
-                    "offered": None,
-                    "levels": {},
-                },
+                "summary": {**SUMMARY, "name": "evil"},
             }
         ).encode(),
         201,

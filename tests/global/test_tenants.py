@@ -4,12 +4,15 @@ import json
 import signal
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
+from http.server import BaseHTTPRequestHandler
+from pathlib import Path
 from typing import Any
 
 import pytest
 import requests
 
-from clusters.processes import LAPTOP, Controller, running
+from clusters.fake_host import FakeHost, refusing, telling
+from clusters.processes import LAPTOP, Controller, end, make_controller, running
 from token_files import bearer, give
 from waiting import wait_until
 
@@ -195,13 +198,31 @@ class TestOwners:
         assert ask(controller, "alice", "DELETE", "/v1/vms/taken").status_code == 404
         assert names(ask(controller, "alice", "GET", "/v1/vms")) == []
 
-    def test_an_image_that_another_uses_is_refused_without_a_name(
-        self, controller: Controller
-    ) -> None:
-        assert deploy(controller, "bob", "theirs").status_code == 201
-        refused = deploy(controller, "alice", "mine")
-        if refused.status_code == 409:
-            assert "theirs" not in refused.text
+    def test_an_image_that_another_uses_is_refused_without_a_name(self, tmp_path: Path) -> None:
+        def answer(handler: BaseHTTPRequestHandler) -> None:
+            if handler.command == "GET":
+                telling()(handler)
+            else:
+                refusing(409, "image_in_use", "image /i is in use by VM theirs")(handler)
+
+        host = FakeHost(answer)
+        for name in ("alice", "oscar"):
+            give(tmp_path / "tokens.json", name, ROLES[name])
+        tokens = {"SCG_TOKEN": ADMIN, "SCG_TOKEN_FILE": str(tmp_path / "tokens.json")}
+        controller = make_controller(tmp_path, [host.url], **tokens)
+        try:
+            controller.start()
+            wait_until(lambda: deploy(controller, "alice", "mine").status_code == 409)
+            shown = {who: deploy(controller, who, "mine").json() for who in ("alice", "oscar")}
+            assert {who: each["error"]["code"] for who, each in shown.items()} == {
+                "alice": "image_in_use",
+                "oscar": "image_in_use",
+            }
+            assert "theirs" not in str(shown["alice"])
+            assert "theirs" in str(shown["oscar"])
+        finally:
+            end(controller)
+            host.close()
 
     def test_the_owner_outlives_the_controller(self, controller: Controller) -> None:
         assert deploy(controller, "alice", "a1").status_code == 201

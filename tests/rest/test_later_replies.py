@@ -5,6 +5,7 @@ from typing import Any
 
 import pytest
 
+from clusters import fake_host
 from schedulerglobal.hosts.replies import HostReport
 from schedulerglobal.hosts.url import parse_host_url
 from schedulerglobal.state.host import HostRecord
@@ -14,21 +15,7 @@ from slackvm.api.hosts import HostReply, SummaryReply
 from slackvm.api.vms import VMsReply
 
 HEALTH = {"status": "ok", "version": "9.0.0", "reason": ""}
-SUMMARY = {
-    "name": "host0",
-    "version": "9.0.0",
-    "boot_id": "abcd",
-    "generation": 1,
-    "state": "ready",
-    "reason": "",
-    "hypervisor": "memory",
-    "cpus": 8,
-    "cpus_free": 8,
-    "memory_mib": 8192,
-    "memory_free_mib": 8192,
-    "offered": None,
-    "levels": {},
-}
+SUMMARY = {**fake_host.SUMMARY, "name": "host0", "version": "9.0.0"}
 HOST = {**SUMMARY, "topology": [], "vms": [], "foreign": [], "foreign_unpinned": 0}
 
 

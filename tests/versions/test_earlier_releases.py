@@ -1,6 +1,5 @@
 """A controller of this release with a host that an upgrade has not come to yet."""
 
-import json
 from collections.abc import Iterator
 from contextlib import ExitStack, closing
 from http.server import BaseHTTPRequestHandler
@@ -9,7 +8,7 @@ from typing import Any
 
 import pytest
 
-from clusters.fake_host import FakeHost, telling, with_body
+from clusters.fake_host import FakeHost, refusing, telling
 from clusters.processes import LAPTOP, Running, end, make_controller, make_host
 from clusters.wire import Wire
 from slackvm.api.base import API_VERSION
@@ -192,9 +191,9 @@ def test_a_host_put_back_between_two_polls_gets_the_names_that_it_knows(tmp_path
             telling(api_version=versions[-1])(handler)
         elif b"idempotency_key" in fake.bodies[-1]:
             del versions[1:]
-            refuse(handler, 400, "invalid", "idempotency_key is unknown; allowed: name, attempt")
+            refusing(400, "invalid", "idempotency_key is unknown; allowed: name, attempt")(handler)
         else:
-            refuse(handler, 409, "no_cpu", "too few free CPUs")
+            refusing(409, "no_cpu", "too few free CPUs")(handler)
 
     fake = FakeHost(answer)
     with closing(fake), ExitStack() as stack:
@@ -206,9 +205,3 @@ def test_a_host_put_back_between_two_polls_gets_the_names_that_it_knows(tmp_path
         assert (answered.status_code, code(answered)) == (409, "no_cpu")
         assert [b"attempt" in body for body in fake.bodies if body] == [False, True]
         assert controller.hosts()["fake"]["pending"] == []
-
-
-def refuse(handler: BaseHTTPRequestHandler, status: int, word: str, message: str) -> None:
-    """Answer an error."""
-    body = json.dumps({"error": {"code": word, "message": message}}).encode()
-    with_body(body, status, Content_Type="application/json")(handler)

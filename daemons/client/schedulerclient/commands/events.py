@@ -25,13 +25,16 @@ _SHOWN = 100
 _WAIT_S = 30
 _PAUSE_S = 2.0
 
-_WORDS = {
+WORDS = {
     "start": "controller started",
     "host": "host changed",
     "add": "host added",
+    "move": "host moved",
     "forget": "host forgotten",
     "cordon": "host cordoned",
     "uncordon": "host uncordoned",
+    "fence": "host evacuated",
+    "unfence": "host accepted again",
     "reserve": "VM placed",
     "deploy": "host creates VM",
     "confirm": "VM exists",
@@ -45,6 +48,7 @@ _WORDS = {
     "vm_restart": "VM restarted",
     "snapshot": "log rotated",
 }
+"""What happened, for each operation of the log; the page has the same words."""
 
 EXAMPLES = """
 \b
@@ -145,7 +149,7 @@ def _warn_of_missing(after: int, found: EventsReply) -> None:
 
 def _row(event: EventReply, *, wide: bool) -> tuple[str, ...]:
     accepted = event.outcome == "accepted"
-    words = _WORDS.get(event.op, event.op)
+    words = WORDS.get(event.op, event.op)
     if event.op == "host" and event.room and "state" in event.room:
         words = f"host is {event.room['state']}"
     result = "" if accepted else f"{event.outcome}: {event.code}" if event.code else event.outcome
