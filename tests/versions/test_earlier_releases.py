@@ -1,5 +1,7 @@
 """A controller of this release with a host that an upgrade has not come to yet."""
 
+import os
+import zipfile
 from collections.abc import Iterator
 from contextlib import ExitStack, closing
 from http.server import BaseHTTPRequestHandler
@@ -10,6 +12,8 @@ import pytest
 
 from clusters.fake_host import FakeHost, refusing, telling
 from clusters.processes import LAPTOP, Running, end, make_controller, make_host
+from clusters.processes import cluster as running_cluster
+from clusters.replaying import hosts_of_vms
 from clusters.wire import Wire
 from slackvm.api.base import API_VERSION
 from versions.earlier import RELEASES, EarlierHost
@@ -205,3 +209,35 @@ def test_a_host_put_back_between_two_polls_gets_the_names_that_it_knows(tmp_path
         assert (answered.status_code, code(answered)) == (409, "no_cpu")
         assert [b"attempt" in body for body in fake.bodies if body] == [False, True]
         assert controller.hosts()["fake"]["pending"] == []
+
+
+def test_the_controller_before_goes_on_with_this_ones_store_and_hosts(tmp_path: Path) -> None:
+    """The way back, and forward again: VMs, cordon, labels; 0.1.0 needs the copy of its store."""
+    with zipfile.ZipFile(next((RELEASES / "0.2.0").glob("*.whl"))) as archive:
+        archive.extractall(tmp_path / "code")
+    with running_cluster(tmp_path, [LAPTOP] * 2, SCG_TIMEOUT="2") as (controller, hosts):
+        controller.wait_ready(2)
+        assert controller.deploy("web", 1, 1.0, labels={"app": "shop"}).status_code == 201
+        controller.call("POST", "/v1/hosts/host1/cordon")
+        before = controller.vms()
+        controller.end()
+        controller.set(PYTHONPATH=str(tmp_path / "code"))
+        controller.start()
+        controller.wait_ready(2)
+        assert controller.get("/v1/hosts")["api_version"] == 2
+        assert controller.hosts()["host1"]["cordoned"] is True
+        known = controller.vms()["web"]
+        assert {key: known[key] for key in before["web"]} == before["web"]
+        assert controller.call("POST", "/v1/vms/web/stop").json()["state"] == "stopped"
+        assert controller.deploy("db", 1, 2.0).json()["host"] == "host0"
+        assert controller.remove("web").status_code == 200
+        controller.end()
+        controller.set(PYTHONPATH=os.environ.get("PYTHONPATH", ""))
+        controller.start()
+        controller.wait_ready(2)
+        assert controller.get("/v1/hosts")["api_version"] == API_VERSION
+        assert {name: vm["state"] for name, vm in controller.vms().items()} == {"db": "running"}
+        assert controller.hosts()["host1"]["cordoned"] is True
+        assert controller.remove("db").status_code == 200
+        assert all(host.get("/v1/vms")["vms"] == [] for host in hosts)
+        hosts_of_vms(controller.operations)
