@@ -215,7 +215,9 @@ class SimulatedCluster:
             self.controller.close()
         self.controller = Controller(GlobalSettings(**self._settings), Tokens())
         # All of the controller but its threads, its sockets and the clock is real.
-        self.controller._client._session.mount("http://", Network(self.hosts, self.time))
+        self.controller._client.connections._session.mount(
+            "http://", Network(self.hosts, self.time)
+        )
         self.controller.cluster.progress = Notified(self.time)  # type: ignore[assignment]
 
     def close(self) -> None:

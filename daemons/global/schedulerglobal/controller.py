@@ -16,6 +16,7 @@ from schedulerglobal.api import scheduling as scheduling_api
 from schedulerglobal.api import vms as vms_api
 from schedulerglobal.events.stream import EventStream
 from schedulerglobal.hosts.client import HostClient
+from schedulerglobal.hosts.connections import HostConnections
 from schedulerglobal.hosts.url import HostUrl, parse_host_list
 from schedulerglobal.metrics import ClusterCollector
 from schedulerglobal.operations.claims import Claims
@@ -61,15 +62,15 @@ class Controller:
         if settings.scl_tls_ca and not Path(settings.scl_tls_ca).is_file():
             raise SettingsError(f"SCL_TLS_CA: there is no file {settings.scl_tls_ca}")
         metrics = Metrics()
-        self._client = HostClient(
+        connections = HostConnections(
             settings.scl_token.get_secret_value(),
-            settings.scg_timeout,
             settings.scl_tls_ca,
             certificate if settings.scg_tls_cert else None,
             allow_plain_tokens=settings.scg_allow_plain_tokens,
         )
+        self._client = HostClient(connections, settings.scg_timeout)
         self.cluster = self._open_cluster(settings, urls)
-        self._client.claim = self.cluster.identity.claim
+        connections.claim = self.cluster.identity.claim
         recovery = ReservationRecovery(self.cluster, self._client)
         self._poller = Poller(
             self.cluster, self._client, recovery, metrics.registry, settings.scg_delay
@@ -121,7 +122,7 @@ class Controller:
         self._poller.stop()
         if self._thread.is_alive():
             self._thread.join(_TIMEOUT_S)
-        self._client.close()
+        self._client.connections.close()
         self._counter.close()
         with self.cluster.lock:
             self.cluster.ledger.close()

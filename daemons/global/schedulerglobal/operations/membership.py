@@ -116,7 +116,7 @@ class Membership:
 
     def sends_shared_token(self, host: HostRecord) -> bool:
         """Return whether a host is sent the token of all hosts: who is there learns it."""
-        return self._client.sends_shared_token(host.url)
+        return self._client.connections.sends_shared_token(host.url)
 
     def set_token(self, host: HostRecord, token: SecretStr, *, force: bool) -> None:
         """Send a host another token from now on.
@@ -164,7 +164,7 @@ class Membership:
                 if host.report and host.report.controller == identity.claim.id
             ]
             identity.take_over([host.ordinal for host in hosts], max(ours, default=0))
-            self._client.claim = identity.claim
+            self._client.connections.claim = identity.claim
             for host in hosts:
                 # The next report must be a whole one: it says whom the host obeys.
                 host.etag = ""
