@@ -224,6 +224,25 @@ class TestOwners:
             end(controller)
             host.close()
 
+    def test_events_are_those_of_the_own_vms(self, controller: Controller) -> None:
+        for who, name in (("alice", "a1"), ("bob", "b1"), ("bob", "b2")):
+            assert deploy(controller, who, name).status_code == 201
+        assert ask(controller, "bob", "DELETE", "/v1/vms/b2").status_code == 200
+        cordon = "/v1/hosts/host1/{}cordon"
+        for prefix in ("", "un"):
+            assert ask(controller, "oscar", "POST", cordon.format(prefix)).status_code == 200
+        seen = {}
+        for who in ("alice", "bob", "reader"):
+            answer = ask(controller, who, "GET", "/v1/events?after=0&limit=1000").json()
+            seen[who] = {(event["name"], event.get("owner")) for event in answer["events"]}
+        assert ("a1", "alice") in seen["alice"]
+        assert {owner for _, owner in seen["alice"]} == {"alice"}
+        assert {("b1", "bob"), ("b2", "bob")} <= seen["bob"]
+        assert {owner for _, owner in seen["bob"]} == {"bob"}
+        assert {("a1", "alice"), ("b1", "bob"), ("", None)} <= seen["reader"]
+        hidden = ask(controller, "alice", "GET", "/v1/events?after=0&vm=b1").json()
+        assert hidden["events"] == []
+
     def test_the_owner_outlives_the_controller(self, controller: Controller) -> None:
         assert deploy(controller, "alice", "a1").status_code == 201
         controller.end()
